@@ -1,0 +1,54 @@
+/* A data set in memory: float32 rows, labels or targets, three parts.
+ * Rows are sample-major. The trainer reads it from several threads; it never
+ * changes after it was made. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/err.h"
+
+enum loom_part { LOOM_TRAIN, LOOM_VAL, LOOM_TEST, LOOM_N_PARTS };
+
+struct loom_rows {
+    size_t rows;
+    float *x; /* [rows][n_in] */
+    int *y;   /* [rows] class labels, or NULL for regression */
+    float *t; /* [rows][n_out] targets, or NULL for classification */
+};
+
+struct loom_dataset {
+    char name[48];
+    size_t n_in, n_out;  /* n_out: classes, or numbers a target has */
+    struct loom_rows part[LOOM_N_PARTS]; /* val may be empty until split */
+    char **feature;      /* [n_in] names, or NULL */
+    char **class_name;   /* [n_out] names, or NULL */
+    float *mean, *scale; /* [n_in] applied as (x - mean) / scale, or NULL */
+    char metric[16];     /* "accuracy" or "rms": what the set is judged by */
+    char unit[16];       /* of the target, e.g. "mrad"; "" for classes */
+};
+
+/* An empty set of the given sizes; rows come from loom_dataset_alloc. */
+struct loom_dataset *loom_dataset_new(const char *name, size_t n_in,
+                                      size_t n_out);
+void loom_dataset_destroy(struct loom_dataset *d);
+
+/* Room for `rows` of a part: x, and y (classes true) or t. */
+int loom_dataset_alloc(struct loom_dataset *d, enum loom_part part,
+                       size_t rows, int classes, struct loom_errmsg *e);
+
+/* Move a seeded random `fraction` of the training rows into the empty
+ * validation part (at least one row on either side). */
+int loom_dataset_split_val(struct loom_dataset *d, double fraction,
+                           uint64_t seed, struct loom_errmsg *e);
+
+/* Fit mean and standard deviation on the training part and apply them to all
+ * parts; a constant feature gets scale 1. Remembers both in mean, scale. */
+int loom_dataset_standardize(struct loom_dataset *d, struct loom_errmsg *e);
+
+/* Check: shapes agree, values finite, labels in range; names the first bad
+ * row and column. */
+int loom_dataset_check(const struct loom_dataset *d, struct loom_errmsg *e);
+
+/* CRC-32 over all rows of all parts: tells two data sets apart. */
+uint32_t loom_dataset_hash(const struct loom_dataset *d);

@@ -1,0 +1,61 @@
+/* NumPy arrays: .npy files and members of .npz archives, read and written.
+ * Little-endian bool, int and uint of 8 to 64 bits, float32 and float64, C
+ * order (Fortran order of more than one axis is refused with a sentence). */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/err.h"
+
+enum { LOOM_NPY_MAX_DIMS = 8 };
+
+enum loom_dtype {
+    LOOM_BOOL,
+    LOOM_I8,
+    LOOM_U8,
+    LOOM_I16,
+    LOOM_U16,
+    LOOM_I32,
+    LOOM_U32,
+    LOOM_I64,
+    LOOM_U64,
+    LOOM_F32,
+    LOOM_F64
+};
+
+struct loom_array {
+    enum loom_dtype dtype;
+    int n_dims; /* 0: a scalar */
+    size_t dim[LOOM_NPY_MAX_DIMS];
+    size_t n;   /* elements */
+    void *data; /* owned, 64-byte aligned */
+};
+
+void loom_array_deinit(struct loom_array *a);
+
+/* Element i as a number, whatever the dtype. */
+double loom_array_get(const struct loom_array *a, size_t i);
+
+/* All elements as float32 in fresh memory (caller frees); NULL if no memory. */
+float *loom_array_to_f32(const struct loom_array *a);
+
+/* Decode an .npy image in memory. `name` is used in error sentences. */
+int loom_npy_decode(const void *bytes, size_t n, const char *name,
+                    struct loom_array *out, struct loom_errmsg *e);
+int loom_npy_read(const char *path, struct loom_array *out,
+                  struct loom_errmsg *e);
+
+/* Write C-order float32 data; through a temporary name and rename. */
+int loom_npy_write_f32(const char *path, const float *data, int n_dims,
+                       const size_t *dim, struct loom_errmsg *e);
+
+/* .npz archive: open once, read members by name (without ".npy"). */
+struct loom_npz;
+struct loom_npz *loom_npz_open(const char *path, struct loom_errmsg *e);
+void loom_npz_close(struct loom_npz *z);
+size_t loom_npz_count(const struct loom_npz *z);
+const char *loom_npz_name(const struct loom_npz *z, size_t i);
+/* LOOM_ERR_MISSING if there is no such member. */
+int loom_npz_read(struct loom_npz *z, const char *name,
+                  struct loom_array *out, struct loom_errmsg *e);

@@ -1,0 +1,116 @@
+/* A session: one script, one model, one trainer, its builds.
+ * It owns the lua_State and runs the script on a thread of its own (or on the
+ * caller's, headless). The screen talks to it by three things only: commands
+ * in a bounded queue, drained between two batches; the latest view in a
+ * mailbox; an eventfd that says there is a new view. Neither side waits. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/err.h"
+#include "engine/train_view.h"
+#include "fpga_flow/build.h"
+
+enum {
+    LOOM_VIEW_BUILDS = 8,
+    LOOM_VIEW_LOG = 200,
+    LOOM_LOG_CHARS = 192
+};
+
+enum loom_log_level { LOOM_LOG_INFO, LOOM_LOG_GOOD, LOOM_LOG_WARN,
+                      LOOM_LOG_ERROR };
+
+struct loom_log_line {
+    uint64_t number; /* 1, 2, 3 ... */
+    int64_t time;    /* seconds of the epoch */
+    enum loom_log_level level;
+    char text[LOOM_LOG_CHARS];
+};
+
+struct loom_view {
+    uint64_t serial; /* rises with every view published */
+    char script[128];
+    char device[24]; /* target of the next build */
+    struct loom_train_view train;
+    int n_builds;    /* newest first */
+    struct loom_build_view build[LOOM_VIEW_BUILDS];
+    int n_log;       /* oldest first */
+    struct loom_log_line log[LOOM_VIEW_LOG];
+};
+
+enum loom_cmd_kind {
+    LOOM_CMD_PAUSE,
+    LOOM_CMD_RESUME,
+    LOOM_CMD_TOGGLE,     /* pause or resume */
+    LOOM_CMD_SCALE_BETA, /* value: factor on the schedule from now on */
+    LOOM_CMD_SCALE_LR,
+    LOOM_CMD_SNAPSHOT,   /* write a checkpoint now */
+    LOOM_CMD_BUILD,      /* text: device, "" for the session's; best point */
+    LOOM_CMD_CANCEL_BUILD, /* value: id, 0: the running one */
+    LOOM_CMD_STOP        /* end training after this batch, save, end thread */
+};
+
+struct loom_command {
+    enum loom_cmd_kind kind;
+    double value;
+    char text[48];
+};
+
+/* What a headless caller hears, on the session's thread. */
+enum loom_event_kind {
+    LOOM_EVENT_START,  /* the model is built, training begins */
+    LOOM_EVENT_BATCH,  /* now and then within an epoch: progress */
+    LOOM_EVENT_EPOCH,
+    LOOM_EVENT_PARETO, /* a point joined the front; checkpoint says where */
+    LOOM_EVENT_LOG,    /* line */
+    LOOM_EVENT_DONE
+};
+
+struct loom_event {
+    enum loom_event_kind kind;
+    const struct loom_train_view *train; /* valid during the call */
+    const char *checkpoint;
+    const struct loom_log_line *line;
+};
+
+struct loom_session_conf {
+    const char *script;          /* path */
+    const char *const *set;      /* NULL-ended "key=value" list, or NULL */
+    const char *out;             /* run folder's parent and store, or NULL */
+    const char *resume;          /* run id or checkpoint to go on with */
+    int epochs, threads;         /* > 0: over the script's */
+    int64_t seed;                /* >= 0: over the script's */
+    const char *device;          /* target of builds; NULL: the script's */
+    void (*event)(void *ud, const struct loom_event *ev); /* or NULL */
+    void *ud;
+};
+
+struct loom_session;
+
+struct loom_session *loom_session_new(const struct loom_session_conf *conf,
+                                      struct loom_errmsg *e);
+/* Stops, saves, joins, frees. */
+void loom_session_destroy(struct loom_session *s);
+
+/* Run the script on this thread until it ends. 0, or the error. */
+int loom_session_run(struct loom_session *s, struct loom_errmsg *e);
+
+/* Run the script on a thread of its own; afterwards it goes on draining
+ * commands (builds) until LOOM_CMD_STOP or destroy. */
+int loom_session_start(struct loom_session *s, struct loom_errmsg *e);
+
+/* Any one thread; never blocks; false when the queue is full. */
+bool loom_session_send(struct loom_session *s, const struct loom_command *c);
+
+/* Ask the run to stop; async-signal-safe, for SIGINT in headless use. */
+void loom_session_interrupt(struct loom_session *s);
+
+/* Readable (level) when a view newer than the last loom_session_look is
+ * there. */
+int loom_session_fd(const struct loom_session *s);
+
+/* The latest view, one reader thread; valid until the next call. NULL before
+ * the first. */
+const struct loom_view *loom_session_look(struct loom_session *s);

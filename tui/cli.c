@@ -1,0 +1,64 @@
+#include "tui/cli.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+int cli_fail(int err, const struct loom_errmsg *e)
+{
+    fprintf(stderr, "bitloom: %s\n",
+            e && e->text[0] ? e->text : loom_strerror(err));
+    switch (err) {
+    case LOOM_OK:
+        return CLI_DONE;
+    case LOOM_ERR_CANCELLED:
+        return CLI_INTERRUPTED;
+    case LOOM_ERR_ARG:
+    case LOOM_ERR_FORMAT:
+    case LOOM_ERR_SHAPE:
+    case LOOM_ERR_MISSING:
+    case LOOM_ERR_SCRIPT:
+        return CLI_USAGE;
+    default:
+        return CLI_FAILED;
+    }
+}
+
+int cli_usage(const char *command, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("bitloom: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    if (command)
+        fprintf(stderr, "; see bitloom %s --help\n", command);
+    else
+        fputs("; see bitloom --help\n", stderr);
+    return CLI_USAGE;
+}
+
+int cli_print_json(json_t *j)
+{
+    int failed = json_dumpf(j, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(j);
+    failed |= putchar('\n') == EOF || fflush(stdout) == EOF;
+    return failed ? CLI_FAILED : CLI_DONE;
+}
+
+void cli_print_help(const struct cli_command *c)
+{
+    printf("usage: bitloom %s %s\n\n%s\n", c->name, c->args, c->help);
+}
+
+const char *cli_count(double n, char buf[16])
+{
+    static const char *const unit[] = {"", "k", "M", "G"};
+    int u = 0;
+    while (fabs(n) >= 9999.5 && u < 3) {
+        n /= 1000;
+        u++;
+    }
+    snprintf(buf, 16, u ? "%.1f%s" : "%.0f%s", n, unit[u]);
+    return buf;
+}

@@ -1,0 +1,43 @@
+/* bitloom: the program. The first word picks a command; a script, or nothing,
+ * opens the screen. */
+#include "tui/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct cli_command cli_commands[] = {
+    {NULL, NULL, NULL, NULL},
+};
+
+static int help(void)
+{
+    puts("usage: bitloom [SCRIPT.lua] [--set key=value]...\n"
+         "       bitloom COMMAND ...\n\n"
+         "Train a network bit by bit and weave it into an FPGA.\n"
+         "A script, or nothing, opens the screen. Commands:\n");
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+        printf("  %-8s %.*s\n", c->name, (int)strcspn(c->help, "\n"), c->help);
+    puts("\nbitloom COMMAND --help tells more of one. Exit status: 0 done,\n"
+         "1 the work failed, 2 wrong use or bad input, 130 interrupted.");
+    return CLI_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
+        return help();
+    if (argc > 1 && !strcmp(argv[1], "--version")) {
+        puts("bitloom " LOOM_VERSION);
+        return CLI_DONE;
+    }
+    for (const struct cli_command *c = cli_commands; argc > 1 && c->name; c++)
+        if (!strcmp(argv[1], c->name)) {
+            for (int i = 2; i < argc; i++)
+                if (!strcmp(argv[i], "--help")) {
+                    cli_print_help(c);
+                    return CLI_DONE;
+                }
+            return c->run(argc - 1, argv + 1);
+        }
+    return cli_screen(argc, argv);
+}

@@ -1,0 +1,9 @@
+/* The full-screen program's place in a build without curses. */
+#include "tui/cli.h"
+
+int cli_screen(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return cli_usage(NULL, "this build has no screen: use bitloom run SCRIPT");
+}
