@@ -26,6 +26,7 @@ struct loom_dataset {
     float *mean, *scale; /* [n_in] applied as (x - mean) / scale, or NULL */
     char metric[16];     /* "accuracy" or "rms": what the set is judged by */
     char unit[16];       /* of the target, e.g. "mrad"; "" for classes */
+    float target_scale;  /* targets are stored divided by this; 0 means 1 */
 };
 
 /* An empty set of the given sizes; rows come from loom_dataset_alloc. */

@@ -186,9 +186,9 @@ static void run_dense(const struct loom_exact_node *d,
                       int64_t *y)
 {
     for (size_t j = 0; j < d->n; j++)
-        y[j] = d->b[j] ? (int64_t)((uint64_t)d->b[j]
-                                   << (d->elem[j].f - d->bf[j]))
-                       : 0;
+        y[j] = d->b[j]
+                   ? (int64_t)((uint64_t)d->b[j] << (d->elem[j].f - d->bf[j]))
+                   : 0;
     for (size_t i = 0; i < src->n; i++) {
         if (!x[i])
             continue;
@@ -218,8 +218,8 @@ static void run_node(const struct loom_exact *net,
                                          d->round, d->overflow);
 }
 
-void loom_exact_run(const struct loom_exact *net, const int64_t *q,
-                    size_t rows, int64_t *y)
+void loom_exact_run(const struct loom_exact *net, const int64_t *q, size_t rows,
+                    int64_t *y)
 {
     size_t total = 0;
     int64_t **value = loom_calloc(net->n_nodes, sizeof(*value));

@@ -20,17 +20,17 @@
 #include "engine/fixed.h"
 
 /* op, word in the JSON form */
-#define LOOM_EXACT_OPS(X)                                                     \
-    X(LOOM_EXACT_INPUT, "input")                                              \
-    X(LOOM_EXACT_QUANTIZE, "quantize")                                        \
-    X(LOOM_EXACT_DENSE, "dense")                                              \
+#define LOOM_EXACT_OPS(X)                                                      \
+    X(LOOM_EXACT_INPUT, "input")                                               \
+    X(LOOM_EXACT_QUANTIZE, "quantize")                                         \
+    X(LOOM_EXACT_DENSE, "dense")                                               \
     X(LOOM_EXACT_RELU, "relu")
 
 enum loom_exact_op {
 #define X(name, word) name,
     LOOM_EXACT_OPS(X)
 #undef X
-    LOOM_N_EXACT_OPS
+        LOOM_N_EXACT_OPS
 };
 
 /* One element: integers lo..hi in units of 2^-f. */
@@ -41,9 +41,9 @@ struct loom_exact_elem {
 
 struct loom_exact_node {
     enum loom_exact_op op;
-    char *name;   /* owned; the layer's name in the script, e.g. "dense_0" */
-    int input;    /* node index; for INPUT the number of the external input */
-    size_t n;     /* elements */
+    char *name; /* owned; the layer's name in the script, e.g. "dense_0" */
+    int input;  /* node index; for INPUT the number of the external input */
+    size_t n;   /* elements */
     struct loom_exact_elem *elem; /* [n] */
 
     /* INPUT, QUANTIZE */
@@ -60,11 +60,11 @@ struct loom_exact_node {
 struct loom_exact {
     size_t n_nodes;
     struct loom_exact_node *nodes;
-    int output;      /* node index */
-    size_t n_inputs; /* external inputs */
+    int output;         /* node index */
+    size_t n_inputs;    /* external inputs */
     size_t *input_size; /* [n_inputs] floats each takes */
-    size_t in_size;  /* sum of the INPUT nodes' n: one row of integers in */
-    size_t out_size; /* nodes[output].n */
+    size_t in_size;     /* sum of the INPUT nodes' n: one row of integers in */
+    size_t out_size;    /* nodes[output].n */
 };
 
 void loom_exact_destroy(struct loom_exact *net);
@@ -81,8 +81,8 @@ int loom_exact_quantize(const struct loom_exact *net, const float *const *x,
 
 /* Run rows of integers: q [rows][in_size] -> y [rows][out_size]; y[j] stands
  * for y[j] * 2^-nodes[output].elem[j].f. */
-void loom_exact_run(const struct loom_exact *net, const int64_t *q,
-                    size_t rows, int64_t *y);
+void loom_exact_run(const struct loom_exact *net, const int64_t *q, size_t rows,
+                    int64_t *y);
 
 /* The same, as float32 values [rows][out_size]. */
 void loom_exact_to_float(const struct loom_exact *net, const int64_t *y,
@@ -90,8 +90,7 @@ void loom_exact_to_float(const struct loom_exact *net, const int64_t *y,
 
 /* JSON form "bitloom/net/1": new reference; and back, checking everything. */
 json_t *loom_exact_to_json(const struct loom_exact *net);
-struct loom_exact *loom_exact_from_json(const json_t *j,
-                                        struct loom_errmsg *e);
+struct loom_exact *loom_exact_from_json(const json_t *j, struct loom_errmsg *e);
 struct loom_exact *loom_exact_load(const char *path, struct loom_errmsg *e);
 int loom_exact_save(const struct loom_exact *net, const char *path,
                     struct loom_errmsg *e);

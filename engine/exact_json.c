@@ -31,10 +31,10 @@ static json_t *sparse(const struct loom_exact_node *d, size_t n_in)
     for (size_t i = 0; i < n_in; i++)
         for (size_t j = 0; j < d->n; j++)
             if (d->w[i * d->n + j])
-                json_array_append_new(
-                    a, json_pack("[i,i,I,i]", (int)i, (int)j,
-                                 (json_int_t)d->w[i * d->n + j],
-                                 d->wf[i * d->n + j]));
+                json_array_append_new(a,
+                                      json_pack("[i,i,I,i]", (int)i, (int)j,
+                                                (json_int_t)d->w[i * d->n + j],
+                                                d->wf[i * d->n + j]));
     return a;
 }
 
@@ -47,10 +47,8 @@ static json_t *node_to_json(const struct loom_exact *net,
         json_t *a = json_array();
         for (size_t m = 0; m < d->n; m++)
             json_array_append_new(a, json_pack("[i,i,i]", d->format[m].k,
-                                               d->format[m].i,
-                                               d->format[m].f));
-        json_object_set_new(j, "round",
-                            json_string(loom_round_word(d->round)));
+                                               d->format[m].i, d->format[m].f));
+        json_object_set_new(j, "round", json_string(loom_round_word(d->round)));
         json_object_set_new(j, "overflow",
                             json_string(loom_overflow_word(d->overflow)));
         json_object_set_new(j, "format", a);
@@ -59,11 +57,10 @@ static json_t *node_to_json(const struct loom_exact *net,
         json_t *a = json_array();
         for (size_t m = 0; m < d->n; m++)
             if (d->b[m])
-                json_array_append_new(a, json_pack("[i,I,i]", (int)m,
-                                                   (json_int_t)d->b[m],
-                                                   d->bf[m]));
-        json_object_set_new(j, "weights",
-                            sparse(d, net->nodes[d->input].n));
+                json_array_append_new(a,
+                                      json_pack("[i,I,i]", (int)m,
+                                                (json_int_t)d->b[m], d->bf[m]));
+        json_object_set_new(j, "weights", sparse(d, net->nodes[d->input].n));
         json_object_set_new(j, "bias", a);
     }
     json_t *a = json_array();
@@ -151,7 +148,8 @@ static int read_dense(struct loom_exact_node *d, size_t n_in, const json_t *j,
     d->wf = loom_calloc(n_in * d->n, sizeof(*d->wf));
     d->b = loom_calloc(d->n, sizeof(*d->b));
     d->bf = loom_calloc(d->n, sizeof(*d->bf));
-    json_array_foreach(w, m, t) {
+    json_array_foreach(w, m, t)
+    {
         json_int_t r, c, v, f;
         if (!int_at(t, 0, 0, (json_int_t)n_in - 1, &r) ||
             !int_at(t, 1, 0, (json_int_t)d->n - 1, &c) ||
@@ -160,7 +158,8 @@ static int read_dense(struct loom_exact_node *d, size_t n_in, const json_t *j,
         d->w[(size_t)r * d->n + (size_t)c] = v;
         d->wf[(size_t)r * d->n + (size_t)c] = (int)f;
     }
-    json_array_foreach(b, m, t) {
+    json_array_foreach(b, m, t)
+    {
         json_int_t c, v, f;
         if (!int_at(t, 0, 0, (json_int_t)d->n - 1, &c) ||
             !int_at(t, 1, -big, big, &v) || !int_at(t, 2, -1000, 1000, &f))
@@ -193,8 +192,8 @@ static int read_node(struct loom_exact *net, size_t at, const json_t *j,
         return bad(e, at, "name", "a name of 1 to 64 characters");
     if (n < 1 || n > MAX_N)
         return bad(e, at, "n", "1 to 1048576 elements");
-    json_int_t last = op == LOOM_EXACT_INPUT ? (json_int_t)net->n_inputs
-                                             : (json_int_t)at;
+    json_int_t last =
+        op == LOOM_EXACT_INPUT ? (json_int_t)net->n_inputs : (json_int_t)at;
     if (in < 0 || in >= last)
         return bad(e, at, "input", "an earlier node, or an external input");
     d->op = (enum loom_exact_op)op;
@@ -202,8 +201,8 @@ static int read_node(struct loom_exact *net, size_t at, const json_t *j,
     d->n = (size_t)n;
     d->input = (int)in;
     d->elem = loom_calloc(d->n, sizeof(*d->elem));
-    size_t n_in = op == LOOM_EXACT_INPUT ? net->input_size[in]
-                                         : net->nodes[in].n;
+    size_t n_in =
+        op == LOOM_EXACT_INPUT ? net->input_size[in] : net->nodes[in].n;
     if (op != LOOM_EXACT_DENSE && n_in != d->n)
         return bad(e, at, "n", "as many elements as its input has");
     if (op == LOOM_EXACT_DENSE)
@@ -224,8 +223,7 @@ static int read_net(struct loom_exact *net, const json_t *j,
                          schema ? schema : "(none)", SCHEMA);
     net->n_inputs = json_array_size(inputs);
     size_t n_nodes = json_array_size(nodes);
-    if (!net->n_inputs || !n_nodes || n_nodes > 100000 ||
-        net->n_inputs > 1000)
+    if (!net->n_inputs || !n_nodes || n_nodes > 100000 || net->n_inputs > 1000)
         return bad(e, 0, "nodes", "at least one input and one node");
     net->input_size = loom_calloc(net->n_inputs, sizeof(size_t));
     for (size_t k = 0; k < net->n_inputs; k++) {
@@ -249,8 +247,7 @@ static int read_net(struct loom_exact *net, const json_t *j,
     return loom_exact_intervals(net, e);
 }
 
-struct loom_exact *loom_exact_from_json(const json_t *j,
-                                        struct loom_errmsg *e)
+struct loom_exact *loom_exact_from_json(const json_t *j, struct loom_errmsg *e)
 {
     struct loom_exact *net = loom_calloc(1, sizeof(*net));
     if (read_net(net, j, e) < 0) {

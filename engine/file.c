@@ -13,16 +13,14 @@
 
 #include "engine/mem.h"
 
-static int fail_errno(struct loom_errmsg *e, const char *path,
-                      const char *what)
+static int fail_errno(struct loom_errmsg *e, const char *path, const char *what)
 {
     int err = errno == ENOENT ? LOOM_ERR_MISSING : LOOM_ERR_IO;
     const char *hint = errno == ENOSPC   ? "; free some space and try again"
                        : errno == EACCES ? "; check its permissions"
                        : errno == EROFS  ? "; choose another folder"
                                          : "";
-    return loom_fail(e, err, "%s: %s: %s%s", path, what, strerror(errno),
-                     hint);
+    return loom_fail(e, err, "%s: %s: %s%s", path, what, strerror(errno), hint);
 }
 
 static int write_all(int fd, const char *p, size_t n)
@@ -90,9 +88,9 @@ int loom_file_read(const char *path, size_t max, void **data, size_t *n,
         goto out;
     }
     if ((uintmax_t)st.st_size > max) {
-        err = loom_fail(e, LOOM_ERR_FORMAT,
-                        "%s: %jd bytes, at most %zu are read", path,
-                        (intmax_t)st.st_size, max);
+        err =
+            loom_fail(e, LOOM_ERR_FORMAT, "%s: %jd bytes, at most %zu are read",
+                      path, (intmax_t)st.st_size, max);
         goto out;
     }
     size_t size = (size_t)st.st_size, got = 0;
@@ -102,10 +100,10 @@ int loom_file_read(const char *path, size_t max, void **data, size_t *n,
         if (r < 0 && errno == EINTR)
             continue;
         if (r <= 0) {
-            err = r < 0 ? fail_errno(e, path, "reading failed")
-                        : loom_fail(e, LOOM_ERR_IO,
-                                    "%s: became shorter while it was read",
-                                    path);
+            err = r < 0
+                      ? fail_errno(e, path, "reading failed")
+                      : loom_fail(e, LOOM_ERR_IO,
+                                  "%s: became shorter while it was read", path);
             goto out;
         }
         got += (size_t)r;

@@ -45,8 +45,7 @@ int loom_overflow_from_word(const char *s)
 int64_t loom_fixed_max(struct loom_fixed t)
 {
     int b = t.i + t.f;
-    return loom_fixed_width(t) && b > 0 ? (int64_t)((UINT64_C(1) << b) - 1)
-                                        : 0;
+    return loom_fixed_width(t) && b > 0 ? (int64_t)((UINT64_C(1) << b) - 1) : 0;
 }
 
 int64_t loom_fixed_min(struct loom_fixed t, enum loom_overflow o)

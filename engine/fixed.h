@@ -14,32 +14,32 @@ struct loom_fixed {
 };
 
 /* name, word in scripts and files */
-#define LOOM_ROUNDS(X)                                                        \
-    X(LOOM_RND, "RND")                 /* half up: floor(u + 1/2) */          \
-    X(LOOM_TRN, "TRN")                 /* floor */                            \
-    X(LOOM_RND_CONV, "RND_CONV")       /* half to even */                     \
-    X(LOOM_TRN_ZERO, "TRN_ZERO")       /* towards zero */                     \
-    X(LOOM_RND_ZERO, "RND_ZERO")       /* half towards zero */                \
-    X(LOOM_RND_MIN_INF, "RND_MIN_INF") /* half down */                        \
+#define LOOM_ROUNDS(X)                                                         \
+    X(LOOM_RND, "RND")                 /* half up: floor(u + 1/2) */           \
+    X(LOOM_TRN, "TRN")                 /* floor */                             \
+    X(LOOM_RND_CONV, "RND_CONV")       /* half to even */                      \
+    X(LOOM_TRN_ZERO, "TRN_ZERO")       /* towards zero */                      \
+    X(LOOM_RND_ZERO, "RND_ZERO")       /* half towards zero */                 \
+    X(LOOM_RND_MIN_INF, "RND_MIN_INF") /* half down */                         \
     X(LOOM_RND_INF, "RND_INF")         /* half away from zero */
 
-#define LOOM_OVERFLOWS(X)                                                     \
-    X(LOOM_WRAP, "WRAP")       /* modulo 2^(k+i) */                           \
-    X(LOOM_SAT, "SAT")         /* clip to [-k 2^i, 2^i - 2^-f] */             \
+#define LOOM_OVERFLOWS(X)                                                      \
+    X(LOOM_WRAP, "WRAP")       /* modulo 2^(k+i) */                            \
+    X(LOOM_SAT, "SAT")         /* clip to [-k 2^i, 2^i - 2^-f] */              \
     X(LOOM_SAT_SYM, "SAT_SYM") /* clip to [-k(2^i - 2^-f), 2^i - 2^-f] */
 
 enum loom_round {
 #define X(name, word) name,
     LOOM_ROUNDS(X)
 #undef X
-    LOOM_N_ROUNDS
+        LOOM_N_ROUNDS
 };
 
 enum loom_overflow {
 #define X(name, word) name,
     LOOM_OVERFLOWS(X)
 #undef X
-    LOOM_N_OVERFLOWS
+        LOOM_N_OVERFLOWS
 };
 
 /* The word of a mode, and the mode of a word (-1 if there is none). */

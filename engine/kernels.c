@@ -1,0 +1,87 @@
+/* The choice of kernels, and the plain loops that are their reference. */
+#include "engine/kernels.h"
+
+#include <math.h>
+
+static void gemm(size_t M, size_t N, size_t K, const float *a, size_t lda,
+                 const float *b, size_t ldb, const float *bias, float *c,
+                 size_t ldc)
+{
+    for (size_t m = 0; m < M; m++)
+        for (size_t n = 0; n < N; n++) {
+            float sum = bias ? bias[n] : 0.0f;
+            for (size_t k = 0; k < K; k++)
+                sum += a[m * lda + k] * b[k * ldb + n];
+            c[m * ldc + n] = sum;
+        }
+}
+
+static void gemm_tn(size_t M, size_t N, size_t K, const float *a, size_t lda,
+                    const float *g, size_t ldg, float *c, size_t ldc)
+{
+    for (size_t k = 0; k < K; k++)
+        for (size_t n = 0; n < N; n++)
+            for (size_t m = 0; m < M; m++)
+                c[k * ldc + n] += a[m * lda + k] * g[m * ldg + n];
+}
+
+static void quant_round(size_t M, size_t N, const float *x, size_t ld,
+                        const float *scale, const float *inverse, float *q,
+                        float *top)
+{
+    for (size_t m = 0; m < M; m++)
+        for (size_t n = 0; n < N; n++) {
+            float y = floorf(x[m * ld + n] * scale[n] + 0.5f) * inverse[n];
+            q[m * ld + n] = y;
+            top[n] = fmaxf(top[n], fabsf(y));
+        }
+}
+
+static void error_dot(size_t M, size_t N, const float *g, const float *x,
+                      const float *q, size_t ld, float *sum)
+{
+    for (size_t m = 0; m < M; m++)
+        for (size_t n = 0; n < N; n++)
+            sum[n] += g[m * ld + n] * (x[m * ld + n] - q[m * ld + n]);
+}
+
+static void column_sum(size_t M, size_t N, const float *g, size_t ld,
+                       float *sum)
+{
+    for (size_t m = 0; m < M; m++)
+        for (size_t n = 0; n < N; n++)
+            sum[n] += g[m * ld + n];
+}
+
+static void adam(size_t n, float *p, const float *g, float *m, float *v,
+                 float rate, float beta1, float beta2, float epsilon)
+{
+    for (size_t j = 0; j < n; j++) {
+        m[j] += (g[j] - m[j]) * (1.0f - beta1);
+        v[j] += (g[j] * g[j] - v[j]) * (1.0f - beta2);
+        p[j] -= rate * m[j] / (sqrtf(v[j]) + epsilon);
+    }
+}
+
+static const struct loom_kernels plain = {
+    "plain", gemm, gemm_tn, quant_round, error_dot, column_sum, adam,
+};
+
+extern const struct loom_kernels loom_kernels_avx512, loom_kernels_avx2,
+    loom_kernels_portable;
+
+const struct loom_kernels *loom_kernels_plain(void)
+{
+    return &plain;
+}
+
+const struct loom_kernels *loom_kernels(void)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
+        return &loom_kernels_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &loom_kernels_avx2;
+#endif
+    return &loom_kernels_portable;
+}

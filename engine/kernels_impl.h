@@ -1,0 +1,178 @@
+/* The fast kernels' one source shape. A file that includes this defines
+ * VL, the lanes of one vector, and NAME, the table's name; it is compiled for
+ * its instruction set. A tile of C stays in registers while K runs. */
+#include <math.h>
+
+#include "engine/kernels.h"
+
+typedef float vf __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vf splat(float x)
+{
+    vf v;
+    for (int i = 0; i < VL; i++)
+        v[i] = x;
+    return v;
+}
+
+INLINE vf load(const float *p)
+{
+    return *(const vf *)p;
+}
+
+INLINE void store(float *p, vf v)
+{
+    *(vf *)p = v;
+}
+
+/* c[R][V*VL] = bias + a[R][K] b[K][V*VL], R and V known when compiled. */
+INLINE void tile(int R, int V, size_t K, const float *a, size_t lda,
+                 const float *b, size_t ldb, const float *bias, float *c,
+                 size_t ldc)
+{
+    vf acc[8][2];
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < V; v++)
+            acc[r][v] = bias ? load(bias + v * VL) : splat(0.0f);
+    for (size_t k = 0; k < K; k++) {
+        vf w[2];
+        for (int v = 0; v < V; v++)
+            w[v] = load(b + k * ldb + (size_t)v * VL);
+        for (int r = 0; r < R; r++) {
+            vf x = splat(a[(size_t)r * lda + k]);
+            for (int v = 0; v < V; v++)
+                acc[r][v] += x * w[v];
+        }
+    }
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < V; v++)
+            store(c + (size_t)r * ldc + (size_t)v * VL, acc[r][v]);
+}
+
+INLINE void gemm_columns(int V, size_t M, size_t K, const float *a, size_t lda,
+                         const float *b, size_t ldb, const float *bias,
+                         float *c, size_t ldc)
+{
+    size_t m = 0;
+    for (; m + 6 <= M; m += 6)
+        tile(6, V, K, a + m * lda, lda, b, ldb, bias, c + m * ldc, ldc);
+    for (; m + 2 <= M; m += 2)
+        tile(2, V, K, a + m * lda, lda, b, ldb, bias, c + m * ldc, ldc);
+    for (; m < M; m++)
+        tile(1, V, K, a + m * lda, lda, b, ldb, bias, c + m * ldc, ldc);
+}
+
+static void gemm(size_t M, size_t N, size_t K, const float *a, size_t lda,
+                 const float *b, size_t ldb, const float *bias, float *c,
+                 size_t ldc)
+{
+    size_t n = 0;
+    for (; n + 2 * VL <= N; n += 2 * VL)
+        gemm_columns(2, M, K, a, lda, b + n, ldb, bias ? bias + n : NULL, c + n,
+                     ldc);
+    for (; n < N; n += VL)
+        gemm_columns(1, M, K, a, lda, b + n, ldb, bias ? bias + n : NULL, c + n,
+                     ldc);
+}
+
+/* c[R][V*VL] += transpose(a[M][R]) g[M][V*VL] */
+INLINE void tile_tn(int R, int V, size_t M, const float *a, size_t lda,
+                    const float *g, size_t ldg, float *c, size_t ldc)
+{
+    vf acc[8][2];
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < V; v++)
+            acc[r][v] = load(c + (size_t)r * ldc + (size_t)v * VL);
+    for (size_t m = 0; m < M; m++) {
+        vf w[2];
+        for (int v = 0; v < V; v++)
+            w[v] = load(g + m * ldg + (size_t)v * VL);
+        for (int r = 0; r < R; r++) {
+            vf x = splat(a[m * lda + (size_t)r]);
+            for (int v = 0; v < V; v++)
+                acc[r][v] += x * w[v];
+        }
+    }
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < V; v++)
+            store(c + (size_t)r * ldc + (size_t)v * VL, acc[r][v]);
+}
+
+INLINE void gemm_tn_columns(int V, size_t M, size_t K, const float *a,
+                            size_t lda, const float *g, size_t ldg, float *c,
+                            size_t ldc)
+{
+    size_t k = 0;
+    for (; k + 6 <= K; k += 6)
+        tile_tn(6, V, M, a + k, lda, g, ldg, c + k * ldc, ldc);
+    for (; k + 2 <= K; k += 2)
+        tile_tn(2, V, M, a + k, lda, g, ldg, c + k * ldc, ldc);
+    for (; k < K; k++)
+        tile_tn(1, V, M, a + k, lda, g, ldg, c + k * ldc, ldc);
+}
+
+static void gemm_tn(size_t M, size_t N, size_t K, const float *a, size_t lda,
+                    const float *g, size_t ldg, float *c, size_t ldc)
+{
+    size_t n = 0;
+    for (; n + 2 * VL <= N; n += 2 * VL)
+        gemm_tn_columns(2, M, K, a, lda, g + n, ldg, c + n, ldc);
+    for (; n < N; n += VL)
+        gemm_tn_columns(1, M, K, a, lda, g + n, ldg, c + n, ldc);
+}
+
+/* The elementwise kernels are plain loops over whole vectors of columns: the
+ * compiler turns them into this instruction set's vectors. */
+static void quant_round(size_t M, size_t N, const float *restrict x, size_t ld,
+                        const float *restrict scale,
+                        const float *restrict inverse, float *restrict q,
+                        float *restrict top)
+{
+    for (size_t m = 0; m < M; m++, x += ld, q += ld)
+        for (size_t n = 0; n < N; n++) {
+            float y = floorf(x[n] * scale[n] + 0.5f) * inverse[n];
+            float a = fabsf(y);
+            q[n] = y;
+            top[n] = top[n] > a ? top[n] : a;
+        }
+}
+
+static void error_dot(size_t M, size_t N, const float *restrict g,
+                      const float *restrict x, const float *restrict q,
+                      size_t ld, float *restrict sum)
+{
+    for (size_t m = 0; m < M; m++, g += ld, x += ld, q += ld)
+        for (size_t n = 0; n < N; n++)
+            sum[n] += g[n] * (x[n] - q[n]);
+}
+
+static void column_sum(size_t M, size_t N, const float *restrict g, size_t ld,
+                       float *restrict sum)
+{
+    for (size_t m = 0; m < M; m++, g += ld)
+        for (size_t n = 0; n < N; n++)
+            sum[n] += g[n];
+}
+
+static void adam(size_t n, float *restrict p, const float *restrict g,
+                 float *restrict m, float *restrict v, float rate, float beta1,
+                 float beta2, float epsilon)
+{
+    for (size_t j = 0; j < n; j++) {
+        m[j] += (g[j] - m[j]) * (1.0f - beta1);
+        v[j] += (g[j] * g[j] - v[j]) * (1.0f - beta2);
+        p[j] -= rate * m[j] / (sqrtf(v[j]) + epsilon);
+    }
+}
+
+#define TABLE_(set) loom_kernels_##set
+#define TABLE(set)  TABLE_(set)
+#define TEXT_(set)  #set
+#define TEXT(set)   TEXT_(set)
+
+extern const struct loom_kernels TABLE(NAME);
+const struct loom_kernels TABLE(NAME) = {
+    TEXT(NAME), gemm, gemm_tn, quant_round, error_dot, column_sum, adam,
+};

@@ -1,0 +1,79 @@
+/* What a layer kind is: one table of functions. A kind is one file
+ * layer_<kind>.c; its struct is private there. */
+#pragma once
+
+#include "engine/model.h"
+#include "engine/qstate.h"
+
+/* One block of rows at one layer. */
+struct loom_block {
+    size_t rows;
+    const float *in[LOOM_MAX_INPUTS]; /* [rows][ld of that layer] */
+    float *out;                       /* [rows][ld] */
+    float *gin[LOOM_MAX_INPUTS];      /* to be written; NULL: not wanted */
+    const float *gout;
+    float *sum, *top; /* this layer's part of the chunk's */
+};
+
+struct loom_layer_ops {
+    const char *kind;
+    int n_inputs; /* exactly; 0: none */
+    size_t state_size;
+    /* Read conf, check shapes, set n, sum_n, top_n, add parameters. */
+    int (*build)(struct loom_model *m, struct loom_layer *l,
+                 struct loom_errmsg *e);
+    void (*init)(struct loom_model *m, struct loom_layer *l,
+                 struct loom_rng *rng);
+    /* Once a step: everything that depends on parameters alone. */
+    void (*prepare)(struct loom_model *m, struct loom_layer *l);
+    void (*forward)(const struct loom_model *m, const struct loom_layer *l,
+                    const struct loom_block *b);
+    void (*backward)(const struct loom_model *m, const struct loom_layer *l,
+                     const struct loom_block *b);
+    /* Once a step, from the batch's sums: gradients, tracked ranges. */
+    void (*reduce)(struct loom_model *m, struct loom_layer *l,
+                   const float *sum, const float *top);
+    void (*trace)(struct loom_model *m, struct loom_layer *l,
+                  const float *top);
+    /* EBOPs; adds beta times its gradient to m->grad if beta != 0. */
+    double (*ebops)(struct loom_model *m, struct loom_layer *l, float beta);
+    void (*describe)(const struct loom_model *m, const struct loom_layer *l,
+                     struct loom_train_layer *row);
+    /* Append nodes to net; node[] maps layers to them. */
+    int (*freeze)(struct loom_model *m, struct loom_layer *l,
+                  struct loom_exact *net, int *node, struct loom_errmsg *e);
+    /* The quantizer whose grid the output lies on; NULL: none. */
+    struct loom_qstate *(*output_bits)(struct loom_layer *l);
+};
+
+extern const struct loom_layer_ops loom_layer_input, loom_layer_quantize,
+    loom_layer_dense, loom_layer_relu;
+
+/* Register a parameter of n floats; returns its number. For ops->build. */
+int loom_model_add_param(struct loom_model *m, const char *layer,
+                         const char *name, size_t n, bool trained);
+
+static inline float *loom_theta(const struct loom_model *m, int param)
+{
+    return m->theta + m->param[param].at;
+}
+
+static inline float *loom_grad(const struct loom_model *m, int param)
+{
+    return m->grad + m->param[param].at;
+}
+
+/* A new node at the end of net, named after the layer, with n elements. */
+struct loom_exact_node *loom_exact_append(struct loom_exact *net,
+                                          enum loom_exact_op op,
+                                          const char *name, size_t n,
+                                          int input);
+
+/* LOOM_ERR_ARG when conf has a field that is not among the NULL-ended names;
+ * the sentence lists what there is. */
+int loom_conf_check(const json_t *conf, const char *layer,
+                    const char *const *names, struct loom_errmsg *e);
+/* A number or integer field with bounds, left alone when absent. */
+int loom_conf_number(const json_t *conf, const char *layer, const char *name,
+                     double lo, double hi, double *value,
+                     struct loom_errmsg *e);

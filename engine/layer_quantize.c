@@ -1,0 +1,162 @@
+/* quantize: one set of bits an input element, shared by all rows.
+ * The surrogate gradient of f is ln2 times the sum over rows of g (x - q);
+ * with WRAP and RND, the usual case, forward and backward are two fused
+ * passes; other modes take the scalar reference. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/layer.h"
+
+struct quantize {
+    struct loom_qstate q;
+    float *scale, *inverse; /* [ld] 2^f, 2^-f */
+    bool fast;
+};
+
+static const float LN2 = 0.693147180559945309f;
+
+static int build(struct loom_model *m, struct loom_layer *l,
+                 struct loom_errmsg *e)
+{
+    struct quantize *s = l->state;
+    struct loom_qconf c = loom_qconf_default(LOOM_Q_DATA);
+    int err = loom_qconf_read(&c, l->conf, l->name, e);
+    if (err)
+        return err;
+    l->n = m->layer[l->input[0]].n;
+    l->ld = loom_pad(l->n);
+    s->fast = c.mode.round == LOOM_RND && c.mode.overflow == LOOM_WRAP;
+    /* The layer's parameters carry the quantizer's own name ("dense_0/iq"):
+     * nothing stands between it and k, i, f. */
+    loom_qstate_build(&s->q, m, l->name, "", l->n, &c);
+    s->scale = loom_model_floats(m, l->ld);
+    s->inverse = loom_model_floats(m, l->ld);
+    l->sum_n = 2 * l->ld; /* gradients on f, i */
+    l->top_n = 2 * l->ld; /* |q|, -q */
+    return 0;
+}
+
+static void init(struct loom_model *m, struct loom_layer *l,
+                 struct loom_rng *rng)
+{
+    struct quantize *s = l->state;
+    (void)rng;
+    loom_qstate_init(&s->q, m);
+}
+
+static void prepare(struct loom_model *m, struct loom_layer *l)
+{
+    struct quantize *s = l->state;
+    loom_qstate_prepare(&s->q, m);
+    for (size_t j = 0; j < l->n; j++) {
+        s->scale[j] = loom_exp2i(s->q.rf[j]);
+        s->inverse[j] = loom_exp2i(-s->q.rf[j]);
+    }
+}
+
+static void forward(const struct loom_model *m, const struct loom_layer *l,
+                    const struct loom_block *b)
+{
+    const struct quantize *s = l->state;
+    const struct loom_qstate *q = &s->q;
+    if (s->fast && m->mode != LOOM_MODE_EVAL)
+        m->kernels->round(b->rows, l->ld, b->in[0], l->ld, s->scale, s->inverse,
+                          b->out, b->top);
+    bool training = m->mode != LOOM_MODE_EVAL;
+    for (size_t r = 0; r < b->rows; r++) {
+        const float *x = b->in[0] + r * l->ld;
+        float *y = b->out + r * l->ld;
+        if (!s->fast || !training)
+            loom_quant_forward(q->conf.mode, x, q->rk, q->ri, q->rf, l->n,
+                               training, y);
+        if (!s->fast && training)
+            for (size_t j = 0; j < l->n; j++)
+                b->top[j] = fmaxf(b->top[j], fabsf(y[j]));
+        if (m->mode == LOOM_MODE_TRACE)
+            for (size_t j = 0; j < l->n; j++)
+                b->top[l->ld + j] = fmaxf(b->top[l->ld + j], -y[j]);
+    }
+}
+
+static void backward(const struct loom_model *m, const struct loom_layer *l,
+                     const struct loom_block *b)
+{
+    const struct quantize *s = l->state;
+    const struct loom_qstate *q = &s->q;
+    if (s->fast) {
+        m->kernels->error_dot(b->rows, l->ld, b->gout, b->in[0], b->out, l->ld,
+                              b->sum);
+        if (b->gin[0])
+            memcpy(b->gin[0], b->gout, b->rows * l->ld * sizeof(float));
+        return;
+    }
+    for (size_t r = 0; r < b->rows; r++)
+        for (size_t j = 0; j < l->n; j++) {
+            float dx, di, df, g = b->gout[r * l->ld + j];
+            loom_quant_backward(q->conf.mode, &b->in[0][r * l->ld + j],
+                                &q->rk[j], &q->ri[j], &q->rf[j], 1, &dx, &di,
+                                &df);
+            b->sum[j] += g * df;
+            b->sum[l->ld + j] += g * di;
+            if (b->gin[0])
+                b->gin[0][r * l->ld + j] = g * dx;
+        }
+}
+
+static void reduce(struct loom_model *m, struct loom_layer *l, const float *sum,
+                   const float *top)
+{
+    struct quantize *s = l->state;
+    for (size_t j = 0; j < l->n; j++)
+        loom_qstate_grad(&s->q, m, j, sum[l->ld + j],
+                         s->fast ? LN2 * sum[j] : sum[j]);
+    loom_qstate_track(&s->q, m, top);
+}
+
+static void trace(struct loom_model *m, struct loom_layer *l, const float *top)
+{
+    struct quantize *s = l->state;
+    loom_qstate_trace(&s->q, m, top, top + l->ld);
+}
+
+static int freeze(struct loom_model *m, struct loom_layer *l,
+                  struct loom_exact *net, int *node, struct loom_errmsg *e)
+{
+    const struct quantize *s = l->state;
+    const struct loom_qstate *q = &s->q;
+    (void)e;
+    bool first = l->input[0] == m->input;
+    int at = (int)net->n_nodes;
+    struct loom_exact_node *d =
+        loom_exact_append(net, first ? LOOM_EXACT_INPUT : LOOM_EXACT_QUANTIZE,
+                          l->name, l->n, first ? 0 : node[l->input[0]]);
+    d->round = q->conf.mode.round;
+    d->overflow = q->conf.mode.overflow;
+    for (size_t j = 0; j < l->n; j++)
+        d->format[j] = (struct loom_fixed){
+            (int8_t)q->rk[j], (int16_t)fminf(fmaxf(q->ri[j], -999), 999),
+            (int16_t)fminf(fmaxf(q->rf[j], -999), 999)};
+    node[l - m->layer] = at;
+    return 0;
+}
+
+static struct loom_qstate *output_bits(struct loom_layer *l)
+{
+    return &((struct quantize *)l->state)->q;
+}
+
+const struct loom_layer_ops loom_layer_quantize = {
+    .kind = "quantize",
+    .n_inputs = 1,
+    .state_size = sizeof(struct quantize),
+    .build = build,
+    .init = init,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .reduce = reduce,
+    .trace = trace,
+    .freeze = freeze,
+    .output_bits = output_bits,
+};

@@ -1,0 +1,158 @@
+/* A network: a graph of layers over one arena of parameters.
+ *
+ * Build: add layers in topological order (each names its inputs), then
+ * loom_model_finish lays out the memory; nothing is allocated afterwards.
+ * Data flows in blocks of at most LOOM_BLOCK rows: a block goes forward
+ * through all layers and back while it is in cache. Every layer's output is
+ * [rows][ld] float32, ld padded to whole vectors, the padding zero.
+ *
+ * A step: loom_model_prepare (quantize parameters once), then for each block
+ * of each chunk loom_model_forward / backward into the chunk's own sums, then
+ * loom_model_reduce (sums -> parameter gradients, in chunk order, so that the
+ * result does not depend on threads). Preparing and reducing belong to one
+ * thread; forward and backward of different scratches may run in parallel. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "engine/err.h"
+#include "engine/exact.h"
+#include "engine/kernels.h"
+#include "engine/rng.h"
+#include "engine/train_view.h"
+
+enum { LOOM_BLOCK = 48, LOOM_MAX_INPUTS = 4 };
+
+enum loom_mode {
+    LOOM_MODE_TRAIN, /* WRAP only rounds, ranges are tracked */
+    LOOM_MODE_EVAL,  /* what the hardware does */
+    LOOM_MODE_TRACE  /* as training, ranges are measured anew */
+};
+
+/* A named slice of the arena. */
+struct loom_param {
+    char name[72]; /* "dense_0/kernel", "dense_0/kq/b", ... */
+    size_t at, n;
+    bool trained; /* else: state (tracked ranges, signs) */
+    float lo, hi; /* projection after each step; equal: none */
+    float l1;     /* MonoL1: adds l1 * sum(value) to the loss */
+};
+
+struct loom_layer_ops;
+struct loom_qstate;
+
+struct loom_layer {
+    const struct loom_layer_ops *ops;
+    char name[48];
+    int n_inputs, input[LOOM_MAX_INPUTS]; /* layer numbers */
+    size_t n, ld;                         /* elements of the output, padded */
+    size_t sum_at, sum_n;                 /* its floats among a chunk's sums */
+    size_t top_at, top_n;                 /* and among its maxima */
+    json_t *conf; /* as given, owned: what a checkpoint stores */
+    void *state;  /* the kind's own, owned by ops */
+};
+
+struct loom_model {
+    const struct loom_kernels *kernels;
+    int n_layers;
+    struct loom_layer *layer;
+    int input, output; /* layer numbers */
+    int n_params;
+    struct loom_param *param;
+    size_t n_theta;
+    float *theta, *grad; /* [n_theta] all parameters, their gradients */
+    size_t n_sum, n_top; /* floats of sums and maxima a chunk needs */
+    enum loom_mode mode; /* of the last prepare */
+    int n_blocks;
+    void **block; /* memory handed out by loom_model_floats */
+    bool out_of_memory;
+};
+
+/* Memory of one worker (activations) or one chunk (sums). */
+struct loom_scratch {
+    float **out, **gout; /* [n_layers] -> [LOOM_BLOCK][ld] */
+    float *memory;
+};
+
+struct loom_sums {
+    float *sum, *top; /* [n_sum], [n_top] */
+};
+
+struct loom_model *loom_model_new(void);
+void loom_model_destroy(struct loom_model *m);
+
+/* Add a layer; returns its number or an error. conf (borrowed, may be NULL)
+ * holds the kind's fields; an unknown kind or field, a wrong type or shape is
+ * an error naming layer and field. Kinds: input{n}, quantize{...},
+ * dense{units, kernel = {...}, bias = {...}}, relu. */
+int loom_model_add(struct loom_model *m, const char *kind, const char *name,
+                   const int *inputs, int n_inputs, const json_t *conf,
+                   struct loom_errmsg *e);
+
+/* Close the graph: `output` becomes the output, memory is laid out and
+ * parameters are initialised from the seed. */
+int loom_model_finish(struct loom_model *m, int output, uint64_t seed,
+                      struct loom_errmsg *e);
+
+/* The graph as JSON and back (finished, parameters freshly initialised). */
+json_t *loom_model_to_json(const struct loom_model *m);
+struct loom_model *loom_model_from_json(const json_t *j, struct loom_errmsg *e);
+
+int loom_model_find(const struct loom_model *m, const char *layer);
+/* Parameter by name, NULL if there is none. */
+struct loom_param *loom_model_param(const struct loom_model *m,
+                                    const char *name);
+
+int loom_scratch_init(struct loom_scratch *s, const struct loom_model *m,
+                      struct loom_errmsg *e);
+void loom_scratch_deinit(struct loom_scratch *s);
+int loom_sums_init(struct loom_sums *s, const struct loom_model *m,
+                   struct loom_errmsg *e);
+void loom_sums_deinit(struct loom_sums *s);
+void loom_sums_clear(struct loom_sums *s, const struct loom_model *m);
+
+void loom_model_prepare(struct loom_model *m, enum loom_mode mode);
+
+/* rows <= LOOM_BLOCK of input are in s->out[m->input]; fills s->out. */
+void loom_model_forward(const struct loom_model *m, struct loom_scratch *s,
+                        size_t rows, struct loom_sums *sums);
+/* The loss gradient is in s->gout[m->output]. */
+void loom_model_backward(const struct loom_model *m, struct loom_scratch *s,
+                         size_t rows, struct loom_sums *sums);
+
+/* Sum the chunks in order into chunk[0], set m->grad from it (zero where
+ * nothing flows) and update tracked ranges. */
+void loom_model_reduce(struct loom_model *m, struct loom_sums *chunk,
+                       int n_chunks);
+
+/* After forwards in mode TRACE: set the ranges to what was seen. */
+void loom_model_trace(struct loom_model *m, struct loom_sums *chunk,
+                      int n_chunks);
+
+/* EBOPs of the current parameters; adds beta * dEBOPs to m->grad when beta
+ * is not 0. Source: HGQ, arXiv 2405.00645. Layers with cost, each as a whole
+ * number as HGQ2 counts them, are in `rounded` (may be NULL). */
+double loom_model_ebops(struct loom_model *m, float beta, double *rounded);
+
+/* Sum of the l1 terms; adds their gradients to m->grad when add is true. */
+double loom_model_l1(struct loom_model *m, bool add);
+
+/* Put every parameter back into its bounds. */
+void loom_model_project(struct loom_model *m);
+
+/* Fill the screen's rows, one for each layer that costs something; returns
+ * how many. */
+int loom_model_describe(struct loom_model *m, struct loom_train_layer *row,
+                        int max);
+
+/* The integer network of the current parameters. LOOM_ERR_RANGE, naming the
+ * layer, where float32 evaluation could not follow it exactly. */
+struct loom_exact *loom_model_freeze(struct loom_model *m,
+                                     struct loom_errmsg *e);
+
+/* Zeroed floats that live as long as the model; for ops->build. */
+float *loom_model_floats(struct loom_model *m, size_t n);

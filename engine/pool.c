@@ -1,0 +1,158 @@
+#include "engine/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "engine/mem.h"
+
+/* A job is short (a training step), so a worker looks for the next one this
+ * often before it sleeps. */
+enum { SPINS = 2000, NICE = 10, MAX_THREADS = 256 };
+
+struct worker {
+    struct loom_pool *pool;
+    pthread_t thread;
+    int number;
+};
+
+struct loom_pool {
+    int threads;
+    struct worker *worker; /* [threads - 1], numbered from 1 */
+    pthread_mutex_t lock;
+    pthread_cond_t begin, end;
+    atomic_uint job;   /* rises with every job; written under the lock */
+    atomic_int next;   /* item to take */
+    atomic_int active; /* workers still busy with this job */
+    bool quit;
+    int n;
+    void (*work)(void *ud, int item, int worker);
+    void *ud;
+};
+
+static void take_items(struct loom_pool *p, int worker)
+{
+    int item;
+    while ((item = atomic_fetch_add(&p->next, 1)) < p->n)
+        p->work(p->ud, item, worker);
+}
+
+/* Wait for a job newer than `seen`; false when the pool ends. */
+static bool wait_job(struct loom_pool *p, unsigned seen)
+{
+    for (int i = 0; i < SPINS; i++)
+        if (atomic_load_explicit(&p->job, memory_order_acquire) != seen)
+            return !p->quit;
+    pthread_mutex_lock(&p->lock);
+    while (atomic_load(&p->job) == seen)
+        pthread_cond_wait(&p->begin, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+    return !p->quit;
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    struct loom_pool *p = w->pool;
+    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    for (unsigned seen = 0; wait_job(p, seen); seen++) {
+        take_items(p, w->number);
+        if (atomic_fetch_sub(&p->active, 1) == 1) {
+            pthread_mutex_lock(&p->lock);
+            pthread_cond_signal(&p->end);
+            pthread_mutex_unlock(&p->lock);
+        }
+    }
+    return NULL;
+}
+
+static void announce(struct loom_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    atomic_fetch_add_explicit(&p->job, 1, memory_order_release);
+    pthread_cond_broadcast(&p->begin);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Signals are the business of whoever made the pool. */
+static int start_worker(struct worker *w)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int err = pthread_create(&w->thread, NULL, worker_main, w);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return err;
+}
+
+struct loom_pool *loom_pool_new(int threads, struct loom_errmsg *e)
+{
+    if (threads <= 0)
+        threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (threads > MAX_THREADS)
+        threads = MAX_THREADS;
+    struct loom_pool *p = loom_calloc(1, sizeof(*p));
+    p->worker = loom_calloc((size_t)threads, sizeof(*p->worker));
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->begin, NULL);
+    pthread_cond_init(&p->end, NULL);
+    p->threads = 1;
+    while (p->threads < threads) {
+        struct worker *w = &p->worker[p->threads - 1];
+        *w = (struct worker){.pool = p, .number = p->threads};
+        int err = start_worker(w);
+        if (err) {
+            loom_fail(e, LOOM_ERR_NOMEM, "thread %d cannot be started: %s",
+                      p->threads, strerror(err));
+            loom_pool_destroy(p);
+            return NULL;
+        }
+        p->threads++;
+    }
+    return p;
+}
+
+void loom_pool_destroy(struct loom_pool *p)
+{
+    if (!p)
+        return;
+    p->quit = true;
+    announce(p);
+    for (int k = 0; k < p->threads - 1; k++)
+        pthread_join(p->worker[k].thread, NULL);
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->begin);
+    pthread_cond_destroy(&p->end);
+    free(p->worker);
+    free(p);
+}
+
+int loom_pool_threads(const struct loom_pool *p)
+{
+    return p->threads;
+}
+
+void loom_pool_run(struct loom_pool *p, int n,
+                   void (*work)(void *ud, int item, int worker), void *ud)
+{
+    p->n = n;
+    p->work = work;
+    p->ud = ud;
+    atomic_store(&p->next, 0);
+    atomic_store(&p->active, p->threads - 1);
+    if (p->threads > 1)
+        announce(p);
+    take_items(p, 0);
+    for (int i = 0; i < SPINS && atomic_load(&p->active); i++)
+        ;
+    pthread_mutex_lock(&p->lock);
+    while (atomic_load(&p->active))
+        pthread_cond_wait(&p->end, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+}

@@ -1,0 +1,293 @@
+#include "engine/qstate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/layer.h"
+
+/* Keras' backend epsilon, part of the KBI range formula. */
+static const float EPSILON = 1e-7f;
+
+struct loom_qconf loom_qconf_default(enum loom_qplace place)
+{
+    struct loom_qconf c = {
+        .type = LOOM_KBI,
+        .mode = {LOOM_RND, LOOM_SAT_SYM},
+        .k0 = 1.0f,
+        .b0 = 8.0f,
+        .i0 = 2.0f,
+        .b_range = {0.0f, 23.0f},
+        .l1 = 1e-8f,
+        .i_decay = INFINITY,
+        .trained = true,
+    };
+    if (place == LOOM_Q_BIAS) {
+        c.mode.overflow = LOOM_WRAP;
+        c.b_range[1] = 24.0f;
+        c.i_decay = 0.01f;
+    } else if (place == LOOM_Q_DATA) {
+        c.type = LOOM_KIF;
+        c.mode.overflow = LOOM_WRAP;
+        c.f0 = 6.0f;
+        c.i_range[0] = -23.0f;
+        c.i_range[1] = 23.0f;
+        c.f_range[0] = -24.0f;
+        c.f_range[1] = 24.0f;
+        c.i_decay = 0.01f;
+    }
+    return c;
+}
+
+static int read_range(const json_t *j, const char *layer, const char *name,
+                      float out[2], struct loom_errmsg *e)
+{
+    const json_t *v = json_object_get(j, name);
+    if (!v)
+        return 0;
+    const json_t *lo = json_array_get(v, 0), *hi = json_array_get(v, 1);
+    if (json_array_size(v) != 2 || !json_is_number(lo) || !json_is_number(hi) ||
+        json_number_value(lo) > json_number_value(hi))
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: quantizer field \"%s\" must be {lowest, "
+                         "highest}",
+                         layer, name);
+    out[0] = (float)json_number_value(lo);
+    out[1] = (float)json_number_value(hi);
+    return 0;
+}
+
+static int read_words(struct loom_qconf *c, const json_t *j, const char *layer,
+                      struct loom_errmsg *e)
+{
+    const char *type = json_string_value(json_object_get(j, "type"));
+    const char *round = json_string_value(json_object_get(j, "round"));
+    const char *over = json_string_value(json_object_get(j, "overflow"));
+    const char *per = json_string_value(json_object_get(j, "per"));
+    const json_t *trained = json_object_get(j, "trained");
+    int r = round ? loom_round_from_word(round) : (int)c->mode.round;
+    int o = over ? loom_overflow_from_word(over) : (int)c->mode.overflow;
+    if (type && strcmp(type, "kif") && strcmp(type, "kbi"))
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: quantizer type \"%s\": expected \"kif\" or "
+                         "\"kbi\"",
+                         layer, type);
+    if (r < 0)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: rounding \"%s\": expected RND, TRN, RND_CONV, "
+                         "TRN_ZERO, RND_ZERO, RND_MIN_INF or RND_INF",
+                         layer, round);
+    if (o < 0)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: overflow \"%s\": expected WRAP, SAT or SAT_SYM",
+                         layer, over);
+    if (per && strcmp(per, "element") && strcmp(per, "tensor"))
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: per = \"%s\": expected \"element\" or "
+                         "\"tensor\"",
+                         layer, per);
+    if (type)
+        c->type = !strcmp(type, "kif") ? LOOM_KIF : LOOM_KBI;
+    if (per)
+        c->per_tensor = !strcmp(per, "tensor");
+    if (trained)
+        c->trained = json_is_true(trained);
+    c->mode.round = (enum loom_round)r;
+    c->mode.overflow = (enum loom_overflow)o;
+    return 0;
+}
+
+int loom_qconf_read(struct loom_qconf *c, const json_t *j, const char *layer,
+                    struct loom_errmsg *e)
+{
+    static const char *const names[] = {
+        "type", "round", "overflow", "k0",      "b0",  "i0",      "f0", "b",
+        "i",    "f",     "l1",       "i_decay", "per", "trained", NULL};
+    const struct {
+        const char *name;
+        float *at;
+        double lo, hi;
+    } numbers[] = {
+        {"k0", &c->k0, 0, 1},    {"b0", &c->b0, 0, 32},
+        {"i0", &c->i0, -32, 32}, {"f0", &c->f0, -32, 32},
+        {"l1", &c->l1, 0, 1e3},  {"i_decay", &c->i_decay, 0, INFINITY},
+    };
+    if (!j)
+        return 0;
+    int err = loom_conf_check(j, layer, names, e);
+    if (!err)
+        err = read_words(c, j, layer, e);
+    for (size_t n = 0; !err && n < sizeof(numbers) / sizeof(*numbers); n++) {
+        double v = (double)*numbers[n].at;
+        err = loom_conf_number(j, layer, numbers[n].name, numbers[n].lo,
+                               numbers[n].hi, &v, e);
+        *numbers[n].at = (float)v;
+    }
+    if (!err)
+        err = read_range(j, layer, "b", c->b_range, e);
+    if (!err)
+        err = read_range(j, layer, "i", c->i_range, e);
+    if (!err)
+        err = read_range(j, layer, "f", c->f_range, e);
+    return err;
+}
+
+/* ---- state ------------------------------------------------------------- */
+
+static int add_bits(struct loom_qstate *q, struct loom_model *m,
+                    const char *layer, const char *quantizer, const char *word,
+                    bool trained, const float range[2])
+{
+    char name[24];
+    snprintf(name, sizeof(name), "%s%s%s", quantizer, *quantizer ? "/" : "",
+             word);
+    int p = loom_model_add_param(m, layer, name, q->groups,
+                                 trained && q->conf.trained);
+    if (m->param[p].trained) {
+        m->param[p].l1 =
+            strcmp(word, "i") || q->conf.type == LOOM_KIF ? q->conf.l1 : 0.0f;
+        m->param[p].lo = range[0];
+        m->param[p].hi = range[1];
+    }
+    return p;
+}
+
+void loom_qstate_build(struct loom_qstate *q, struct loom_model *m,
+                       const char *layer, const char *name, size_t n,
+                       const struct loom_qconf *conf)
+{
+    static const float none[2] = {0.0f, 0.0f};
+    bool kif = conf->type == LOOM_KIF;
+    bool wraps = conf->mode.overflow == LOOM_WRAP;
+    q->conf = *conf;
+    q->n = n;
+    q->groups = conf->per_tensor ? 1 : n;
+    q->k = add_bits(q, m, layer, name, "k", false, none);
+    q->i = add_bits(q, m, layer, name, "i", !wraps, conf->i_range);
+    q->bf = add_bits(q, m, layer, name, kif ? "f" : "b", true,
+                     kif ? conf->f_range : conf->b_range);
+    q->rk = loom_model_floats(m, n);
+    q->ri = loom_model_floats(m, n);
+    q->rf = loom_model_floats(m, n);
+    q->bits = loom_model_floats(m, n);
+}
+
+void loom_qstate_init(const struct loom_qstate *q, struct loom_model *m)
+{
+    const struct loom_qconf *c = &q->conf;
+    for (size_t g = 0; g < q->groups; g++) {
+        loom_theta(m, q->k)[g] = c->k0;
+        loom_theta(m, q->i)[g] = c->i0;
+        loom_theta(m, q->bf)[g] = c->type == LOOM_KIF ? c->f0 : c->b0;
+    }
+}
+
+static size_t group_of(const struct loom_qstate *q, size_t j)
+{
+    return q->groups == 1 ? 0 : j;
+}
+
+void loom_qstate_prepare(struct loom_qstate *q, const struct loom_model *m)
+{
+    const float *k = loom_theta(m, q->k), *i = loom_theta(m, q->i);
+    const float *bf = loom_theta(m, q->bf);
+    bool kif = q->conf.type == LOOM_KIF;
+    for (size_t j = 0; j < q->n; j++) {
+        size_t g = group_of(q, j);
+        float v = rintf(bf[g]);
+        q->rk[j] = k[g];
+        q->ri[j] = rintf(i[g]);
+        q->rf[j] = kif ? v : v - q->ri[j];
+        q->bits[j] = kif ? fmaxf(q->ri[j] + v, 0.0f) : v;
+        if (q->conf.mode.overflow == LOOM_SAT)
+            q->bits[j] += k[g];
+    }
+}
+
+/* ceil(log2((m + eps) / (1 - 2^-b + eps))); nothing fits in 0 bits. */
+static float kbi_int_bits(float top, float b)
+{
+    if (b <= 0.0f)
+        return 32.0f;
+    float x = (top + EPSILON) / (1.0f - loom_exp2i(-b) + EPSILON);
+    return ceilf(log2f(x));
+}
+
+static float needed_int_bits(const struct loom_qstate *q, size_t j, float top)
+{
+    return q->conf.type == LOOM_KIF ? loom_quant_int_bits(top, q->rf[j])
+                                    : kbi_int_bits(top, q->rf[j] + q->ri[j]);
+}
+
+/* Largest need of each group, into the stored i. */
+static void raise_int_bits(struct loom_qstate *q, struct loom_model *m,
+                           const float *top)
+{
+    float *i = loom_theta(m, q->i);
+    for (size_t j = 0; j < q->n; j++) {
+        size_t g = group_of(q, j);
+        i[g] = fmaxf(i[g], needed_int_bits(q, j, top[j]));
+    }
+}
+
+static bool has_i_range(const struct loom_qconf *c)
+{
+    return c->i_range[0] < c->i_range[1];
+}
+
+void loom_qstate_track(struct loom_qstate *q, struct loom_model *m,
+                       const float *top)
+{
+    if (q->conf.mode.overflow != LOOM_WRAP || !q->conf.trained)
+        return;
+    float *i = loom_theta(m, q->i);
+    for (size_t g = 0; g < q->groups; g++)
+        i[g] -= q->conf.i_decay;
+    raise_int_bits(q, m, top);
+    /* Only KBI clips here, as in the reference. */
+    if (q->conf.type == LOOM_KBI && has_i_range(&q->conf))
+        for (size_t g = 0; g < q->groups; g++)
+            i[g] = fminf(fmaxf(i[g], q->conf.i_range[0]), q->conf.i_range[1]);
+    loom_qstate_prepare(q, m);
+}
+
+void loom_qstate_trace(struct loom_qstate *q, struct loom_model *m,
+                       const float *top, const float *negative)
+{
+    if (q->conf.mode.overflow != LOOM_WRAP || !q->conf.trained)
+        return;
+    float *i = loom_theta(m, q->i), *k = loom_theta(m, q->k);
+    for (size_t g = 0; g < q->groups; g++) {
+        i[g] = -1e9f;
+        k[g] = 0.0f;
+    }
+    raise_int_bits(q, m, top);
+    for (size_t j = 0; j < q->n; j++)
+        if (negative[j] > 0.0f)
+            k[group_of(q, j)] = 1.0f;
+    if (has_i_range(&q->conf))
+        for (size_t g = 0; g < q->groups; g++)
+            i[g] = fminf(fmaxf(i[g], q->conf.i_range[0]), q->conf.i_range[1]);
+    loom_qstate_prepare(q, m);
+}
+
+void loom_qstate_grad(const struct loom_qstate *q, struct loom_model *m,
+                      size_t j, float di, float df)
+{
+    size_t g = group_of(q, j);
+    loom_grad(m, q->bf)[g] += df;
+    /* f = b - i: what i gains in range it loses in precision. */
+    loom_grad(m, q->i)[g] += q->conf.type == LOOM_KBI ? di - df : di;
+}
+
+void loom_qstate_bits_grad(const struct loom_qstate *q, struct loom_model *m,
+                           size_t j, float v)
+{
+    size_t g = group_of(q, j);
+    if (q->conf.type == LOOM_KBI) {
+        loom_grad(m, q->bf)[g] += v;
+    } else if (q->ri[j] + q->rf[j] > 0.0f) {
+        loom_grad(m, q->bf)[g] += v;
+        loom_grad(m, q->i)[g] += v;
+    }
+}

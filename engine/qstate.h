@@ -1,0 +1,73 @@
+/* A trained quantizer: its bits as parameters of a model.
+ * KIF holds i and f and has b = max(i + f, 0) bits; KBI holds b and i and has
+ * f = b - i. Stored bits are real numbers; they are read rounded half to
+ * even, with the gradient passed straight through. With WRAP, i is not
+ * trained but follows the data. Source: HGQ2's KIF and KBI quantizers. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "engine/err.h"
+#include "engine/quantizer.h"
+
+struct loom_model;
+
+enum loom_qtype { LOOM_KIF, LOOM_KBI };
+
+struct loom_qconf {
+    enum loom_qtype type;
+    struct loom_quant_mode mode;
+    float k0, b0, i0, f0;
+    float b_range[2], i_range[2], f_range[2];
+    float l1;        /* MonoL1 on the trained bits */
+    float i_decay;   /* a step, of the tracked i; infinite: none kept */
+    bool per_tensor; /* one set of bits for all elements */
+    bool trained;
+};
+
+/* HGQ2's defaults by place. */
+enum loom_qplace { LOOM_Q_WEIGHT, LOOM_Q_BIAS, LOOM_Q_DATA };
+struct loom_qconf loom_qconf_default(enum loom_qplace place);
+
+/* Overlay the fields of a JSON object (may be NULL) on c: type, round,
+ * overflow, k0, b0, i0, f0, b, i, f (ranges), l1, i_decay, per, trained. */
+int loom_qconf_read(struct loom_qconf *c, const json_t *j, const char *layer,
+                    struct loom_errmsg *e);
+
+struct loom_qstate {
+    struct loom_qconf conf;
+    size_t n, groups; /* elements; sets of bits, n or 1 */
+    int k, i, bf;     /* parameters; bf is f (KIF) or b (KBI) */
+    /* read by prepare, one an element [n], whole numbers */
+    float *rk, *ri, *rf, *bits; /* bits: as EBOPs counts them */
+};
+
+/* Add the parameters "<name>/{k,i,f|b}" to a layer and room for n elements. */
+void loom_qstate_build(struct loom_qstate *q, struct loom_model *m,
+                       const char *layer, const char *name, size_t n,
+                       const struct loom_qconf *conf);
+void loom_qstate_init(const struct loom_qstate *q, struct loom_model *m);
+
+/* Round the stored bits into rk, ri, rf, bits. */
+void loom_qstate_prepare(struct loom_qstate *q, const struct loom_model *m);
+
+/* WRAP in training: i = max(i - decay, bits that hold top); top [n] is the
+ * largest magnitude of each element, on the grid for KIF, raw for KBI. */
+void loom_qstate_track(struct loom_qstate *q, struct loom_model *m,
+                       const float *top);
+
+/* WRAP, calibration: i = bits that hold top [n]; k = any negative [n] > 0. */
+void loom_qstate_trace(struct loom_qstate *q, struct loom_model *m,
+                       const float *top, const float *negative);
+
+/* Add loss gradients on i and f of element j (as independent) to the stored
+ * bits' gradients. */
+void loom_qstate_grad(const struct loom_qstate *q, struct loom_model *m,
+                      size_t j, float di, float df);
+
+/* Add g, a gradient on bits[j], to the stored bits' gradients. */
+void loom_qstate_bits_grad(const struct loom_qstate *q, struct loom_model *m,
+                           size_t j, float g);

@@ -1,0 +1,509 @@
+#include "engine/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/file.h"
+#include "engine/mem.h"
+#include "engine/trainer_impl.h"
+
+double loom_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- passes over rows, in parallel ------------------------------------- */
+
+/* One pass: rows [first, first + n) of a part, in the given order or as they
+ * lie, forward and perhaps back. */
+struct pass {
+    struct loom_trainer *t;
+    const struct loom_rows *rows;
+    const uint32_t *order; /* NULL: as they lie */
+    size_t first, n;
+    bool back;
+};
+
+static void fill_block(const struct pass *p, size_t at, size_t rows,
+                       const struct loom_layer *in, float *x, int *y,
+                       float *target)
+{
+    size_t n_out = p->t->data->n_out;
+    for (size_t r = 0; r < rows; r++) {
+        size_t row = p->order ? p->order[p->first + at + r] : p->first + at + r;
+        memcpy(x + r * in->ld, p->rows->x + row * in->n, in->n * sizeof(*x));
+        if (p->rows->y)
+            y[r] = p->rows->y[row];
+        else
+            memcpy(target + r * n_out, p->rows->t + row * n_out,
+                   n_out * sizeof(*target));
+    }
+}
+
+/* Blocks of chunk c: forward, loss, backward, into the chunk's own sums. */
+static void run_chunk(void *ud, int c, int worker)
+{
+    const struct pass *p = ud;
+    struct loom_trainer *t = p->t;
+    const struct loom_model *m = t->model;
+    struct loom_scratch *s = &t->scratch[worker];
+    const struct loom_layer *out = &m->layer[m->output];
+    size_t blocks = (p->n + LOOM_BLOCK - 1) / LOOM_BLOCK;
+    size_t from = blocks * (size_t)c / LOOM_CHUNKS;
+    size_t to = blocks * ((size_t)c + 1) / LOOM_CHUNKS;
+    int y[LOOM_BLOCK];
+    float target[LOOM_BLOCK * 64];
+    struct loom_loss_sums sums = {0};
+    loom_sums_clear(&t->chunk[c], m);
+    double cut =
+        t->conf.outlier_cut /
+        (double)(t->data->target_scale > 0 ? t->data->target_scale : 1);
+    for (size_t b = from; b < to; b++) {
+        size_t at = b * LOOM_BLOCK;
+        size_t rows = p->n - at < LOOM_BLOCK ? p->n - at : LOOM_BLOCK;
+        fill_block(p, at, rows, &m->layer[m->input], s->out[m->input], y,
+                   target);
+        loom_model_forward(m, s, rows, &t->chunk[c]);
+        loom_loss_block(t->conf.loss, rows, out->n, s->out[m->output], out->ld,
+                        y, target, cut, 1.0f / (float)p->n,
+                        p->back ? s->gout[m->output] : NULL, &sums);
+        if (p->back)
+            loom_model_backward(m, s, rows, &t->chunk[c]);
+    }
+    t->loss[c] = sums;
+}
+
+static struct loom_loss_sums run_pass(const struct pass *p)
+{
+    struct loom_loss_sums total = {0};
+    struct pass copy = *p;
+    loom_pool_run(p->t->pool, LOOM_CHUNKS, run_chunk, &copy);
+    for (int c = 0; c < LOOM_CHUNKS; c++) {
+        const struct loom_loss_sums *l = &p->t->loss[c];
+        total.loss += l->loss;
+        total.correct += l->correct;
+        total.square += l->square;
+        total.inliers += l->inliers;
+        total.values += l->values;
+    }
+    return total;
+}
+
+static struct loom_score score_of(const struct loom_loss_sums *s, double rows,
+                                  enum loom_loss loss, double cut, double scale)
+{
+    struct loom_score v = {.loss = s->loss / rows, .outliers = -1.0};
+    if (loss == LOOM_CROSS_ENTROPY) {
+        v.metric = s->correct / rows;
+        return v;
+    }
+    v.metric = s->inliers > 0 ? scale * sqrt(s->square / s->inliers) : NAN;
+    if (cut > 0)
+        v.outliers = 1.0 - s->inliers / s->values;
+    return v;
+}
+
+static double target_scale(const struct loom_dataset *d)
+{
+    return d->target_scale > 0 ? (double)d->target_scale : 1.0;
+}
+
+/* Parameters must be prepared in the mode wanted. */
+static struct loom_score score_part(struct loom_trainer *t, enum loom_part part)
+{
+    const struct loom_rows *rows = &t->data->part[part];
+    struct pass p = {.t = t, .rows = rows, .n = rows->rows};
+    struct loom_loss_sums s = run_pass(&p);
+    return score_of(&s, (double)rows->rows, t->conf.loss, t->conf.outlier_cut,
+                    target_scale(t->data));
+}
+
+int loom_trainer_evaluate(struct loom_trainer *t, enum loom_part part,
+                          struct loom_score *out, struct loom_errmsg *e)
+{
+    if (!t->data->part[part].rows)
+        return loom_fail(e, LOOM_ERR_MISSING, "%s: this part has no rows",
+                         t->data->name);
+    loom_model_prepare(t->model, LOOM_MODE_EVAL);
+    *out = score_part(t, part);
+    return 0;
+}
+
+/* ---- making one -------------------------------------------------------- */
+
+static int check_fit(const struct loom_model *m, const struct loom_dataset *d,
+                     const struct loom_trainer_conf *c, struct loom_errmsg *e)
+{
+    const struct loom_layer *in = &m->layer[m->input];
+    const struct loom_layer *out = &m->layer[m->output];
+    bool classes = d->part[LOOM_TRAIN].y != NULL;
+    if (in->n != d->n_in)
+        return loom_fail(e, LOOM_ERR_SHAPE,
+                         "%s: takes %zu inputs, but the data %s has %zu",
+                         in->name, in->n, d->name, d->n_in);
+    if (out->n != d->n_out)
+        return loom_fail(e, LOOM_ERR_SHAPE,
+                         "%s: gives %zu outputs, but the data %s needs %zu",
+                         out->name, out->n, d->name, d->n_out);
+    if (classes != (c->loss == LOOM_CROSS_ENTROPY))
+        return loom_fail(e, LOOM_ERR_ARG, "the data %s needs the loss \"%s\"",
+                         d->name, classes ? "cross_entropy" : "mse");
+    if (out->n > 64 && !classes)
+        return loom_fail(e, LOOM_ERR_SHAPE, "at most 64 targets, not %zu",
+                         out->n);
+    if (!d->part[LOOM_VAL].rows)
+        return loom_fail(e, LOOM_ERR_MISSING,
+                         "%s: the validation part has "
+                         "no rows",
+                         d->name);
+    if (c->batch < 1 || c->epochs < 1)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "batch and epochs must be at least 1");
+    int err = loom_schedule_check(&c->lr, "lr", e);
+    return err ? err : loom_schedule_check(&c->beta, "beta", e);
+}
+
+static int allocate(struct loom_trainer *t, struct loom_errmsg *e)
+{
+    t->pool = loom_pool_new(t->conf.threads, e);
+    if (!t->pool)
+        return LOOM_ERR_NOMEM;
+    int threads = loom_pool_threads(t->pool), err = 0;
+    t->scratch = loom_calloc((size_t)threads, sizeof(*t->scratch));
+    for (int k = 0; !err && k < threads; k++)
+        err = loom_scratch_init(&t->scratch[k], t->model, e);
+    for (int c = 0; !err && c < LOOM_CHUNKS; c++)
+        err = loom_sums_init(&t->chunk[c], t->model, e);
+    if (!err)
+        err = loom_adam_init(&t->adam, t->model, e);
+    t->order = loom_try_alloc(t->data->part[LOOM_TRAIN].rows, sizeof(*t->order),
+                              "order of rows", e);
+    t->kept = loom_try_alloc(t->model->n_theta, sizeof(float),
+                             "copy of the parameters", e);
+    return err || !t->order || !t->kept ? LOOM_ERR_NOMEM : 0;
+}
+
+struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
+                                      const struct loom_dataset *data,
+                                      const struct loom_trainer_conf *conf,
+                                      struct loom_errmsg *e)
+{
+    struct loom_trainer *t = loom_calloc(1, sizeof(*t));
+    t->model = take_model;
+    t->data = data;
+    t->conf = *conf;
+    t->lr_factor = t->beta_factor = 1.0;
+    t->new_point = -1;
+    t->history.stride = 1;
+    t->val = (struct loom_score){NAN, NAN, -1.0};
+    t->train_loss = NAN;
+    t->front.lower_is_better = conf->loss != LOOM_CROSS_ENTROPY;
+    if (conf->autosave_s <= 0)
+        t->conf.autosave_s = 30;
+    t->dir = conf->dir ? loom_strdup(conf->dir) : NULL;
+    int err = check_fit(take_model, data, conf, e);
+    if (!err)
+        err = allocate(t, e);
+    if (!err) {
+        size_t rows = data->part[LOOM_TRAIN].rows;
+        t->batches = (int)((rows + conf->batch - 1) / conf->batch);
+        loom_trainer_shuffle(t);
+        err = loom_trainer_schedules(t, e);
+    }
+    if (err) {
+        loom_trainer_destroy(t);
+        return NULL;
+    }
+    loom_model_prepare(t->model, LOOM_MODE_EVAL);
+    t->ebops = loom_model_ebops(t->model, 0.0f, NULL);
+    t->started = t->epoch_started = t->saved = loom_now();
+    return t;
+}
+
+void loom_trainer_destroy(struct loom_trainer *t)
+{
+    if (!t)
+        return;
+    int threads = t->pool ? loom_pool_threads(t->pool) : 0;
+    loom_pool_destroy(t->pool);
+    for (int k = 0; t->scratch && k < threads; k++)
+        loom_scratch_deinit(&t->scratch[k]);
+    for (int c = 0; c < LOOM_CHUNKS; c++)
+        loom_sums_deinit(&t->chunk[c]);
+    loom_adam_deinit(&t->adam);
+    loom_model_destroy(t->model);
+    free(t->scratch);
+    free(t->order);
+    free(t->kept);
+    free(t->dir);
+    free(t);
+}
+
+struct loom_model *loom_trainer_model(struct loom_trainer *t)
+{
+    return t->model;
+}
+
+const struct loom_pareto *loom_trainer_front(const struct loom_trainer *t)
+{
+    return &t->front;
+}
+
+bool loom_trainer_done(const struct loom_trainer *t)
+{
+    return t->epoch >= t->conf.epochs;
+}
+
+const struct loom_pareto_point *
+loom_trainer_new_point(const struct loom_trainer *t)
+{
+    return t->new_point < 0 ? NULL : &t->front.point[t->new_point];
+}
+
+void loom_trainer_scale(struct loom_trainer *t, double beta, double lr)
+{
+    t->beta = t->beta / t->beta_factor * beta;
+    t->lr = t->lr / t->lr_factor * lr;
+    t->beta_factor = beta;
+    t->lr_factor = lr;
+}
+
+/* ---- the loop ---------------------------------------------------------- */
+
+void loom_trainer_shuffle(struct loom_trainer *t)
+{
+    size_t n = t->data->part[LOOM_TRAIN].rows;
+    struct loom_rng rng =
+        loom_rng_init(t->conf.seed, 0x5eed0000u + (uint64_t)t->epoch);
+    for (size_t i = 0; i < n; i++)
+        t->order[i] = (uint32_t)i;
+    for (size_t i = n; i > 1; i--) {
+        size_t j = (size_t)loom_rng_below(&rng, i);
+        uint32_t x = t->order[i - 1];
+        t->order[i - 1] = t->order[j];
+        t->order[j] = x;
+    }
+}
+
+int loom_trainer_schedules(struct loom_trainer *t, struct loom_errmsg *e)
+{
+    double lr = loom_schedule_at(&t->conf.lr, t->epoch, e);
+    double beta = loom_schedule_at(&t->conf.beta, t->epoch, e);
+    if (!isfinite(lr) || !isfinite(beta))
+        return loom_fail_prefix(e, LOOM_ERR_SCRIPT, "%s at epoch %d",
+                                isfinite(lr) ? "beta" : "lr", t->epoch + 1);
+    t->lr = lr * t->lr_factor;
+    t->beta = beta * t->beta_factor;
+    return 0;
+}
+
+/* The first parameter that is not finite, for the error's sentence. */
+static const char *bad_param(const struct loom_model *m)
+{
+    for (int k = 0; k < m->n_params; k++)
+        for (size_t j = 0; j < m->param[k].n; j++)
+            if (!isfinite(m->theta[m->param[k].at + j]))
+                return m->param[k].name;
+    return "the activations";
+}
+
+static int nan_error(const struct loom_trainer *t, struct loom_errmsg *e)
+{
+    return loom_fail(
+        e, LOOM_ERR_NAN,
+        "the loss is not a number at epoch %d, batch %d of %d; first bad: "
+        "%s; lr %.3g, beta %.3g; lower the learning rate, or go on from %s",
+        t->epoch + 1, t->batch + 1, t->batches, bad_param(t->model), t->lr,
+        t->beta,
+        t->front.n ? t->front.point[t->front.n - 1].file
+                   : "the start with other settings");
+}
+
+static int train_batch(struct loom_trainer *t, struct loom_errmsg *e)
+{
+    struct loom_model *m = t->model;
+    size_t n = t->data->part[LOOM_TRAIN].rows, nb = (size_t)t->batches;
+    size_t first = n * (size_t)t->batch / nb;
+    size_t last = n * ((size_t)t->batch + 1) / nb;
+    struct pass p = {.t = t,
+                     .rows = &t->data->part[LOOM_TRAIN],
+                     .order = t->order,
+                     .first = first,
+                     .n = last - first,
+                     .back = true};
+    loom_model_prepare(m, LOOM_MODE_TRAIN);
+    struct loom_loss_sums s = run_pass(&p);
+    if (!isfinite(s.loss))
+        return nan_error(t, e);
+    loom_model_reduce(m, t->chunk, LOOM_CHUNKS);
+    t->ebops = loom_model_ebops(m, (float)t->beta, NULL);
+    loom_model_l1(m, true);
+    loom_adam_step(&t->adam, m, t->lr);
+    t->epoch_loss.loss += s.loss;
+    t->train_rows += (double)p.n;
+    t->train_loss = t->epoch_loss.loss / t->train_rows;
+    t->batch++;
+    return 0;
+}
+
+/* Calibrate the ranges on the training and validation rows, and keep the
+ * point if it is still wanted; training goes on from the parameters as they
+ * were. */
+static int try_point(struct loom_trainer *t, struct loom_errmsg *e)
+{
+    struct loom_model *m = t->model;
+    struct loom_sums *seen = t->chunk;
+    int err = 0;
+    memcpy(t->kept, m->theta, m->n_theta * sizeof(float));
+    loom_model_prepare(m, LOOM_MODE_TRACE);
+    for (int part = LOOM_TRAIN; part <= LOOM_VAL; part++) {
+        const struct loom_rows *rows = &t->data->part[part];
+        struct pass p = {.t = t, .rows = rows, .n = rows->rows};
+        /* run_pass clears the maxima: carry those of the part before. */
+        float *before = m->grad; /* free between two steps */
+        if (part != LOOM_TRAIN)
+            memcpy(before, seen[0].top, m->n_top * sizeof(float));
+        run_pass(&p);
+        for (int c = 1; c < LOOM_CHUNKS; c++)
+            for (size_t j = 0; j < m->n_top; j++)
+                seen[0].top[j] = fmaxf(seen[0].top[j], seen[c].top[j]);
+        for (size_t j = 0; part != LOOM_TRAIN && j < m->n_top; j++)
+            seen[0].top[j] = fmaxf(seen[0].top[j], before[j]);
+    }
+    loom_model_trace(m, seen, 1);
+    loom_model_prepare(m, LOOM_MODE_EVAL);
+    double cost = loom_model_ebops(m, 0.0f, NULL);
+    struct loom_score val = score_part(t, LOOM_VAL);
+    if (loom_pareto_wants(&t->front, val.metric, cost)) {
+        struct loom_pareto_point gone[LOOM_PARETO_MAX + 1];
+        struct loom_pareto_point q = {t->epoch, val.metric, cost, ""};
+        snprintf(q.file, sizeof(q.file), "epoch-%05d.loom", t->epoch);
+        if (t->dir) {
+            char *path = loom_asprintf("%s/%s", t->dir, q.file);
+            json_t *info = loom_trainer_info(t);
+            json_object_set_new(info, "val_metric", json_real(val.metric));
+            json_object_set_new(info, "ebops", json_real(cost));
+            err = loom_checkpoint_write(path, m, info, NULL, NULL, e);
+            json_decref(info);
+            free(path);
+        }
+        int n = err ? 0 : loom_pareto_add(&t->front, &q, gone);
+        for (int k = 0; k < n && t->dir; k++) {
+            char *path = loom_asprintf("%s/%s", t->dir, gone[k].file);
+            unlink(path);
+            free(path);
+        }
+        for (int k = 0; !err && k < t->front.n; k++)
+            if (t->front.point[k].epoch == t->epoch)
+                t->new_point = k;
+    }
+    memcpy(m->theta, t->kept, m->n_theta * sizeof(float));
+    return err;
+}
+
+void loom_history_add(struct loom_history *h, const struct loom_train_point *p)
+{
+    if ((p->epoch - 1) % h->stride)
+        return;
+    if (h->n == LOOM_HISTORY) {
+        for (int k = 0; 2 * k < h->n; k++)
+            h->point[k] = h->point[2 * k];
+        h->n = (h->n + 1) / 2;
+        h->stride *= 2;
+        if ((p->epoch - 1) % h->stride)
+            return;
+    }
+    h->point[h->n++] = *p;
+}
+
+static int end_epoch(struct loom_trainer *t, struct loom_errmsg *e)
+{
+    t->epoch++;
+    t->new_point = -1;
+    loom_model_prepare(t->model, LOOM_MODE_EVAL);
+    t->ebops = loom_model_ebops(t->model, 0.0f, NULL);
+    t->val = score_part(t, LOOM_VAL);
+    int err = 0;
+    if (loom_pareto_wants(&t->front, t->val.metric, t->ebops))
+        err = try_point(t, e);
+    double now = loom_now();
+    t->epoch_seconds = now - t->epoch_started;
+    t->epoch_started = now;
+    struct loom_train_point p = {t->epoch,           (float)t->train_loss,
+                                 (float)t->val.loss, (float)t->val.metric,
+                                 (float)t->ebops,    (float)t->beta,
+                                 (float)t->lr};
+    loom_history_add(&t->history, &p);
+    t->batch = 0;
+    t->epoch_loss = (struct loom_loss_sums){0};
+    t->train_rows = 0;
+    if (!err && !loom_trainer_done(t)) {
+        loom_trainer_shuffle(t);
+        err = loom_trainer_schedules(t, e);
+    }
+    if (!err && t->dir &&
+        (loom_trainer_done(t) || now - t->saved > t->conf.autosave_s))
+        err = loom_trainer_save(t, e);
+    return err;
+}
+
+int loom_trainer_step(struct loom_trainer *t, struct loom_errmsg *e)
+{
+    int err = train_batch(t, e);
+    if (err)
+        return err;
+    if (t->batch < t->batches) {
+        bool due = t->dir && loom_now() - t->saved > t->conf.autosave_s;
+        err = due ? loom_trainer_save(t, e) : 0;
+        return err ? err : LOOM_STEP_BATCH;
+    }
+    err = end_epoch(t, e);
+    return err ? err : LOOM_STEP_EPOCH;
+}
+
+/* ---- outputs ----------------------------------------------------------- */
+
+struct loom_score loom_score_outputs(const struct loom_dataset *d,
+                                     const struct loom_rows *rows,
+                                     enum loom_loss loss, double cut,
+                                     const float *z)
+{
+    struct loom_loss_sums s = {0};
+    double scale = target_scale(d);
+    loom_loss_block(loss, rows->rows, d->n_out, z, d->n_out, rows->y, rows->t,
+                    cut / scale, 0.0f, NULL, &s);
+    return score_of(&s, (double)rows->rows, loss, cut, scale);
+}
+
+int loom_model_predict(struct loom_model *m, const float *x, size_t rows,
+                       float *z, struct loom_errmsg *e)
+{
+    struct loom_scratch s;
+    struct loom_sums sums = {0};
+    int err = loom_scratch_init(&s, m, e);
+    if (!err)
+        err = loom_sums_init(&sums, m, e);
+    if (!err)
+        loom_model_prepare(m, LOOM_MODE_EVAL);
+    const struct loom_layer *in = &m->layer[m->input];
+    const struct loom_layer *out = &m->layer[m->output];
+    for (size_t at = 0; !err && at < rows; at += LOOM_BLOCK) {
+        size_t n = rows - at < LOOM_BLOCK ? rows - at : LOOM_BLOCK;
+        for (size_t r = 0; r < n; r++)
+            memcpy(s.out[m->input] + r * in->ld, x + (at + r) * in->n,
+                   in->n * sizeof(*x));
+        loom_model_forward(m, &s, n, &sums);
+        for (size_t r = 0; r < n; r++)
+            memcpy(z + (at + r) * out->n, s.out[m->output] + r * out->ld,
+                   out->n * sizeof(*z));
+    }
+    loom_scratch_deinit(&s);
+    loom_sums_deinit(&sums);
+    return err;
+}

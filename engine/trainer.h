@@ -1,0 +1,85 @@
+/* The training loop: batches, gradients, schedules, validation, the front.
+ * One thread owns a trainer; its workers are its own. Nothing is allocated in
+ * a step. The result depends on the seed alone, not on threads: a batch is
+ * cut into a fixed number of chunks that are summed in order. */
+#pragma once
+
+#include <jansson.h>
+
+#include "engine/dataset.h"
+#include "engine/err.h"
+#include "engine/loss.h"
+#include "engine/model.h"
+#include "engine/pareto.h"
+#include "engine/schedule.h"
+#include "engine/train_view.h"
+
+struct loom_trainer_conf {
+    enum loom_loss loss;
+    size_t batch; /* rows; batches of an epoch are made of nearly this size */
+    int epochs;
+    uint64_t seed;
+    int threads; /* 0: one a processor */
+    struct loom_schedule lr, beta;
+    double outlier_cut; /* regression: in the target's unit; 0: none */
+    const char *dir;    /* folder for checkpoints; NULL: none are written */
+    double autosave_s;  /* between saves of the training state; 0: 30 */
+};
+
+struct loom_trainer;
+
+/* Takes the model over (also when it fails); data is borrowed. */
+struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
+                                      const struct loom_dataset *data,
+                                      const struct loom_trainer_conf *conf,
+                                      struct loom_errmsg *e);
+void loom_trainer_destroy(struct loom_trainer *t);
+
+struct loom_model *loom_trainer_model(struct loom_trainer *t);
+const struct loom_pareto *loom_trainer_front(const struct loom_trainer *t);
+
+/* What the last epoch's end brought. */
+enum { LOOM_STEP_BATCH = 0, LOOM_STEP_EPOCH = 1 };
+
+/* Train one batch; with the last of an epoch, validate and update the front.
+ * LOOM_STEP_BATCH, LOOM_STEP_EPOCH, or an error; LOOM_ERR_NAN names what went
+ * wrong first, and leaves the last good checkpoint. */
+int loom_trainer_step(struct loom_trainer *t, struct loom_errmsg *e);
+bool loom_trainer_done(const struct loom_trainer *t);
+
+/* After LOOM_STEP_EPOCH: the point that joined the front then, or NULL. */
+const struct loom_pareto_point *
+loom_trainer_new_point(const struct loom_trainer *t);
+
+/* The user's hand on the schedules: factor on beta and the learning rate
+ * from the next batch on. */
+void loom_trainer_scale(struct loom_trainer *t, double beta, double lr);
+
+/* Metric, loss and so on of a part, in evaluation mode. */
+struct loom_score {
+    double loss, metric, outliers; /* outliers: share; -1 without a cut */
+};
+int loom_trainer_evaluate(struct loom_trainer *t, enum loom_part part,
+                          struct loom_score *out, struct loom_errmsg *e);
+
+/* Fill all of the view that the trainer knows. */
+void loom_trainer_look(const struct loom_trainer *t, struct loom_train_view *v);
+
+/* Save everything needed to go on, as dir/last.loom; and take it up again
+ * (model, optimizer, position, front, history): from there on the run is the
+ * one that was never stopped. */
+int loom_trainer_save(struct loom_trainer *t, struct loom_errmsg *e);
+int loom_trainer_resume(struct loom_trainer *t, const char *path,
+                        struct loom_errmsg *e);
+
+/* Score of outputs z [rows][n_out] computed elsewhere (targets scaled as in
+ * the data set). */
+struct loom_score loom_score_outputs(const struct loom_dataset *d,
+                                     const struct loom_rows *rows,
+                                     enum loom_loss loss, double cut,
+                                     const float *z);
+
+/* Outputs of a model in evaluation mode: x [rows][n_in] -> z [rows][n_out],
+ * one thread. */
+int loom_model_predict(struct loom_model *m, const float *x, size_t rows,
+                       float *z, struct loom_errmsg *e);

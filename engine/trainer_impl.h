@@ -1,0 +1,56 @@
+/* The trainer's insides, shared by trainer.c (the loop) and trainer_state.c
+ * (looking, saving, resuming). */
+#pragma once
+
+#include "engine/checkpoint.h"
+#include "engine/optimizer.h"
+#include "engine/pool.h"
+#include "engine/trainer.h"
+
+/* A batch is always cut into this many parts, however many threads there
+ * are: the order of summation, and so the result, stays the same. */
+enum { LOOM_CHUNKS = 8, LOOM_HISTORY = 2 * LOOM_VIEW_POINTS };
+
+/* One finished epoch out of `stride`; the stride doubles when full. */
+struct loom_history {
+    int n, stride;
+    struct loom_train_point point[LOOM_HISTORY];
+};
+
+struct loom_trainer {
+    struct loom_model *model;
+    const struct loom_dataset *data;
+    struct loom_trainer_conf conf;
+    char *dir; /* conf.dir, owned */
+    struct loom_pool *pool;
+    struct loom_scratch *scratch; /* one a thread */
+    struct loom_sums chunk[LOOM_CHUNKS];
+    struct loom_loss_sums loss[LOOM_CHUNKS];
+    struct loom_adam adam;
+    uint32_t *order; /* [train rows] of this epoch */
+    float *kept;     /* [n_theta] while a point is calibrated */
+
+    int epoch, batch, batches; /* finished, in this epoch, of an epoch */
+    double lr, beta;           /* of this epoch, factors applied */
+    double lr_factor, beta_factor;
+    struct loom_loss_sums epoch_loss; /* of this epoch so far */
+    double train_rows;                /* that epoch_loss is of */
+    double train_loss, ebops;         /* of the last batch or epoch */
+    struct loom_score val;
+    struct loom_pareto front;
+    int new_point; /* index in the front after an epoch; -1 */
+    struct loom_history history;
+    double elapsed_before, epoch_seconds; /* of earlier processes; the last */
+    double started, epoch_started, saved; /* monotonic seconds */
+};
+
+double loom_now(void);
+
+/* Set t->order for the epoch, from seed and epoch alone. */
+void loom_trainer_shuffle(struct loom_trainer *t);
+/* Schedules at the current epoch, factors applied. */
+int loom_trainer_schedules(struct loom_trainer *t, struct loom_errmsg *e);
+/* Append the epoch that just ended to the history. */
+void loom_history_add(struct loom_history *h, const struct loom_train_point *p);
+/* What a checkpoint says about itself; new reference. */
+json_t *loom_trainer_info(const struct loom_trainer *t);

@@ -1,0 +1,305 @@
+/* The trainer as others see it: the screen's view, saving, resuming. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/file.h"
+#include "engine/mem.h"
+#include "engine/trainer_impl.h"
+
+json_t *loom_trainer_info(const struct loom_trainer *t)
+{
+    const struct loom_dataset *d = t->data;
+    json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:f,s:f,s:i,s:i,s:f}", "data",
+                          d->name, "metric", d->metric, "unit", d->unit, "loss",
+                          loom_loss_word(t->conf.loss), "target_scale",
+                          (double)(d->target_scale > 0 ? d->target_scale : 1),
+                          "outlier_cut", t->conf.outlier_cut, "epoch", t->epoch,
+                          "inputs", (int)d->n_in, "beta", t->beta);
+    if (d->mean && d->scale) {
+        json_t *mean = json_array(), *scale = json_array();
+        for (size_t k = 0; k < d->n_in; k++) {
+            json_array_append_new(mean, json_real((double)d->mean[k]));
+            json_array_append_new(scale, json_real((double)d->scale[k]));
+        }
+        json_object_set_new(j, "mean", mean);
+        json_object_set_new(j, "scale", scale);
+    }
+    return j;
+}
+
+/* ---- the view ---------------------------------------------------------- */
+
+static void look_history(const struct loom_trainer *t,
+                         struct loom_train_view *v)
+{
+    const struct loom_history *h = &t->history;
+    int step = (h->n + LOOM_VIEW_POINTS - 2) / (LOOM_VIEW_POINTS - 1);
+    v->n_points = 0;
+    for (int k = 0; k < h->n; k += step)
+        v->point[v->n_points++] = h->point[k];
+    /* The latest epoch is always there. */
+    bool last = v->n_points && v->point[v->n_points - 1].epoch == t->epoch;
+    if (t->epoch && !last)
+        v->point[v->n_points++] = (struct loom_train_point){
+            t->epoch,        v->loss, v->val_loss, v->val_metric,
+            (float)t->ebops, v->beta, v->lr};
+}
+
+static void look_times(const struct loom_trainer *t, struct loom_train_view *v)
+{
+    double now = loom_now();
+    double in_epoch = (double)t->batch / (double)t->batches;
+    double rows = (double)t->data->part[LOOM_TRAIN].rows;
+    v->elapsed_s = (float)(t->elapsed_before + now - t->started);
+    v->seconds_per_epoch = (float)t->epoch_seconds;
+    if (!t->epoch && in_epoch > 0)
+        v->seconds_per_epoch = (float)((now - t->epoch_started) / in_epoch);
+    v->samples_per_s =
+        v->seconds_per_epoch > 0 ? (float)rows / v->seconds_per_epoch : 0;
+    v->eta_s = v->seconds_per_epoch *
+               (float)((double)(t->conf.epochs - t->epoch) - in_epoch);
+    v->checkpoint_age_s = t->dir ? (int)(now - t->saved) : -1;
+}
+
+void loom_trainer_look(const struct loom_trainer *t, struct loom_train_view *v)
+{
+    snprintf(v->metric, sizeof(v->metric), "%s", t->data->metric);
+    snprintf(v->unit, sizeof(v->unit), "%s", t->data->unit);
+    v->lower_is_better = t->front.lower_is_better;
+    v->epoch = t->epoch;
+    v->epochs = t->conf.epochs;
+    v->batch = t->batch;
+    v->batches = t->batches;
+    v->threads = loom_pool_threads(t->pool);
+    v->loss = (float)t->train_loss;
+    v->val_loss = (float)t->val.loss;
+    v->val_metric = (float)t->val.metric;
+    v->outliers = (float)t->val.outliers;
+    v->ebops = (float)t->ebops;
+    v->beta = (float)t->beta;
+    v->lr = (float)t->lr;
+    v->beta_factor = (float)t->beta_factor;
+    v->lr_factor = (float)t->lr_factor;
+    look_history(t, v);
+    look_times(t, v);
+    v->n_front = 0;
+    for (int k = 0; k < t->front.n && k < LOOM_VIEW_FRONT; k++)
+        v->front[v->n_front++] = (struct loom_train_front){
+            t->front.point[k].epoch, (float)t->front.point[k].metric,
+            (float)t->front.point[k].cost};
+    v->n_layers = loom_model_describe(t->model, v->layer, LOOM_VIEW_LAYERS);
+    double weights = 0, pruned = 0;
+    for (int k = 0; k < v->n_layers; k++) {
+        weights += v->layer[k].weights;
+        pruned += v->layer[k].pruned;
+    }
+    v->pruned_fraction = weights > 0 ? (float)(pruned / weights) : 0;
+}
+
+/* ---- saving and resuming ----------------------------------------------- */
+
+/* JSON has no NaN; null stands for it. */
+static json_t *number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static double number_of(const json_t *j, const char *name)
+{
+    const json_t *v = json_object_get(j, name);
+    return json_is_number(v) ? json_number_value(v) : (double)NAN;
+}
+
+static json_t *history_to_json(const struct loom_history *h)
+{
+    json_t *a = json_array();
+    for (int k = 0; k < h->n; k++) {
+        const struct loom_train_point *p = &h->point[k];
+        json_t *row = json_array();
+        json_array_append_new(row, json_integer(p->epoch));
+        const float v[] = {p->loss,  p->val_loss, p->val_metric,
+                           p->ebops, p->beta,     p->lr};
+        for (size_t c = 0; c < sizeof(v) / sizeof(*v); c++)
+            json_array_append_new(row, number((double)v[c]));
+        json_array_append_new(a, row);
+    }
+    return json_pack("{s:i,s:o}", "stride", h->stride, "points", a);
+}
+
+static json_t *state_to_json(const struct loom_trainer *t)
+{
+    json_t *front = json_array(), *j = json_object();
+    for (int k = 0; k < t->front.n; k++) {
+        const struct loom_pareto_point *p = &t->front.point[k];
+        json_array_append_new(front, json_pack("[i,f,f,s]", p->epoch, p->metric,
+                                               p->cost, p->file));
+    }
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"epoch", t->epoch},
+        {"batch", t->batch},
+        {"batches", t->batches},
+        {"seed_high", (double)(t->conf.seed >> 32)},
+        {"seed_low", (double)(t->conf.seed & 0xffffffffu)},
+        {"lr_factor", t->lr_factor},
+        {"beta_factor", t->beta_factor},
+        {"loss_sum", t->epoch_loss.loss},
+        {"train_rows", t->train_rows},
+        {"train_loss", t->train_loss},
+        {"ebops", t->ebops},
+        {"val_loss", t->val.loss},
+        {"val_metric", t->val.metric},
+        {"val_outliers", t->val.outliers},
+        {"elapsed", t->elapsed_before + loom_now() - t->started},
+    };
+    for (size_t k = 0; k < sizeof(numbers) / sizeof(*numbers); k++)
+        json_object_set_new(j, numbers[k].name, number(numbers[k].value));
+    json_object_set_new(j, "front", front);
+    json_object_set_new(j, "history", history_to_json(&t->history));
+    return j;
+}
+
+int loom_trainer_save(struct loom_trainer *t, struct loom_errmsg *e)
+{
+    if (!t->dir)
+        return 0;
+    char *path = loom_asprintf("%s/last.loom", t->dir);
+    json_t *info = loom_trainer_info(t), *state = state_to_json(t);
+    int err = loom_checkpoint_write(path, t->model, info, &t->adam, state, e);
+    if (!err)
+        t->saved = loom_now();
+    json_decref(info);
+    json_decref(state);
+    free(path);
+    return err;
+}
+
+static int read_front(struct loom_trainer *t, const json_t *a,
+                      struct loom_errmsg *e)
+{
+    if (json_array_size(a) > LOOM_PARETO_MAX)
+        return loom_fail(e, LOOM_ERR_FORMAT, "the front has too many points");
+    t->front.n = 0;
+    for (size_t k = 0; k < json_array_size(a); k++) {
+        const json_t *row = json_array_get(a, k);
+        const char *file = json_string_value(json_array_get(row, 3));
+        struct loom_pareto_point *p = &t->front.point[k];
+        if (!file || strlen(file) >= sizeof(p->file) || strchr(file, '/'))
+            return loom_fail(e, LOOM_ERR_FORMAT,
+                             "the front's point %zu is damaged", k);
+        p->epoch = (int)json_integer_value(json_array_get(row, 0));
+        p->metric = json_number_value(json_array_get(row, 1));
+        p->cost = json_number_value(json_array_get(row, 2));
+        memcpy(p->file, file, strlen(file) + 1);
+        t->front.n++;
+    }
+    return 0;
+}
+
+static int read_history(struct loom_trainer *t, const json_t *j,
+                        struct loom_errmsg *e)
+{
+    const json_t *a = json_object_get(j, "points");
+    json_int_t stride = json_integer_value(json_object_get(j, "stride"));
+    if (json_array_size(a) > LOOM_HISTORY || stride < 1 || stride > 1 << 30)
+        return loom_fail(e, LOOM_ERR_FORMAT, "the history is damaged");
+    t->history.stride = (int)stride;
+    t->history.n = 0;
+    for (size_t k = 0; k < json_array_size(a); k++) {
+        const json_t *row = json_array_get(a, k);
+        float v[6];
+        for (size_t c = 0; c < 6; c++) {
+            const json_t *x = json_array_get(row, c + 1);
+            v[c] = json_is_number(x) ? (float)json_number_value(x) : NAN;
+        }
+        t->history.point[t->history.n++] = (struct loom_train_point){
+            (int)json_integer_value(json_array_get(row, 0)),
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5]};
+    }
+    return 0;
+}
+
+static int read_state(struct loom_trainer *t, const json_t *j,
+                      struct loom_errmsg *e)
+{
+    double epoch = number_of(j, "epoch"), batch = number_of(j, "batch");
+    double seed = number_of(j, "seed_high") * 0x1p32 + number_of(j, "seed_low");
+    if (!(epoch >= 0 && epoch <= 1e9) || !(batch >= 0) || batch > t->batches)
+        return loom_fail(e, LOOM_ERR_FORMAT, "its position is damaged");
+    if (number_of(j, "batches") != (double)t->batches ||
+        seed != (double)t->conf.seed)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "it was trained with another seed, batch size or "
+                         "data; resume with the same script and settings");
+    t->epoch = (int)epoch;
+    t->batch = (int)batch;
+    t->lr_factor = number_of(j, "lr_factor");
+    t->beta_factor = number_of(j, "beta_factor");
+    t->epoch_loss.loss = number_of(j, "loss_sum");
+    t->train_rows = number_of(j, "train_rows");
+    t->train_loss = number_of(j, "train_loss");
+    t->ebops = number_of(j, "ebops");
+    t->val.loss = number_of(j, "val_loss");
+    t->val.metric = number_of(j, "val_metric");
+    t->val.outliers = number_of(j, "val_outliers");
+    t->elapsed_before = number_of(j, "elapsed");
+    if (!(t->lr_factor > 0) || !(t->beta_factor > 0) ||
+        !isfinite(t->epoch_loss.loss) || !isfinite(t->train_rows))
+        return loom_fail(e, LOOM_ERR_FORMAT, "its numbers are damaged");
+    int err = read_front(t, json_object_get(j, "front"), e);
+    return err ? err : read_history(t, json_object_get(j, "history"), e);
+}
+
+/* The same layers and settings, or the numbers would mean something else. */
+static int same_model(const struct loom_model *a, const struct loom_model *b,
+                      struct loom_errmsg *e)
+{
+    json_t *ja = loom_model_to_json(a), *jb = loom_model_to_json(b);
+    bool same = json_equal(ja, jb);
+    json_decref(ja);
+    json_decref(jb);
+    return same ? 0
+                : loom_fail(e, LOOM_ERR_ARG,
+                            "its layers are not those of the script; resume "
+                            "with the script it was trained with");
+}
+
+int loom_trainer_resume(struct loom_trainer *t, const char *path,
+                        struct loom_errmsg *e)
+{
+    struct loom_checkpoint c;
+    int err = loom_checkpoint_read(path, &c, e);
+    if (err)
+        return err;
+    if (!c.trainer || !c.adam.m)
+        err = loom_fail(e, LOOM_ERR_ARG,
+                        "it holds a network only; to go on training, name "
+                        "last.loom of the run");
+    if (!err)
+        err = same_model(c.model, t->model, e);
+    if (!err)
+        err = read_state(t, c.trainer, e);
+    if (!err) {
+        size_t bytes = t->model->n_theta * sizeof(float);
+        memcpy(t->model->theta, c.model->theta, bytes);
+        memcpy(t->adam.m, c.adam.m, bytes);
+        memcpy(t->adam.v, c.adam.v, bytes);
+        t->adam.step = c.adam.step;
+        loom_model_prepare(t->model, LOOM_MODE_EVAL);
+        if (!loom_trainer_done(t)) {
+            loom_trainer_shuffle(t);
+            err = loom_trainer_schedules(t, e);
+        }
+    }
+    loom_checkpoint_deinit(&c);
+    return err ? loom_fail_prefix(e, err, "%s", path) : 0;
+}
