@@ -19,10 +19,10 @@ struct loom_rows {
 
 struct loom_dataset {
     char name[48];
-    size_t n_in, n_out;  /* n_out: classes, or numbers a target has */
+    size_t n_in, n_out; /* n_out: classes, or numbers a target has */
     struct loom_rows part[LOOM_N_PARTS]; /* val may be empty until split */
-    char **feature;      /* [n_in] names, or NULL */
-    char **class_name;   /* [n_out] names, or NULL */
+    char **feature;                      /* [n_in] names, or NULL */
+    char **class_name;                   /* [n_out] names, or NULL */
     float *mean, *scale; /* [n_in] applied as (x - mean) / scale, or NULL */
     char metric[16];     /* "accuracy" or "rms": what the set is judged by */
     char unit[16];       /* of the target, e.g. "mrad"; "" for classes */
@@ -34,22 +34,27 @@ struct loom_dataset *loom_dataset_new(const char *name, size_t n_in,
                                       size_t n_out);
 void loom_dataset_destroy(struct loom_dataset *d);
 
-/* Room for `rows` of a part: x, and y (classes true) or t. */
-int loom_dataset_alloc(struct loom_dataset *d, enum loom_part part,
-                       size_t rows, int classes, struct loom_errmsg *e);
+/* Room for `rows` of a part: zeroed x, and y (classes true) or t. The first
+ * call also sets an empty metric: "accuracy" or "rms". LOOM_ERR_ARG if the
+ * part has rows already. */
+int loom_dataset_alloc(struct loom_dataset *d, enum loom_part part, size_t rows,
+                       int classes, struct loom_errmsg *e);
 
 /* Move a seeded random `fraction` of the training rows into the empty
- * validation part (at least one row on either side). */
+ * validation part (at least one row on either side). The order of the rows
+ * is kept on both sides. */
 int loom_dataset_split_val(struct loom_dataset *d, double fraction,
                            uint64_t seed, struct loom_errmsg *e);
 
 /* Fit mean and standard deviation on the training part and apply them to all
- * parts; a constant feature gets scale 1. Remembers both in mean, scale. */
+ * parts; a constant feature gets scale 1. Remembers both in mean, scale.
+ * Checks the set before; LOOM_ERR_ARG if it was standardized before. */
 int loom_dataset_standardize(struct loom_dataset *d, struct loom_errmsg *e);
 
 /* Check: shapes agree, values finite, labels in range; names the first bad
- * row and column. */
+ * row and column, counted from 0. */
 int loom_dataset_check(const struct loom_dataset *d, struct loom_errmsg *e);
 
-/* CRC-32 over all rows of all parts: tells two data sets apart. */
+/* CRC-32 over all rows of all parts and their shapes: tells two data sets
+ * apart. */
 uint32_t loom_dataset_hash(const struct loom_dataset *d);

@@ -5,6 +5,7 @@
 #include "engine/err.h"
 #include "engine/npy.h"
 
+/* From a file, plain or gzip. *out is all zero after a failure. */
 int loom_idx_read(const char *path, struct loom_array *out,
                   struct loom_errmsg *e);
 

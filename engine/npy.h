@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/bytes.h"
 #include "engine/err.h"
 
 enum { LOOM_NPY_MAX_DIMS = 8 };
@@ -32,6 +33,17 @@ struct loom_array {
     void *data; /* owned, 64-byte aligned */
 };
 
+/* Bytes of one element. */
+size_t loom_dtype_size(enum loom_dtype d);
+
+/* A zeroed array of this type and shape, for readers of data that has come in
+ * from outside: a shape whose elements would take more than `left` bytes, or
+ * more than LOOM_BYTES_MAX, is LOOM_ERR_FORMAT before memory is asked for. */
+int loom_array_init(struct loom_array *a, enum loom_dtype dtype, int n_dims,
+                    const size_t *dim, uint64_t left, const char *name,
+                    struct loom_errmsg *e);
+
+/* Safe on an array that is all zero. */
 void loom_array_deinit(struct loom_array *a);
 
 /* Element i as a number, whatever the dtype. */
@@ -40,22 +52,30 @@ double loom_array_get(const struct loom_array *a, size_t i);
 /* All elements as float32 in fresh memory (caller frees); NULL if no memory. */
 float *loom_array_to_f32(const struct loom_array *a);
 
-/* Decode an .npy image in memory. `name` is used in error sentences. */
+/* Decode an .npy image in memory. `name` is used in error sentences.
+ * All readers here leave *out all zero when they fail. */
 int loom_npy_decode(const void *bytes, size_t n, const char *name,
                     struct loom_array *out, struct loom_errmsg *e);
+
+/* From a file, plain or gzip. */
 int loom_npy_read(const char *path, struct loom_array *out,
                   struct loom_errmsg *e);
+
+/* From any stream: the one decoder behind all the readers. */
+int loom_npy_decode_bytes(struct loom_bytes *b, struct loom_array *out,
+                          struct loom_errmsg *e);
 
 /* Write C-order float32 data; through a temporary name and rename. */
 int loom_npy_write_f32(const char *path, const float *data, int n_dims,
                        const size_t *dim, struct loom_errmsg *e);
 
-/* .npz archive: open once, read members by name (without ".npy"). */
+/* .npz archive, members stored or deflated: open once, read members by name
+ * (without ".npy"). One thread at a time. Names are valid until the close. */
 struct loom_npz;
 struct loom_npz *loom_npz_open(const char *path, struct loom_errmsg *e);
 void loom_npz_close(struct loom_npz *z);
 size_t loom_npz_count(const struct loom_npz *z);
 const char *loom_npz_name(const struct loom_npz *z, size_t i);
 /* LOOM_ERR_MISSING if there is no such member. */
-int loom_npz_read(struct loom_npz *z, const char *name,
-                  struct loom_array *out, struct loom_errmsg *e);
+int loom_npz_read(struct loom_npz *z, const char *name, struct loom_array *out,
+                  struct loom_errmsg *e);

@@ -1,0 +1,409 @@
+/* The header of an .npy file is a Python dictionary in text. It is scanned
+ * once from left to right, never past its end, and everything in it is
+ * checked before memory for the data is asked for. */
+#include "engine/npy.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/file.h"
+#include "engine/mem.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "arrays are kept as the files have them: little-endian");
+
+enum { MAX_HEADER = 1 << 16, MAX_WORD = 32 };
+
+static const struct {
+    char code[3];
+    unsigned char size;
+} dtypes[] = {
+    [LOOM_BOOL] = {"b1", 1}, [LOOM_I8] = {"i1", 1},  [LOOM_U8] = {"u1", 1},
+    [LOOM_I16] = {"i2", 2},  [LOOM_U16] = {"u2", 2}, [LOOM_I32] = {"i4", 4},
+    [LOOM_U32] = {"u4", 4},  [LOOM_I64] = {"i8", 8}, [LOOM_U64] = {"u8", 8},
+    [LOOM_F32] = {"f4", 4},  [LOOM_F64] = {"f8", 8},
+};
+enum { N_DTYPES = sizeof(dtypes) / sizeof(dtypes[0]) };
+
+size_t loom_dtype_size(enum loom_dtype d)
+{
+    return dtypes[d].size;
+}
+
+int loom_array_init(struct loom_array *a, enum loom_dtype dtype, int n_dims,
+                    const size_t *dim, uint64_t left, const char *name,
+                    struct loom_errmsg *e)
+{
+    *a = (struct loom_array){.dtype = dtype, .n_dims = n_dims, .n = 1};
+    /* The largest product also bounds axes beside an axis of length 0, so
+     * that no caller's own product of a few of them can overflow. */
+    uint64_t product = 1;
+    bool fits = true;
+    for (int i = 0; i < n_dims; i++) {
+        a->dim[i] = dim[i];
+        a->n *= dim[i];
+        fits = fits &&
+               !(dim[i] && __builtin_mul_overflow(product, dim[i], &product));
+        fits = fits && product <= LOOM_BYTES_MAX;
+    }
+    uint64_t size = dtypes[dtype].size;
+    uint64_t bytes = fits ? a->n * size : 0;
+    int err = 0;
+    if (!fits || bytes > LOOM_BYTES_MAX)
+        err = loom_fail(e, LOOM_ERR_FORMAT,
+                        "%s: the array is larger than %" PRIu64 " GiB, the "
+                        "most that is read",
+                        name, LOOM_BYTES_MAX >> 30);
+    else if (bytes > left)
+        err = loom_fail(e, LOOM_ERR_FORMAT,
+                        "%s: cut short: its shape needs %" PRIu64
+                        " bytes, at most %" PRIu64
+                        " follow; fetch or save it again",
+                        name, bytes, left);
+    else if (!(a->data = loom_try_alloc(a->n, size, name, e)))
+        err = LOOM_ERR_NOMEM;
+    if (err)
+        *a = (struct loom_array){0};
+    return err;
+}
+
+void loom_array_deinit(struct loom_array *a)
+{
+    free(a->data);
+    *a = (struct loom_array){0};
+}
+
+double loom_array_get(const struct loom_array *a, size_t i)
+{
+    switch (a->dtype) {
+    case LOOM_BOOL:
+        return ((const uint8_t *)a->data)[i] != 0;
+    case LOOM_I8:
+        return ((const int8_t *)a->data)[i];
+    case LOOM_U8:
+        return ((const uint8_t *)a->data)[i];
+    case LOOM_I16:
+        return ((const int16_t *)a->data)[i];
+    case LOOM_U16:
+        return ((const uint16_t *)a->data)[i];
+    case LOOM_I32:
+        return ((const int32_t *)a->data)[i];
+    case LOOM_U32:
+        return ((const uint32_t *)a->data)[i];
+    case LOOM_I64:
+        return (double)((const int64_t *)a->data)[i];
+    case LOOM_U64:
+        return (double)((const uint64_t *)a->data)[i];
+    case LOOM_F32:
+        return (double)((const float *)a->data)[i];
+    case LOOM_F64:
+        return ((const double *)a->data)[i];
+    }
+    return 0;
+}
+
+float *loom_array_to_f32(const struct loom_array *a)
+{
+    float *f = loom_try_alloc(a->n, sizeof(float), "array", NULL);
+    for (size_t i = 0; f && i < a->n; i++)
+        f[i] = (float)loom_array_get(a, i);
+    return f;
+}
+
+/* ---- the header's dictionary ---- */
+
+struct header {
+    const char *p, *end; /* what is not scanned yet */
+    const char *name;
+    char descr[MAX_WORD];
+    int fortran; /* -1 until seen, as the next */
+    int n_dims;
+    size_t dim[LOOM_NPY_MAX_DIMS];
+};
+
+static void skip_blanks(struct header *h)
+{
+    while (h->p < h->end && (*h->p == ' ' || *h->p == '\n'))
+        h->p++;
+}
+
+/* Skip blanks; true and a step over c if c is next. */
+static bool next_is(struct header *h, char c)
+{
+    skip_blanks(h);
+    if (h->p == h->end || *h->p != c)
+        return false;
+    h->p++;
+    return true;
+}
+
+/* A quoted string of plain characters. */
+static bool scan_string(struct header *h, char out[MAX_WORD])
+{
+    char quote = next_is(h, '\'') ? '\'' : next_is(h, '"') ? '"' : 0;
+    size_t n = 0;
+    while (quote && h->p < h->end && n + 1 < MAX_WORD && *h->p != quote &&
+           (isalnum((unsigned char)*h->p) || strchr("_<>|=", *h->p)))
+        out[n++] = *h->p++;
+    out[n] = 0;
+    return quote && next_is(h, quote);
+}
+
+static bool scan_bool(struct header *h, int *out)
+{
+    static const char *const word[] = {"False", "True"};
+    skip_blanks(h);
+    for (int v = 0; v < 2; v++) {
+        size_t n = strlen(word[v]);
+        if ((size_t)(h->end - h->p) >= n && !memcmp(h->p, word[v], n)) {
+            h->p += n;
+            *out = v;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool scan_size(struct header *h, size_t *out)
+{
+    *out = 0;
+    const char *start = h->p;
+    for (; h->p < h->end && isdigit((unsigned char)*h->p); h->p++)
+        if (__builtin_mul_overflow(*out, (size_t)10, out) ||
+            __builtin_add_overflow(*out, (size_t)(*h->p - '0'), out))
+            return false;
+    bool ok = h->p > start;
+    next_is(h, 'L'); /* as Python 2 wrote it */
+    return ok;
+}
+
+/* (), (3,), (3, 4) */
+static int scan_shape(struct header *h, struct loom_errmsg *e)
+{
+    const char *what = "its shape cannot be read";
+    h->n_dims = 0;
+    if (!next_is(h, '('))
+        goto bad;
+    while (!next_is(h, ')')) {
+        if (h->n_dims == LOOM_NPY_MAX_DIMS) {
+            what = "it has more than 8 axes";
+            goto bad;
+        }
+        if (!scan_size(h, &h->dim[h->n_dims++]))
+            goto bad;
+        if (!next_is(h, ',') && !(h->p < h->end && *h->p == ')'))
+            goto bad;
+    }
+    return 0;
+bad:
+    return loom_fail(e, LOOM_ERR_FORMAT, "%s: not a usable .npy file: %s",
+                     h->name, what);
+}
+
+static int scan_entry(struct header *h, struct loom_errmsg *e)
+{
+    char key[MAX_WORD];
+    const char *what = "its header is not a dictionary";
+    if (!scan_string(h, key) || !next_is(h, ':'))
+        goto bad;
+    if (!strcmp(key, "shape"))
+        return scan_shape(h, e);
+    if (!strcmp(key, "fortran_order")) {
+        what = "fortran_order is neither True nor False";
+        if (scan_bool(h, &h->fortran))
+            return 0;
+    } else if (!strcmp(key, "descr")) {
+        what = "it holds records; save each field as an array of its own";
+        if (next_is(h, '['))
+            goto bad;
+        what = "its dtype cannot be read";
+        if (scan_string(h, h->descr))
+            return 0;
+    } else {
+        what = "its header has an unknown key";
+    }
+bad:
+    return loom_fail(e, LOOM_ERR_FORMAT, "%s: not a usable .npy file: %s",
+                     h->name, what);
+}
+
+static int scan_header(struct header *h, struct loom_errmsg *e)
+{
+    bool seen = next_is(h, '{'), comma = true;
+    for (int entries = 0; seen && !next_is(h, '}'); entries++) {
+        int err = scan_entry(h, e);
+        if (err)
+            return err;
+        seen = comma && entries < 3;
+        comma = next_is(h, ',');
+    }
+    skip_blanks(h);
+    if (!seen || h->p != h->end || !h->descr[0] || h->fortran < 0 ||
+        h->n_dims < 0)
+        return loom_fail(e, LOOM_ERR_FORMAT,
+                         "%s: not a usable .npy file: its header is damaged",
+                         h->name);
+    return 0;
+}
+
+/* The dtype of a descr such as "<f4"; negative with a sentence. */
+static int find_dtype(const struct header *h, struct loom_errmsg *e)
+{
+    char order = h->descr[0];
+    const char *code = h->descr + (isalnum((unsigned char)order) ? 0 : 1);
+    for (int d = 0; d < (int)N_DTYPES; d++) {
+        if (strcmp(code, dtypes[d].code))
+            continue;
+        if (order == '>' && dtypes[d].size > 1)
+            return loom_fail(e, LOOM_ERR_FORMAT,
+                             "%s: big-endian numbers (%s); save it with "
+                             "array.astype('<%s')",
+                             h->name, h->descr, code);
+        return d;
+    }
+    return loom_fail(e, LOOM_ERR_FORMAT,
+                     "%s: numbers of type %s; bool, integers of 8 to 64 bits, "
+                     "float32 and float64 are read: save it with "
+                     "array.astype('<f4')",
+                     h->name, h->descr);
+}
+
+/* Magic, version and length of the dictionary that follows. */
+static int read_preamble(struct loom_bytes *b, size_t *length,
+                         struct loom_errmsg *e)
+{
+    unsigned char m[8] = {0}, l[4] = {0};
+    int err = b->left < sizeof(m) ? 0 : loom_bytes_read(b, m, sizeof(m), e);
+    if (err)
+        return err;
+    if (memcmp(m, "\x93NUMPY", 6))
+        return loom_fail(e, LOOM_ERR_FORMAT, "%s: not an .npy file", b->name);
+    if (m[6] < 1 || m[6] > 3)
+        return loom_fail(e, LOOM_ERR_FORMAT,
+                         "%s: .npy version %d; 1 to 3 are read", b->name, m[6]);
+    err = loom_bytes_read(b, l, m[6] == 1 ? 2 : 4, e);
+    if (err)
+        return err;
+    *length =
+        l[0] | (size_t)l[1] << 8 | (size_t)l[2] << 16 | (size_t)l[3] << 24;
+    if (*length >= MAX_HEADER)
+        return loom_fail(e, LOOM_ERR_FORMAT,
+                         "%s: a header of %zu bytes; less than %d are read",
+                         b->name, *length, MAX_HEADER);
+    return 0;
+}
+
+static int read_header(struct loom_bytes *b, struct header *h,
+                       struct loom_errmsg *e)
+{
+    size_t n = 0;
+    int err = read_preamble(b, &n, e);
+    if (err)
+        return err;
+    char *text = loom_malloc(n + 1);
+    *h = (struct header){.p = text,
+                         .end = text + n,
+                         .name = b->name,
+                         .fortran = -1,
+                         .n_dims = -1};
+    err = loom_bytes_read(b, text, n, e);
+    if (!err)
+        err = scan_header(h, e);
+    free(text);
+    return err;
+}
+
+int loom_npy_decode_bytes(struct loom_bytes *b, struct loom_array *out,
+                          struct loom_errmsg *e)
+{
+    struct header h;
+    *out = (struct loom_array){0};
+    int err = read_header(b, &h, e);
+    if (err)
+        return err;
+    int dtype = find_dtype(&h, e);
+    if (dtype < 0)
+        return dtype;
+    if (h.fortran && h.n_dims > 1)
+        return loom_fail(e, LOOM_ERR_FORMAT,
+                         "%s: in Fortran order; save it with "
+                         "numpy.ascontiguousarray(array)",
+                         b->name);
+    err = loom_array_init(out, (enum loom_dtype)dtype, h.n_dims, h.dim, b->left,
+                          b->name, e);
+    if (!err)
+        err = loom_bytes_read(b, out->data, out->n * dtypes[dtype].size, e);
+    if (!err)
+        err = loom_bytes_end(b, e);
+    if (err)
+        loom_array_deinit(out);
+    return err;
+}
+
+int loom_npy_decode(const void *bytes, size_t n, const char *name,
+                    struct loom_array *out, struct loom_errmsg *e)
+{
+    struct loom_bytes b;
+    loom_bytes_memory(&b, bytes, n, name);
+    return loom_npy_decode_bytes(&b, out, e);
+}
+
+int loom_npy_read(const char *path, struct loom_array *out,
+                  struct loom_errmsg *e)
+{
+    struct loom_bytes b;
+    *out = (struct loom_array){0};
+    int err = loom_bytes_open(&b, path, e);
+    if (err)
+        return err;
+    err = loom_npy_decode_bytes(&b, out, e);
+    loom_bytes_close(&b);
+    return err;
+}
+
+/* "(3, 4)"; one axis needs its comma. */
+static void print_shape(char *to, size_t room, int n_dims, const size_t *dim)
+{
+    size_t n = (size_t)snprintf(to, room, "(");
+    for (int i = 0; i < n_dims; i++)
+        n += (size_t)snprintf(to + n, room - n, i ? ", %zu" : "%zu", dim[i]);
+    snprintf(to + n, room - n, n_dims == 1 ? ",)" : ")");
+}
+
+int loom_npy_write_f32(const char *path, const float *data, int n_dims,
+                       const size_t *dim, struct loom_errmsg *e)
+{
+    enum { PREAMBLE = 10, ALIGN = 64 };
+    char shape[LOOM_NPY_MAX_DIMS * 22 + 4], dict[ALIGN * 5];
+    size_t n = 1;
+    if (n_dims < 0 || n_dims > LOOM_NPY_MAX_DIMS)
+        return loom_fail(e, LOOM_ERR_ARG, "%s: %d axes; at most %d are written",
+                         path, n_dims, LOOM_NPY_MAX_DIMS);
+    for (int i = 0; i < n_dims; i++)
+        n *= dim[i];
+    print_shape(shape, sizeof(shape), n_dims, dim);
+    size_t text = (size_t)snprintf(
+        dict, sizeof(dict),
+        "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }", shape);
+    /* Blanks and a newline until the data starts at a multiple of 64. */
+    size_t start = (PREAMBLE + text + 1 + ALIGN - 1) / ALIGN * ALIGN;
+    char *file = loom_try_alloc(start + n * sizeof(float), 1, path, e);
+    if (!file)
+        return LOOM_ERR_NOMEM;
+    size_t header = start - PREAMBLE;
+    memset(file, ' ', start);
+    memcpy(file, "\x93NUMPY\x01\x00", 8);
+    file[8] = (char)(header & 255);
+    file[9] = (char)(header >> 8);
+    memcpy(file + PREAMBLE, dict, text);
+    file[start - 1] = '\n';
+    if (n)
+        memcpy(file + start, data, n * sizeof(float));
+    int err = loom_file_write(path, file, start + n * sizeof(float), e);
+    free(file);
+    return err;
+}
