@@ -49,6 +49,18 @@ static int input_interval(struct loom_exact_node *d, struct loom_errmsg *e)
     return 0;
 }
 
+/* Whether v / 2^shift, rounded, lies in [min, max]. */
+static bool in_range(int64_t v, int shift, int64_t min, int64_t max,
+                     enum loom_round r)
+{
+    if (shift < 0) { /* v << -shift, without overflow on the way */
+        int s = shift < -62 ? 62 : -shift;
+        return v <= max >> s && v >= -(-min >> s);
+    }
+    int64_t y = loom_fixed_round(v, shift, r);
+    return y >= min && y <= max;
+}
+
 /* The interval of a rounded and wrapped (or clipped) interval: rounding is
  * monotone, so the ends tell, unless the interval leaves the range. */
 static void quantize_interval(const struct loom_exact_node *d, size_t j,
@@ -66,9 +78,9 @@ static void quantize_interval(const struct loom_exact_node *d, size_t j,
     out->hi = loom_fixed_quantize(in->hi, in->f, t, d->round, d->overflow);
     if (d->overflow != LOOM_WRAP)
         return;
-    /* Did either end wrap? Compare with the saturated ends. */
-    if (loom_fixed_quantize(in->lo, in->f, t, d->round, LOOM_SAT) != out->lo ||
-        loom_fixed_quantize(in->hi, in->f, t, d->round, LOOM_SAT) != out->hi) {
+    /* An end that wraps may land where it would saturate: ask the range. */
+    if (!in_range(in->lo, in->f - t.f, min, max, d->round) ||
+        !in_range(in->hi, in->f - t.f, min, max, d->round)) {
         out->lo = min;
         out->hi = max;
     }

@@ -1,0 +1,382 @@
+/* From the integer network to wires. Rounding is an added constant where it
+ * can be, and that constant then joins the bias of the layer before; max(x, 0)
+ * and rounding trade places, because rounding is monotone and keeps 0. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/mem.h"
+#include "fpga_flow/trees.h"
+#include "fpga_flow/wires.h"
+
+struct lower {
+    const struct loom_exact *net;
+    struct loom_wires *w;
+    int **wire;      /* [node][element] */
+    int64_t **extra; /* [node][element] already added by a DENSE node */
+};
+
+/* Places dropped when element j of quantizer d is rounded. */
+static int dropped(const struct lower *l, const struct loom_exact_node *d,
+                   size_t j)
+{
+    return l->net->nodes[d->input].elem[j].f - d->format[j].f;
+}
+
+/* The constant whose addition turns the rounding into a floor; -1 where no
+ * constant does. lo, hi: what is rounded. */
+static int64_t round_constant(enum loom_round r, int shift, int64_t lo,
+                              int64_t hi)
+{
+    int64_t half = INT64_C(1) << (shift - 1);
+    switch (r) {
+    case LOOM_RND:
+        return half;
+    case LOOM_TRN:
+        return 0;
+    case LOOM_RND_MIN_INF:
+        return half - 1;
+    case LOOM_TRN_ZERO:
+        return lo >= 0 ? 0 : hi < 0 ? 2 * half - 1 : -1;
+    case LOOM_RND_ZERO:
+        return lo >= 0 ? half - 1 : hi < 0 ? half : -1;
+    case LOOM_RND_INF:
+        return lo >= 0 ? half : hi < 0 ? half - 1 : -1;
+    default:
+        return -1;
+    }
+}
+
+/* Every value of [lo, hi] rounds to 0. */
+static bool rounds_away(enum loom_round r, int shift, int64_t lo, int64_t hi)
+{
+    if (r == LOOM_TRN)
+        return false;
+    int s = r == LOOM_TRN_ZERO ? shift : shift - 1;
+    return s > 62 || (lo > -(INT64_C(1) << s) && hi < INT64_C(1) << s);
+}
+
+/* round(a / 2^shift), shift > 0. `done`: the constant is in a already. */
+static int round_wire(struct loom_wires *w, int a, int shift, enum loom_round r,
+                      bool done)
+{
+    int64_t lo = w->wire[a].lo, hi = w->wire[a].hi;
+    int f = w->wire[a].f;
+    if (done)
+        return loom_wire_shr(w, a, shift);
+    if (rounds_away(r, shift, lo, hi))
+        return loom_wire_const(w, 0, f - shift);
+    if (r == LOOM_TRN)
+        return loom_wire_shr(w, a, shift);
+    int64_t c = round_constant(r, shift, lo, hi);
+    int64_t half = INT64_C(1) << (shift - 1);
+    int b;
+    if (c >= 0) {
+        b = loom_wire_const(w, c, f);
+    } else if (r == LOOM_RND_CONV) {
+        b = loom_wire_bit_of(w, a, shift);
+        a = loom_wire_add(w, a, 0, loom_wire_const(w, half - 1, f), 0, -1);
+    } else {
+        int sign = loom_wire_bit_of(w, a, 62);
+        int64_t neg = r == LOOM_TRN_ZERO   ? 2 * half - 1
+                      : r == LOOM_RND_ZERO ? half
+                                           : half - 1;
+        int64_t pos = r == LOOM_TRN_ZERO   ? 0
+                      : r == LOOM_RND_ZERO ? half - 1
+                                           : half;
+        b = loom_wire_mux(w, sign, loom_wire_const(w, neg, f),
+                          loom_wire_const(w, pos, f));
+    }
+    return loom_wire_shr(w, loom_wire_add(w, a, 0, b, 0, -1), shift);
+}
+
+static int quantize(struct lower *l, const struct loom_exact_node *d, size_t j)
+{
+    struct loom_wires *w = l->w;
+    const struct loom_exact_node *src = &l->net->nodes[d->input];
+    struct loom_fixed t = d->format[j];
+    int a = l->wire[d->input][j], shift = dropped(l, d, j);
+    bool relu = src->op == LOOM_EXACT_RELU;
+    if (!loom_fixed_width(t))
+        return loom_wire_const(w, 0, 0);
+    if (shift > 0) {
+        int64_t extra = 0;
+        if (relu) {
+            extra = l->extra[src->input] ? l->extra[src->input][j] : 0;
+            a = l->wire[src->input][j];
+        } else if (l->extra[d->input]) {
+            extra = l->extra[d->input][j];
+        }
+        a = round_wire(w, a, shift, d->round, extra > 0);
+        if (relu)
+            a = loom_wire_relu(w, a);
+    }
+    if (d->overflow == LOOM_WRAP) {
+        int bits = loom_fixed_width(t), up = shift < 0 ? -shift : 0;
+        if (up >= bits)
+            return loom_wire_const(w, 0, t.f);
+        return loom_wire_shl(w, loom_wire_wrap(w, a, bits - up, t.k), up);
+    }
+    if (shift < 0)
+        a = loom_wire_shl(w, a, -shift);
+    return loom_wire_clip(w, a, loom_fixed_min(t, d->overflow),
+                          loom_fixed_max(t));
+}
+
+/* Whether all who read element j of node `at` round it by adding one and the
+ * same constant, which goes to *c (-1: nobody yet). Looks through a ReLU. */
+static bool agree(const struct lower *l, size_t at, size_t j, bool relu,
+                  int64_t *c)
+{
+    const struct loom_exact *net = l->net;
+    const struct loom_exact_elem *x = &net->nodes[at].elem[j];
+    if (net->output == (int)at)
+        return false;
+    for (size_t k = at + 1; k < net->n_nodes; k++) {
+        const struct loom_exact_node *d = &net->nodes[k];
+        if (d->op == LOOM_EXACT_INPUT || d->input != (int)at)
+            continue;
+        if (d->op == LOOM_EXACT_RELU && !relu) {
+            if (!agree(l, k, j, true, c))
+                return false;
+            continue;
+        }
+        if (d->op != LOOM_EXACT_QUANTIZE)
+            return false;
+        if (!loom_fixed_width(d->format[j]))
+            continue;
+        int s = dropped(l, d, j);
+        int64_t want = -1;
+        if (s > 0 && s < 62 && !rounds_away(d->round, s, x->lo, x->hi))
+            want = round_constant(d->round, s, -1, 1);
+        if (want <= 0 || (*c >= 0 && *c != want))
+            return false;
+        *c = want;
+    }
+    return true;
+}
+
+static void dense(struct lower *l, size_t at)
+{
+    const struct loom_exact_node *d = &l->net->nodes[at];
+    const struct loom_exact_node *src = &l->net->nodes[d->input];
+    int *shift = loom_calloc(src->n * d->n + 1, sizeof(*shift));
+    int *f = loom_calloc(d->n, sizeof(*f));
+    int64_t *k = loom_calloc(d->n, sizeof(*k));
+    l->extra[at] = loom_calloc(d->n, sizeof(**l->extra));
+    for (size_t j = 0; j < d->n; j++) {
+        int64_t c = -1;
+        f[j] = d->elem[j].f;
+        if (agree(l, at, j, false, &c) && c > 0)
+            l->extra[at][j] = c;
+        k[j] = l->extra[at][j];
+        if (d->b[j])
+            k[j] += d->b[j] * (INT64_C(1) << (f[j] - d->bf[j]));
+        for (size_t i = 0; i < src->n; i++) {
+            size_t m = i * d->n + j;
+            if (d->w[m] && (src->elem[i].lo || src->elem[i].hi))
+                shift[m] = f[j] - src->elem[i].f - d->wf[m];
+        }
+    }
+    struct loom_matrix m = {.n_in = src->n,
+                            .n_out = d->n,
+                            .x = l->wire[d->input],
+                            .w = d->w,
+                            .shift = shift,
+                            .k = k,
+                            .f = f};
+    loom_trees_lower(l->w, &m, l->wire[at]);
+    free(shift);
+    free(f);
+    free(k);
+}
+
+/* ---- layers ------------------------------------------------------------- */
+
+/* A DENSE or INPUT node leads a layer; the others belong to their input's. */
+static void name_layers(const struct lower *l, int *layer_of)
+{
+    const struct loom_exact *net = l->net;
+    struct loom_wires *w = l->w;
+    w->layer = loom_calloc(net->n_nodes, sizeof(*w->layer));
+    for (size_t k = 0; k < net->n_nodes; k++) {
+        const struct loom_exact_node *d = &net->nodes[k];
+        bool leads = d->op == LOOM_EXACT_DENSE || d->op == LOOM_EXACT_INPUT;
+        layer_of[k] = leads ? (int)w->n_layers : layer_of[d->input];
+        if (!leads)
+            continue;
+        int depth = d->op == LOOM_EXACT_INPUT
+                        ? 0
+                        : w->layer[layer_of[d->input]].depth + 1;
+        w->layer[w->n_layers++] = (struct loom_wire_layer){
+            .name = loom_strdup(d->name), .node = (int)k, .depth = depth};
+    }
+}
+
+/* ---- after building ----------------------------------------------------- */
+
+static void need(struct loom_wire *x, int low, int bits)
+{
+    if (bits > loom_interval_width(x->lo, x->hi))
+        bits = loom_interval_width(x->lo, x->hi);
+    if (low < x->low)
+        x->low = low < 0 ? 0 : low;
+    if (bits > x->bits)
+        x->bits = bits;
+}
+
+/* Tell the operands of x which of their bits it reads. */
+static void need_operands(struct loom_wires *w, const struct loom_wire *x)
+{
+    enum { ALL = 64 };
+    struct loom_wire *a = x->a < 0 ? NULL : &w->wire[x->a];
+    int low = x->low, bits = x->bits, k = (int)x->k;
+    switch (x->op) {
+    case LOOM_WIRE_INPUT:
+    case LOOM_WIRE_CONST:
+        break;
+    case LOOM_WIRE_ADD: {
+        int chain = loom_wire_chain(x);
+        if (low > chain)
+            low = chain;
+        need(a, low - x->sa, bits - x->sa);
+        need(&w->wire[x->b], low - x->sb, bits - x->sb);
+        break;
+    }
+    case LOOM_WIRE_MUX:
+        need(a, 0, 1);
+        need(&w->wire[x->b], low, bits);
+        need(&w->wire[x->c], low, bits);
+        break;
+    case LOOM_WIRE_RELU:
+        need(a, low, ALL);
+        break;
+    case LOOM_WIRE_CLIP:
+        need(a, 0, ALL);
+        break;
+    case LOOM_WIRE_NOT:
+        need(a, low, bits);
+        break;
+    case LOOM_WIRE_SHL:
+        need(a, low - k, bits - k);
+        break;
+    case LOOM_WIRE_SHR:
+    case LOOM_WIRE_BIT:
+        need(a, low + k, bits + k);
+        break;
+    case LOOM_WIRE_WRAP:
+        need(a, low, bits);
+        break;
+    }
+}
+
+/* Keep what the outputs depend on, and settle which bits are read. */
+static void finish(struct loom_wires *w)
+{
+    size_t n = 0;
+    int *to = loom_calloc(w->n + 1, sizeof(*to));
+    bool *live = loom_calloc(w->n + 1, sizeof(*live));
+    for (size_t i = 0; i < w->n; i++) {
+        w->wire[i].bits = 0;
+        w->wire[i].low = 64;
+    }
+    for (size_t j = 0; j < w->n_out; j++) {
+        need(&w->wire[w->out[j]], 0, 64);
+        live[w->out[j]] = true;
+    }
+    for (size_t i = w->n; i-- > 0;) {
+        const struct loom_wire *x = &w->wire[i];
+        const int arg[] = {x->a, x->b, x->c};
+        for (int m = 0; live[i] && m < 3; m++)
+            if (arg[m] >= 0)
+                live[arg[m]] = true;
+        if (x->bits > 0)
+            need_operands(w, x);
+    }
+    for (size_t i = 0; i < w->n; i++) {
+        struct loom_wire x = w->wire[i];
+        if (!live[i])
+            continue;
+        to[i] = (int)n;
+        x.a = x.a < 0 ? -1 : to[x.a];
+        x.b = x.b < 0 ? -1 : to[x.b];
+        x.c = x.c < 0 ? -1 : to[x.c];
+        w->wire[n++] = x;
+    }
+    w->n = n;
+    for (size_t j = 0; j < w->n_out; j++)
+        w->out[j] = to[w->out[j]];
+    free(to);
+    free(live);
+    free(w->bucket);
+    w->bucket = NULL;
+}
+
+static void lower_node(struct lower *l, size_t at, int64_t *element)
+{
+    const struct loom_exact_node *d = &l->net->nodes[at];
+    struct loom_wires *w = l->w;
+    if (d->op == LOOM_EXACT_DENSE) {
+        dense(l, at);
+        return;
+    }
+    for (size_t j = 0; j < d->n; j++) {
+        w->at_index = (int)j;
+        if (d->op == LOOM_EXACT_INPUT)
+            l->wire[at][j] = loom_wire_input(w, (*element)++, &d->elem[j]);
+        else if (d->op == LOOM_EXACT_RELU)
+            l->wire[at][j] = loom_wire_relu(w, l->wire[d->input][j]);
+        else
+            l->wire[at][j] = quantize(l, d, j);
+    }
+}
+
+static int lower_all(struct lower *l, const int *layer_of,
+                     struct loom_errmsg *e)
+{
+    const struct loom_exact *net = l->net;
+    struct loom_wires *w = l->w;
+    int64_t element = 0;
+    for (size_t k = 0; k < net->n_nodes; k++) {
+        l->wire[k] = loom_calloc(net->nodes[k].n, sizeof(**l->wire));
+        w->at_layer = layer_of[k];
+        lower_node(l, k, &element);
+        if (w->wide)
+            return loom_fail(e, LOOM_ERR_RANGE,
+                             "%s: a sum needs more than 62 bits; lower the "
+                             "bits of its weights or inputs",
+                             net->nodes[k].name);
+    }
+    w->n_in = net->in_size;
+    w->n_out = net->out_size;
+    w->out = loom_calloc(w->n_out + 1, sizeof(*w->out));
+    w->out_f = loom_calloc(w->n_out + 1, sizeof(*w->out_f));
+    for (size_t j = 0; j < w->n_out; j++) {
+        w->out[j] = l->wire[net->output][j];
+        w->out_f[j] = net->nodes[net->output].elem[j].f;
+    }
+    finish(w);
+    return 0;
+}
+
+struct loom_wires *loom_wires_lower(const struct loom_exact *net,
+                                    struct loom_errmsg *e)
+{
+    struct lower l = {.net = net};
+    l.w = loom_calloc(1, sizeof(*l.w));
+    l.wire = loom_calloc(net->n_nodes, sizeof(*l.wire));
+    l.extra = loom_calloc(net->n_nodes, sizeof(*l.extra));
+    int *layer_of = loom_calloc(net->n_nodes, sizeof(*layer_of));
+    name_layers(&l, layer_of);
+    int err = lower_all(&l, layer_of, e);
+    for (size_t k = 0; k < net->n_nodes; k++) {
+        free(l.wire[k]);
+        free(l.extra[k]);
+    }
+    free(l.wire);
+    free(l.extra);
+    free(layer_of);
+    if (!err)
+        return l.w;
+    loom_wires_destroy(l.w);
+    return NULL;
+}

@@ -1,0 +1,177 @@
+#include "tests/flow/netgen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/mem.h"
+
+static struct loom_exact *new_net(size_t n_nodes, size_t n_inputs)
+{
+    struct loom_exact *net = loom_calloc(1, sizeof(*net));
+    net->n_nodes = n_nodes;
+    net->nodes = loom_calloc(n_nodes, sizeof(*net->nodes));
+    net->n_inputs = n_inputs;
+    net->input_size = loom_calloc(n_inputs, sizeof(*net->input_size));
+    return net;
+}
+
+static struct loom_exact_node *node(struct loom_exact *net, size_t at,
+                                    enum loom_exact_op op, int input, size_t n)
+{
+    struct loom_exact_node *d = &net->nodes[at];
+    static const char *const words[] = {"input", "q", "dense", "relu"};
+    d->op = op;
+    d->name = loom_asprintf("%s_%zu", words[op], at);
+    d->input = input;
+    d->n = n;
+    d->elem = loom_calloc(n, sizeof(*d->elem));
+    if (op == LOOM_EXACT_INPUT || op == LOOM_EXACT_QUANTIZE)
+        d->format = loom_calloc(n, sizeof(*d->format));
+    if (op == LOOM_EXACT_DENSE) {
+        size_t n_in = net->nodes[input].n;
+        d->w = loom_calloc(n_in * n, sizeof(*d->w));
+        d->wf = loom_calloc(n_in * n, sizeof(*d->wf));
+        d->b = loom_calloc(n, sizeof(*d->b));
+        d->bf = loom_calloc(n, sizeof(*d->bf));
+    }
+    return d;
+}
+
+static int64_t odd(uint64_t *s, int bits)
+{
+    int64_t v = netgen_below(s, 1 << bits) | 1;
+    return netgen_below(s, 2) ? v : -v;
+}
+
+static struct loom_exact *seal(struct loom_exact *net)
+{
+    for (size_t k = 0; k < net->n_nodes; k++)
+        if (net->nodes[k].op == LOOM_EXACT_INPUT)
+            net->in_size += net->nodes[k].n;
+    net->out_size = net->nodes[net->output].n;
+    if (!loom_exact_intervals(net, NULL))
+        return net;
+    loom_exact_destroy(net);
+    return NULL;
+}
+
+struct loom_exact *netgen_like(uint64_t seed, const int *size, int n_sizes,
+                               int keep, int bits)
+{
+    uint64_t s = seed * 2654435761u + 88172645463325252u;
+    struct loom_exact *net = new_net((size_t)(1 + 3 * (n_sizes - 1) - 2), 1);
+    net->input_size[0] = (size_t)size[0];
+    struct loom_exact_node *d =
+        node(net, 0, LOOM_EXACT_INPUT, 0, (size_t)size[0]);
+    for (size_t j = 0; j < d->n; j++)
+        d->format[j] =
+            (struct loom_fixed){0, 0, (int16_t)netgen_below(&s, bits + 1)};
+    size_t at = 1;
+    for (int l = 1; l < n_sizes; l++) {
+        size_t n_in = (size_t)size[l - 1], n = (size_t)size[l];
+        d = node(net, at, LOOM_EXACT_DENSE, (int)at - 1, n);
+        for (size_t m = 0; m < n_in * n; m++)
+            if (netgen_below(&s, 1000) < keep) {
+                int w = netgen_below(&s, 8);
+                d->w[m] = odd(&s, w < 4 ? 0 : w < 6 ? 2 : w < 7 ? 3 : 4);
+                d->wf[m] = 2 + netgen_below(&s, 4);
+            }
+        for (size_t j = 0; j < n; j++) {
+            d->b[j] = odd(&s, 3);
+            d->bf[j] = 2 + netgen_below(&s, 4);
+        }
+        at++;
+        if (l + 1 == n_sizes)
+            break;
+        node(net, at, LOOM_EXACT_RELU, (int)at - 1, n);
+        at++;
+        d = node(net, at, LOOM_EXACT_QUANTIZE, (int)at - 1, n);
+        d->round = LOOM_RND;
+        d->overflow = LOOM_WRAP;
+        for (size_t j = 0; j < n; j++) {
+            int b = 1 + netgen_below(&s, bits), i = 1 + netgen_below(&s, 2);
+            d->format[j] = (struct loom_fixed){0, (int16_t)i, (int16_t)(b - i)};
+        }
+        at++;
+    }
+    net->output = (int)at - 1;
+    return seal(net);
+}
+
+static void wild_formats(struct loom_exact_node *d, uint64_t *s)
+{
+    d->round = (enum loom_round)netgen_below(s, LOOM_N_ROUNDS);
+    d->overflow = (enum loom_overflow)netgen_below(s, LOOM_N_OVERFLOWS);
+    for (size_t j = 0; j < d->n; j++)
+        d->format[j] = (struct loom_fixed){(int8_t)netgen_below(s, 2),
+                                           (int16_t)(netgen_below(s, 12) - 3),
+                                           (int16_t)(netgen_below(s, 12) - 4)};
+}
+
+struct loom_exact *netgen_wild(uint64_t seed)
+{
+    uint64_t s = seed * 2654435761u + 1442695040888963407u;
+    size_t n_nodes = 2 + (size_t)netgen_below(&s, 8);
+    struct loom_exact *net = new_net(n_nodes, 2);
+    net->input_size[0] = 1 + (size_t)netgen_below(&s, 5);
+    net->input_size[1] = 1 + (size_t)netgen_below(&s, 5);
+    for (size_t k = 0; k < n_nodes; k++) {
+        int op = k == 0 ? 0 : netgen_below(&s, 8);
+        op = op == 0 ? 0 : op < 4 ? 1 : op < 7 ? 2 : 3;
+        int in = op == 0 ? netgen_below(&s, 2)
+                         : (int)k - 1 - netgen_below(&s, k > 1 ? 2 : 1);
+        size_t n = op == 0 ? net->input_size[in] : net->nodes[in].n;
+        if (op == 2)
+            n = 1 + (size_t)netgen_below(&s, 5);
+        struct loom_exact_node *d = node(net, k, (enum loom_exact_op)op, in, n);
+        if (d->format)
+            wild_formats(d, &s);
+        for (size_t m = 0; d->w && m < n * net->nodes[in].n; m++)
+            if (netgen_below(&s, 3)) {
+                d->w[m] = odd(&s, 1 + netgen_below(&s, 7));
+                d->wf[m] = netgen_below(&s, 9) - 3;
+            }
+        for (size_t j = 0; d->b && j < n; j++)
+            if (netgen_below(&s, 3)) {
+                d->b[j] = odd(&s, 1 + netgen_below(&s, 7));
+                d->bf[j] = netgen_below(&s, 11) - 3;
+            }
+    }
+    net->output = (int)n_nodes - 1;
+    return seal(net);
+}
+
+void netgen_row(const struct loom_exact *net, uint64_t *s, int64_t *row)
+{
+    for (size_t k = 0; k < net->n_nodes; k++) {
+        const struct loom_exact_node *d = &net->nodes[k];
+        if (d->op != LOOM_EXACT_INPUT)
+            continue;
+        for (size_t j = 0; j < d->n; j++) {
+            uint64_t span = (uint64_t)(d->elem[j].hi - d->elem[j].lo) + 1;
+            int how = netgen_below(s, 8);
+            *row++ = how == 0 ? d->elem[j].lo
+                     : how == 1
+                         ? d->elem[j].hi
+                         : d->elem[j].lo + (int64_t)(netgen_next(s) % span);
+        }
+    }
+}
+
+double netgen_ebops(const struct loom_exact *net)
+{
+    double sum = 0;
+    for (size_t k = 0; k < net->n_nodes; k++) {
+        const struct loom_exact_node *d = &net->nodes[k];
+        if (d->op != LOOM_EXACT_DENSE)
+            continue;
+        const struct loom_exact_node *src = &net->nodes[d->input];
+        for (size_t i = 0; i < src->n; i++)
+            for (size_t j = 0; j < d->n; j++) {
+                int64_t w = d->w[i * d->n + j];
+                sum += loom_interval_width(0, w < 0 ? -w : w) *
+                       loom_interval_width(src->elem[i].lo, src->elem[i].hi);
+            }
+    }
+    return sum;
+}
