@@ -7,8 +7,8 @@
 const char *loom_strerror(int err)
 {
     switch (err) {
-#define X(name, code, words)                                                  \
-    case name:                                                                \
+#define X(name, code, words)                                                   \
+    case name:                                                                 \
         return words;
         LOOM_ERRORS(X)
 #undef X

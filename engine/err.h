@@ -5,21 +5,21 @@
 #pragma once
 
 /* code, words */
-#define LOOM_ERRORS(X)                                                        \
-    X(LOOM_OK, 0, "ok")                                                       \
-    X(LOOM_ERR_ARG, -1, "wrong use")                                          \
-    X(LOOM_ERR_IO, -2, "input or output failed")                              \
-    X(LOOM_ERR_FORMAT, -3, "malformed file")                                  \
-    X(LOOM_ERR_SHAPE, -4, "shapes do not match")                              \
-    X(LOOM_ERR_RANGE, -5, "a value or width is out of range")                 \
-    X(LOOM_ERR_NAN, -6, "not a number")                                       \
-    X(LOOM_ERR_MISSING, -7, "not found")                                      \
-    X(LOOM_ERR_SCRIPT, -8, "the script failed")                               \
-    X(LOOM_ERR_TOOL, -9, "a tool failed")                                     \
-    X(LOOM_ERR_FIT, -10, "does not fit the device")                           \
-    X(LOOM_ERR_MISMATCH, -11, "results differ")                               \
-    X(LOOM_ERR_CANCELLED, -12, "cancelled")                                   \
-    X(LOOM_ERR_NOMEM, -13, "out of memory")                                   \
+#define LOOM_ERRORS(X)                                                         \
+    X(LOOM_OK, 0, "ok")                                                        \
+    X(LOOM_ERR_ARG, -1, "wrong use")                                           \
+    X(LOOM_ERR_IO, -2, "input or output failed")                               \
+    X(LOOM_ERR_FORMAT, -3, "malformed file")                                   \
+    X(LOOM_ERR_SHAPE, -4, "shapes do not match")                               \
+    X(LOOM_ERR_RANGE, -5, "a value or width is out of range")                  \
+    X(LOOM_ERR_NAN, -6, "not a number")                                        \
+    X(LOOM_ERR_MISSING, -7, "not found")                                       \
+    X(LOOM_ERR_SCRIPT, -8, "the script failed")                                \
+    X(LOOM_ERR_TOOL, -9, "a tool failed")                                      \
+    X(LOOM_ERR_FIT, -10, "does not fit the device")                            \
+    X(LOOM_ERR_MISMATCH, -11, "results differ")                                \
+    X(LOOM_ERR_CANCELLED, -12, "cancelled")                                    \
+    X(LOOM_ERR_NOMEM, -13, "out of memory")                                    \
     X(LOOM_ERR_BUSY, -14, "in use by another process")
 
 enum loom_err {

@@ -184,7 +184,7 @@ int loom_exact_quantize(const struct loom_exact *net, const float *const *x,
                                      "input row %zu, element %zu is %g: "
                                      "inputs must be finite",
                                      r, j, (double)v);
-                float y = loom_quant_one(m, v, t.k, t.i, t.f, false);
+                float y = loom_quant_infer(m, v, t.k, t.i, t.f);
                 q[r * net->in_size + at + j] =
                     (int64_t)ldexp((double)y, d->elem[j].f);
             }

@@ -31,10 +31,9 @@ struct loom_layer_ops {
     void (*backward)(const struct loom_model *m, const struct loom_layer *l,
                      const struct loom_block *b);
     /* Once a step, from the batch's sums: gradients, tracked ranges. */
-    void (*reduce)(struct loom_model *m, struct loom_layer *l,
-                   const float *sum, const float *top);
-    void (*trace)(struct loom_model *m, struct loom_layer *l,
-                  const float *top);
+    void (*reduce)(struct loom_model *m, struct loom_layer *l, const float *sum,
+                   const float *top);
+    void (*trace)(struct loom_model *m, struct loom_layer *l, const float *top);
     /* EBOPs; adds beta times its gradient to m->grad if beta != 0. */
     double (*ebops)(struct loom_model *m, struct loom_layer *l, float beta);
     void (*describe)(const struct loom_model *m, const struct loom_layer *l,

@@ -24,6 +24,12 @@ static int build(struct loom_model *m, struct loom_layer *l,
     int err = loom_qconf_read(&c, l->conf, l->name, e);
     if (err)
         return err;
+    /* Its f would depend on the range of the whole batch. */
+    if (c.type == LOOM_KBI && c.mode.overflow == LOOM_WRAP)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: data cannot be quantized by type kbi with "
+                         "overflow WRAP; use kif, SAT or SAT_SYM",
+                         l->name);
     l->n = m->layer[l->input[0]].n;
     l->ld = loom_pad(l->n);
     s->fast = c.mode.round == LOOM_RND && c.mode.overflow == LOOM_WRAP;
@@ -67,9 +73,13 @@ static void forward(const struct loom_model *m, const struct loom_layer *l,
     for (size_t r = 0; r < b->rows; r++) {
         const float *x = b->in[0] + r * l->ld;
         float *y = b->out + r * l->ld;
-        if (!s->fast || !training)
-            loom_quant_forward(q->conf.mode, x, q->rk, q->ri, q->rf, l->n,
-                               training, y);
+        if (!training)
+            for (size_t j = 0; j < l->n; j++)
+                y[j] = loom_quant_infer(q->conf.mode, x[j], q->rk[j], q->ri[j],
+                                        q->rf[j]);
+        else if (!s->fast)
+            loom_quant_forward(q->conf.mode, x, q->rk, q->ri, q->rf, l->n, true,
+                               y);
         if (!s->fast && training)
             for (size_t j = 0; j < l->n; j++)
                 b->top[j] = fmaxf(b->top[j], fabsf(y[j]));

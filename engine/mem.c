@@ -64,7 +64,6 @@ void *loom_try_alloc(size_t n, size_t size, const char *what,
     }
     if (!p)
         loom_fail(e, LOOM_ERR_NOMEM,
-                  "%s: no memory for %zu elements of %zu bytes", what, n,
-                  size);
+                  "%s: no memory for %zu elements of %zu bytes", what, n, size);
     return p;
 }

@@ -14,8 +14,7 @@ void *loom_realloc(void *p, size_t n);
 char *loom_strdup(const char *s);
 
 /* printf into fresh memory that the caller frees. */
-__attribute__((format(printf, 1, 2))) char *loom_asprintf(const char *fmt,
-                                                          ...);
+__attribute__((format(printf, 1, 2))) char *loom_asprintf(const char *fmt, ...);
 
 /* Zeroed, 64-byte aligned block of n elements of `size` bytes, freed with
  * free(); NULL and a sentence in e (naming `what`) when there is no memory

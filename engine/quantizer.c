@@ -57,8 +57,6 @@ static struct range range_of(enum loom_overflow o, float k, float i, float f)
 float loom_quant_one(struct loom_quant_mode m, float x, float k, float i,
                      float f, bool training)
 {
-    if (!training && k + i + f <= 0.0f)
-        return 0.0f;
     if (m.overflow != LOOM_WRAP) {
         struct range r = range_of(m.overflow, k, i, f);
         x = x > r.hi ? r.hi : x < r.lo ? r.lo : x;
@@ -70,6 +68,12 @@ float loom_quant_one(struct loom_quant_mode m, float x, float k, float i,
     float bias = k * modulus * 0.5f;
     float t = y + bias;
     return t - floorf(t / modulus) * modulus - bias;
+}
+
+float loom_quant_infer(struct loom_quant_mode m, float x, float k, float i,
+                       float f)
+{
+    return k + i + f > 0.0f ? loom_quant_one(m, x, k, i, f, false) : 0.0f;
 }
 
 void loom_quant_forward(struct loom_quant_mode m, const float *x,

@@ -1,9 +1,9 @@
 /* The HGQ quantizer, float32: forward and surrogate gradients.
  * Bits k (sign), i (integer, without sign), f (fractional) are integer-valued
  * floats, one per element. In training WRAP only rounds (its range is tracked
- * instead, see loom_quant_track); in inference it wraps, and an element whose
- * width k + i + f is 0 or less is 0. Saturating modes clip first, then round.
- * Source: HGQ, arXiv 2405.00645, with the semantics of its second version. */
+ * instead, see qstate.h); in inference it wraps. Saturating modes clip first,
+ * then round. Source: HGQ, arXiv 2405.00645, with the semantics of its second
+ * version. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,6 +22,11 @@ float loom_exp2i(float e);
 /* One value. The scalar reference of everything below. */
 float loom_quant_one(struct loom_quant_mode m, float x, float k, float i,
                      float f, bool training);
+
+/* One value as the hardware has it: inference, and 0 where the width k + i + f
+ * is 0 or less. */
+float loom_quant_infer(struct loom_quant_mode m, float x, float k, float i,
+                       float f);
 
 /* y = Q(x), all [n]. y may be x. */
 void loom_quant_forward(struct loom_quant_mode m, const float *x,

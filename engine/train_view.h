@@ -32,8 +32,8 @@ struct loom_train_layer {
     int n_in, n_out;
     float mean_w_bits, mean_a_bits; /* a: of its inputs; < 0: not quantized */
     float ebops;
-    int weights, pruned;            /* pruned: weights of 0 bits */
-    int n_channels;                 /* of channel_bits: min(n_out, ...) */
+    int weights, pruned; /* pruned: weights of 0 bits */
+    int n_channels;      /* of channel_bits: min(n_out, ...) */
     float channel_bits[LOOM_VIEW_CHANNELS]; /* mean weight bits an output */
 };
 
@@ -44,11 +44,11 @@ struct loom_train_front {
 
 struct loom_train_view {
     enum loom_train_state state;
-    char run[48];     /* id in the store */
-    char metric[16];  /* "accuracy", "rms" */
-    char unit[16];    /* of the metric, "" or "mrad" */
+    char run[48];    /* id in the store */
+    char metric[16]; /* "accuracy", "rms" */
+    char unit[16];   /* of the metric, "" or "mrad" */
     bool lower_is_better;
-    int epoch, epochs; /* finished, planned */
+    int epoch, epochs;  /* finished, planned */
     int batch, batches; /* within the epoch */
     int threads;
     float loss, val_loss, val_metric, ebops, beta, lr;

@@ -1,0 +1,199 @@
+/* The stateless quantizer and the trained ones against HGQ2's numbers. */
+#include "tests/golden/golden.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/layer.h"
+#include "engine/mem.h"
+
+static const double GRADIENT = 2e-6;
+
+static void check_mode(struct golden *g, const char *set,
+                       struct loom_quant_mode m, bool training)
+{
+    size_t n;
+    const char *phase = training ? "train" : "eval";
+    char key[96];
+    snprintf(key, sizeof(key), "%s/%s/%s/%s", set, loom_round_word(m.round),
+             loom_overflow_word(m.overflow), phase);
+    const float *x = golden_get(g, &n, "%s/x", set);
+    const float *k = golden_get(g, NULL, "%s/k", set);
+    const float *i = golden_get(g, NULL, "%s/i", set);
+    const float *f = golden_get(g, NULL, "%s/f", set);
+    const float *up = golden_get(g, NULL, "%s/up", set);
+    float *y = loom_calloc(4 * n, sizeof(float));
+    float *dx = y + n, *di = y + 2 * n, *df = y + 3 * n;
+    loom_quant_forward(m, x, k, i, f, n, training, y);
+    golden_exact(key, y, golden_get(g, NULL, "%s/y", key), n);
+    if (training && golden_has(g, "%s/dx", key)) {
+        loom_quant_backward(m, x, k, i, f, n, dx, di, df);
+        for (size_t j = 0; j < n; j++) {
+            dx[j] *= up[j];
+            di[j] *= up[j];
+            df[j] *= up[j];
+        }
+        golden_close_to("dx", dx, golden_get(g, NULL, "%s/dx", key), n,
+                        GRADIENT);
+        golden_close_to("di", di, golden_get(g, NULL, "%s/di", key), n,
+                        GRADIENT);
+        golden_close_to("df", df, golden_get(g, NULL, "%s/df", key), n,
+                        GRADIENT);
+    }
+    free(y);
+}
+
+static void test_stateless(void **state)
+{
+    (void)state;
+    struct golden *g = golden_open("quantizers.npz");
+    if (!g)
+        skip();
+    static const char *const sets[] = {"grid", "rand"};
+    for (int s = 0; s < 2; s++)
+        for (int r = 0; r < LOOM_N_ROUNDS; r++)
+            for (int o = 0; o < LOOM_N_OVERFLOWS; o++)
+                for (int training = 0; training < 2; training++)
+                    check_mode(g, sets[s],
+                               (struct loom_quant_mode){(enum loom_round)r,
+                                                        (enum loom_overflow)o},
+                               training);
+    golden_close(g);
+}
+
+/* A model of one quantize layer ("act": bits shared by the rows) with the
+ * given bits. */
+static struct loom_model *act_model(struct golden *g, const char *key,
+                                    const char *type, const char *overflow,
+                                    const char *round)
+{
+    struct loom_errmsg e;
+    char name[128];
+    snprintf(name, sizeof(name), "%s/train/x", key);
+    int n = (int)golden_dim(g, name, 1);
+    json_t *in = json_pack("{s:i}", "n", n);
+    json_t *q = json_pack("{s:s,s:s,s:s,s:[f,f],s:[f,f],s:[f,f],s:f}", "type",
+                          type, "overflow", overflow, "round", round, "i", 0.0,
+                          0.0, "f", 0.0, 0.0, "b", 0.0, 0.0, "i_decay", 0.01);
+    struct loom_model *m = loom_model_new();
+    int a = loom_model_add(m, "input", "x", NULL, 0, in, &e);
+    int b = loom_model_add(m, "quantize", "q", &a, 1, q, &e);
+    if (b < 0 || loom_model_finish(m, b, 1, &e) < 0)
+        fail_msg("%s", e.text);
+    json_decref(in);
+    json_decref(q);
+    const char *bf = strcmp(type, "kif") ? "b" : "f";
+    const struct {
+        const char *param, *array;
+    } set[] = {{"k", "k0"}, {"i", "i0"}, {bf, strcmp(bf, "b") ? "f0" : "b0"}};
+    for (int p = 0; p < 3; p++) {
+        snprintf(name, sizeof(name), "q/%s", set[p].param);
+        memcpy(m->theta + loom_model_param(m, name)->at,
+               golden_get(g, NULL, "%s/train/%s", key, set[p].array),
+               (size_t)n * sizeof(float));
+    }
+    return m;
+}
+
+/* All rows forward and back, block by block, into one chunk. */
+static void run_rows(struct loom_model *m, struct loom_scratch *s,
+                     struct loom_sums *sums, const float *x, const float *up,
+                     size_t rows, float *y)
+{
+    size_t n = m->layer[m->input].n, ld = m->layer[m->input].ld;
+    loom_sums_clear(sums, m);
+    for (size_t at = 0; at < rows; at += LOOM_BLOCK) {
+        size_t b = rows - at < LOOM_BLOCK ? rows - at : LOOM_BLOCK;
+        for (size_t r = 0; r < b; r++) {
+            memcpy(s->out[m->input] + r * ld, x + (at + r) * n, n * sizeof(*x));
+            memcpy(s->gout[m->output] + r * ld, up + (at + r) * n,
+                   n * sizeof(*x));
+        }
+        loom_model_forward(m, s, b, sums);
+        loom_model_backward(m, s, b, sums);
+        for (size_t r = 0; r < b; r++)
+            memcpy(y + (at + r) * n, s->out[m->output] + r * ld,
+                   n * sizeof(*x));
+    }
+}
+
+static void check_act(struct golden *g, const char *type, const char *overflow,
+                      const char *round)
+{
+    char key[96];
+    struct loom_errmsg e;
+    struct loom_scratch s;
+    struct loom_sums sums;
+    snprintf(key, sizeof(key), "%s/%s/%s/act", type, overflow, round);
+    struct loom_model *m = act_model(g, key, type, overflow, round);
+    size_t n = m->layer[m->input].n, all;
+    const float *x = golden_get(g, &all, "%s/train/x", key);
+    const float *up = golden_get(g, NULL, "%s/train/up", key);
+    float *y = loom_calloc(all, sizeof(float));
+    assert_int_equal(loom_scratch_init(&s, m, &e), 0);
+    assert_int_equal(loom_sums_init(&sums, m, &e), 0);
+    print_message("%s\n", key);
+
+    loom_model_prepare(m, LOOM_MODE_EVAL);
+    run_rows(m, &s, &sums, x, up, all / n, y);
+    golden_exact("eval y", y, golden_get(g, NULL, "%s/eval/y", key), all);
+
+    loom_model_prepare(m, LOOM_MODE_TRAIN);
+    run_rows(m, &s, &sums, x, up, all / n, y);
+    golden_exact("train y", y, golden_get(g, NULL, "%s/train/y", key), all);
+    loom_model_reduce(m, &sums, 1);
+    bool kif = !strcmp(type, "kif"), wraps = !strcmp(overflow, "WRAP");
+    struct loom_param *bf = loom_model_param(m, kif ? "q/f" : "q/b");
+    struct loom_param *i = loom_model_param(m, "q/i");
+    golden_close_to(kif ? "df" : "db", m->grad + bf->at,
+                    golden_get(g, NULL, "%s/train/%s", key, kif ? "df" : "db"),
+                    n, GRADIENT);
+    if (!wraps)
+        golden_close_to("di", m->grad + i->at,
+                        golden_get(g, NULL, "%s/train/di", key), n, GRADIENT);
+    golden_exact("i after", m->theta + i->at,
+                 golden_get(g, NULL, "%s/train/i_after", key), n);
+    struct loom_layer *l = &m->layer[m->output];
+    golden_exact("bits", l->ops->output_bits(l)->bits,
+                 golden_get(g, NULL, "%s/train/bits", key), n);
+    loom_scratch_deinit(&s);
+    loom_sums_deinit(&sums);
+    loom_model_destroy(m);
+    free(y);
+}
+
+static void test_trained(void **state)
+{
+    (void)state;
+    struct golden *g = golden_open("quantizer_layers.npz");
+    if (!g)
+        skip();
+    static const char *const types[] = {"kif", "kbi"};
+    int checked = 0;
+    for (int t = 0; t < 2; t++)
+        for (int r = 0; r < LOOM_N_ROUNDS; r++)
+            for (int o = 0; o < LOOM_N_OVERFLOWS; o++) {
+                const char *round = loom_round_word((enum loom_round)r);
+                const char *over = loom_overflow_word((enum loom_overflow)o);
+                /* Data of type kbi with WRAP is refused by the layer. */
+                if ((t == 1 && o == LOOM_WRAP) ||
+                    !golden_has(g, "%s/%s/%s/act/train/x", types[t], over,
+                                round))
+                    continue;
+                check_act(g, types[t], over, round);
+                checked++;
+            }
+    assert_true(checked > 0);
+    golden_close(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stateless),
+        cmocka_unit_test(test_trained),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
