@@ -1,0 +1,186 @@
+/* Every screen in every state, as text: tests/tui/golden/NAME.txt. With
+ * --update the files are written anew; look at the difference before keeping
+ * it. Usage: test_golden GOLDEN_FOLDER [--update] */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/file.h"
+#include "tests/tui/views.h"
+#include "tui/key.h"
+#include "tui/action.h"
+
+static const char *folder;
+static bool update;
+static struct loom_view view;
+
+static const struct {
+    int w, h;
+} sizes[] = {{60, 16}, {80, 24}, {160, 48}};
+
+/* Name of the file, view, and the keys that lead to the picture. */
+static const struct {
+    const char *name;
+    enum view_kind view;
+    const char *keys;
+} cases[] = {
+    {"dash-empty", VIEW_EMPTY, ""},
+    {"dash-loading", VIEW_LOADING, ""},
+    {"dash-first", VIEW_FIRST, ""},
+    {"dash-running", VIEW_RUNNING, ""},
+    {"dash-pausing", VIEW_PAUSING, ""},
+    {"dash-paused", VIEW_PAUSED, ""},
+    {"dash-done", VIEW_DONE, ""},
+    {"dash-failed", VIEW_FAILED, ""},
+    {"dash-building", VIEW_BUILDING, ""},
+    {"dash-odd", VIEW_ODD, ""},
+    {"builds-empty", VIEW_RUNNING, "3"},
+    {"builds-running", VIEW_BUILDING, "3j"},
+    {"builds-failed", VIEW_BUILDING, "3jj"},
+    {"builds-done", VIEW_BUILDING, "3G"},
+    {"builds-odd", VIEW_ODD, "3"},
+    {"help", VIEW_RUNNING, "?"},
+    {"command", VIEW_RUNNING, ":be\t"},
+    {"quit", VIEW_RUNNING, "q"},
+    {"linear", VIEW_RUNNING, "l"},
+    {"full-bits", VIEW_RUNNING, "\t\tj\r"},
+    {"full-log", VIEW_RUNNING, "\t\t\t\t\rkkkk"},
+};
+
+static bool accept_command(void *ud, const struct loom_command *c)
+{
+    (void)ud;
+    (void)c;
+    return true;
+}
+
+static void press(struct ui *ui, const char *keys)
+{
+    for (; *keys; keys++)
+        action_key(ui, *keys);
+}
+
+/* The first line that differs, for the eye. */
+static void show_difference(const char *name, const char *want, const char *got)
+{
+    for (int line = 1; *want || *got; line++) {
+        size_t nw = strcspn(want, "\n"), ng = strcspn(got, "\n");
+        if (nw != ng || memcmp(want, got, nw) != 0) {
+            print_error("%s:%d\n  want %.*s\n  got  %.*s\n", name, line,
+                        (int)nw, want, (int)ng, got);
+            return;
+        }
+        want += nw + (want[nw] == '\n');
+        got += ng + (got[ng] == '\n');
+    }
+}
+
+static int check(const char *name, const char *got)
+{
+    char path[1024];
+    void *want = NULL;
+    size_t n;
+    struct loom_errmsg e;
+    snprintf(path, sizeof path, "%s/%s.txt", folder, name);
+    if (update)
+        return loom_file_write(path, got, strlen(got), &e) ? 1 : 0;
+    if (loom_file_read(path, 1 << 20, &want, &n, &e)) {
+        print_error("%s: no golden file (--update writes it)\n", name);
+        return 1;
+    }
+    int bad = n != strlen(got) || memcmp(want, got, n) != 0;
+    if (bad)
+        show_difference(name, want, got);
+    free(want);
+    return bad;
+}
+
+static int check_case(size_t c, size_t size, bool ascii)
+{
+    struct ui ui;
+    struct grid g;
+    char name[80];
+    ui_init(&ui);
+    ui.w = sizes[size].w;
+    ui.h = sizes[size].h;
+    ui.send = accept_command;
+    view_make(cases[c].view, &view);
+    ui.view = &view;
+    if (cases[c].view == VIEW_EMPTY) {
+        ui.n_scripts = 3;
+        strcpy(ui.scripts[0], "examples/jets.lua");
+        strcpy(ui.scripts[1], "examples/mnist.lua");
+        strcpy(ui.scripts[2], "examples/muon.lua");
+    }
+    press(&ui, cases[c].keys);
+    grid_init(&g, ascii ? GRID_ASCII : GRID_BRAILLE);
+    ui_draw(&g, &ui);
+    char *text = grid_text(&g);
+    snprintf(name, sizeof name, "%s-%dx%d%s", cases[c].name, ui.w, ui.h,
+             ascii ? "-ascii" : "");
+    int bad = check(name, text);
+    free(text);
+    grid_deinit(&g);
+    return bad;
+}
+
+static void test_golden(void **unused)
+{
+    (void)unused;
+    int bad = 0;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+            for (int ascii = 0; ascii < 2; ascii++)
+                bad += check_case(c, s, ascii);
+    assert_int_equal(bad, 0);
+}
+
+/* Without colour the attributes must still tell what is what: a letter a
+ * cell, b bold, d dim, r reverse, over the running Dash. */
+static void test_mono(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    struct grid g;
+    ui_init(&ui);
+    ui.w = 80;
+    ui.h = 24;
+    view_make(VIEW_BUILDING, &view);
+    ui.view = &view;
+    grid_init(&g, GRID_BRAILLE);
+    ui_draw(&g, &ui);
+    char text[81 * 24 + 1], *p = text;
+    for (int y = 0; y < 24; y++, *p++ = '\n')
+        for (int x = 0; x < 80; x++) {
+            struct style_look k =
+                style_look((enum style)g.cell[y * 80 + x].style, STYLE_VIRIDIS,
+                           STYLE_MONO);
+            assert_int_equal(k.fg, -1);
+            assert_int_equal(k.bg, -1);
+            *p++ = k.reverse ? 'r' : k.bold ? 'b' : k.dim ? 'd' : '.';
+        }
+    *p = 0;
+    assert_int_equal(check("mono-80x24", text), 0);
+    grid_deinit(&g);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_mono),
+    };
+    folder = argc > 1 ? argv[1] : "tests/tui/golden";
+    update = argc > 2 && !strcmp(argv[2], "--update");
+    setenv("TZ", "UTC", 1);
+    if (!setlocale(LC_CTYPE, "C.UTF-8"))
+        return 77;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

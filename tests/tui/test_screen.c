@@ -1,0 +1,395 @@
+/* The screen under every size, every key and much rubbish: it must draw, keep
+ * its state sane and send only what was asked. Run it under ASan. */
+#include <limits.h>
+#include <locale.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/rng.h"
+#include "tests/tui/views.h"
+#include "tui/action.h"
+#include "tui/dash.h"
+#include "tui/format.h"
+#include "tui/key.h"
+#include "tui/plot.h"
+
+static struct loom_view views[VIEW_KINDS];
+static struct grid grid;
+
+/* The last command sent. */
+static struct loom_command sent;
+static int n_sent;
+static bool refuse;
+
+static bool take(void *ud, const struct loom_command *c)
+{
+    (void)ud;
+    sent = *c;
+    n_sent++;
+    return !refuse;
+}
+
+static void start(struct ui *ui, enum view_kind kind, int w, int h)
+{
+    ui_init(ui);
+    ui->w = w;
+    ui->h = h;
+    ui->view = &views[kind];
+    ui->send = take;
+    sent = (struct loom_command){.kind = LOOM_CMD_STOP};
+    n_sent = 0;
+    refuse = false;
+}
+
+static void press(struct ui *ui, const char *keys)
+{
+    for (; *keys; keys++)
+        action_key(ui, *keys);
+}
+
+/* Every cell is a character of width 1, or one of 2 and its other half. */
+static void check_grid(const struct grid *g)
+{
+    for (int y = 0; y < g->h; y++)
+        for (int x = 0; x < g->w; x++) {
+            const struct cell *c = &g->cell[y * g->w + x];
+            assert_true(c->style < STYLE_COUNT);
+            if (c->width == 2)
+                assert_true(x + 1 < g->w && c[1].width == 0);
+            else if (c->width == 0)
+                assert_true(x > 0 && c[-1].width == 2);
+            else
+                assert_true(c->width == 1 && c->ch >= ' ');
+        }
+}
+
+static void draw(const struct ui *ui)
+{
+    ui_draw(&grid, ui);
+    assert_int_equal(grid.w, ui->w);
+    assert_int_equal(grid.h, ui->h);
+    check_grid(&grid);
+}
+
+static void test_sizes(void **unused)
+{
+    (void)unused;
+    static const int w[] = {1,  2,  3,  7,  12, 39,  40,  41,  55,
+                            59, 60, 79, 80, 81, 119, 120, 121, 300};
+    static const int h[] = {1, 2, 3, 5, 9, 10, 11, 16, 23, 24, 25, 48, 100};
+    static const char *const keys[] = {"", "\r", "\t\t\t\r", "3", "?", ":xy"};
+    for (size_t i = 0; i < sizeof w / sizeof *w; i++)
+        for (size_t j = 0; j < sizeof h / sizeof *h; j++)
+            for (int v = 0; v < VIEW_KINDS; v++)
+                for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+                    struct ui ui;
+                    start(&ui, (enum view_kind)v, w[i], h[j]);
+                    press(&ui, keys[k]);
+                    grid.glyphs = (enum grid_glyphs)((i + j) % 3);
+                    draw(&ui);
+                }
+}
+
+/* No two boxes share a cell, and none leaves the screen. */
+static void test_layout(void **unused)
+{
+    (void)unused;
+    for (int w = 80; w <= 300; w += 3)
+        for (int h = 24; h <= 100; h++) {
+            struct ui ui;
+            struct dash_layout l;
+            static char taken[100][300];
+            memset(taken, 0, sizeof taken);
+            start(&ui, VIEW_RUNNING, w, h);
+            dash_layout(&ui, &l);
+            int area = 0;
+            for (int b = 0; b < DASH_BOXES; b++) {
+                struct dash_rect r = l.box[b];
+                if (!r.w)
+                    continue;
+                assert_true(r.x >= 0 && r.x + r.w <= w && r.w >= 20);
+                assert_true(r.y >= 1 && r.y + r.h <= h - 1 && r.h >= 4);
+                for (int y = r.y; y < r.y + r.h; y++)
+                    for (int x = r.x; x < r.x + r.w; x++, area++)
+                        assert_int_equal(taken[y][x]++, 0);
+            }
+            assert_int_equal(area, w * (h - 2));
+        }
+}
+
+static void test_table(void **unused)
+{
+    (void)unused;
+    for (const struct action *a = actions; a->name; a++) {
+        assert_non_null(a->help);
+        assert_true(a->run && a->screens);
+        assert_true((*a->keys == 0) == (a->key[0] == 0));
+        for (const struct action *b = actions; b < a; b++) {
+            assert_string_not_equal(a->name, b->name);
+            for (int i = 0; i < 3 && a->key[i]; i++)
+                for (int j = 0; j < 3 && b->key[j]; j++)
+                    assert_int_not_equal(a->key[i], b->key[j]);
+        }
+    }
+}
+
+/* Every action, by key and by name, on every screen in every state. */
+static void test_walk(void **unused)
+{
+    (void)unused;
+    for (int v = 0; v < VIEW_KINDS; v++)
+        for (int s = 0; s < SCREENS; s++)
+            for (const struct action *a = actions; a->name; a++)
+                for (int full = 0; full < 2; full++) {
+                    struct ui ui;
+                    start(&ui, (enum view_kind)v, 80, 24);
+                    ui.screen = (enum screen)s;
+                    ui.full = full;
+                    action_key(&ui, a->key[0]);
+                    draw(&ui);
+                    start(&ui, (enum view_kind)v, 80, 24);
+                    action_line(&ui, a->name);
+                    draw(&ui);
+                    if (*a->arg == 0 && strcmp(a->name, "command") != 0) {
+                        char line[64];
+                        snprintf(line, sizeof line, "%s x", a->name);
+                        action_line(&ui, line);
+                        assert_true(ui.note[0]);
+                    }
+                }
+}
+
+static const struct {
+    const char *keys; /* typed on running Dash */
+    enum loom_cmd_kind kind;
+    double value;
+    const char *text;
+} commands[] = {
+    {" ", LOOM_CMD_TOGGLE, 0, ""},
+    {"+", LOOM_CMD_SCALE_BETA, 1.25, ""},
+    {"-", LOOM_CMD_SCALE_BETA, 0.8, ""},
+    {">", LOOM_CMD_SCALE_LR, 1.25, ""},
+    {"<", LOOM_CMD_SCALE_LR, 0.8, ""},
+    {"s", LOOM_CMD_SNAPSHOT, 0, ""},
+    {"b", LOOM_CMD_BUILD, 0, ""},
+    {"c", LOOM_CMD_CANCEL_BUILD, 0, ""},
+    {"3jc", LOOM_CMD_CANCEL_BUILD, 13, ""},
+    {":build up5k\r", LOOM_CMD_BUILD, 0, "up5k"},
+    {":cancel b-14\r", LOOM_CMD_CANCEL_BUILD, 14, ""},
+    {":pau\r", LOOM_CMD_PAUSE, 0, ""},
+    {":resume\r", LOOM_CMD_RESUME, 0, ""},
+    {":beta x1.5\r", LOOM_CMD_SCALE_BETA, 1.5, ""},
+    {":beta 1e-5\r", LOOM_CMD_SCALE_BETA, -1, ""},
+    {":lr *0.5\r", LOOM_CMD_SCALE_LR, 0.5, ""},
+    {"\t\t\r+", LOOM_CMD_SCALE_BETA, 1.25, ""},
+};
+
+static void test_commands(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        struct ui ui;
+        start(&ui, VIEW_BUILDING, 80, 24);
+        press(&ui, commands[i].keys);
+        assert_int_equal(n_sent, 1);
+        assert_int_equal(sent.kind, commands[i].kind);
+        assert_string_equal(sent.text, commands[i].text);
+        double want = commands[i].value;
+        if (want < 0)
+            want = 1e-5 / (double)views[VIEW_BUILDING].train.beta;
+        assert_true(fabs(sent.value - want) <= 1e-9 * fabs(want));
+    }
+}
+
+static void test_refusals(void **unused)
+{
+    (void)unused;
+    static const char *const wrong[] = {
+        ":beta\r",     ":beta 0\r",     ":beta -1\r",  ":beta x\r",
+        ":beta nan\r", ":beta 1e-5x\r", ":nonsense\r", ":p\r",
+        ":quit now\r", ":lr inf\r"};
+    struct ui ui;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        start(&ui, VIEW_RUNNING, 80, 24);
+        press(&ui, wrong[i]);
+        assert_int_equal(n_sent, 0);
+        assert_true(ui.note[0]);
+    }
+    start(&ui, VIEW_RUNNING, 80, 24);
+    press(&ui, "c"); /* no build runs */
+    assert_int_equal(n_sent, 0);
+    refuse = true;
+    press(&ui, " ");
+    assert_non_null(strstr(ui.note, "busy"));
+    start(&ui, VIEW_DONE, 80, 24);
+    press(&ui, " +-<>s");
+    assert_int_equal(n_sent, 0);
+    start(&ui, VIEW_EMPTY, 80, 24);
+    press(&ui, " b");
+    assert_int_equal(n_sent, 0);
+}
+
+static void test_quit(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    start(&ui, VIEW_DONE, 80, 24);
+    press(&ui, "q");
+    assert_true(ui.quit);
+    start(&ui, VIEW_RUNNING, 80, 24);
+    press(&ui, "q");
+    assert_true(ui.asks_quit && !ui.quit);
+    press(&ui, "x");
+    assert_true(ui.asks_quit);
+    press(&ui, "n");
+    assert_false(ui.asks_quit || ui.quit);
+    press(&ui, "qy");
+    assert_true(ui.quit);
+    start(&ui, VIEW_RUNNING, 80, 24);
+    action_key(&ui, KEY_CTRL('C'));
+    action_key(&ui, KEY_CTRL('C'));
+    assert_true(ui.quit);
+}
+
+static void test_log_scroll(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    const struct loom_view *v = &views[VIEW_RUNNING];
+    start(&ui, VIEW_RUNNING, 80, 24);
+    press(&ui, "k");
+    assert_int_equal(ui.log_at, v->log[v->n_log - 2].number);
+    press(&ui, "j");
+    assert_int_equal(ui.log_at, 0);
+    press(&ui, "g");
+    uint64_t top = ui.log_at;
+    press(&ui, "kkk");
+    assert_int_equal(ui.log_at, top);
+    press(&ui, "j");
+    assert_int_equal(ui.log_at, top + 1);
+    press(&ui, "f");
+    assert_int_equal(ui.log_at, 0);
+}
+
+static void test_random(void **unused)
+{
+    (void)unused;
+    static const int special[] = {
+        KEY_TAB,     KEY_RETURN,    KEY_ESCAPE,     KEY_RUBOUT,
+        KEY_BACKTAB, KEY_ARROW_UP,  KEY_ARROW_DOWN, KEY_ARROW_LEFT,
+        KEY_PAGE_UP, KEY_PAGE_DOWN, KEY_FIRST,      KEY_LAST,
+        KEY_ERASE,   KEY_CTRL('L'), KEY_CTRL('Z'),  KEY_CTRL('U'),
+        0x6f22,      0x1f600,       0x301,          0x110fff};
+    struct loom_rng r = loom_rng_init(3, 0);
+    struct ui ui;
+    start(&ui, VIEW_RUNNING, 80, 24);
+    for (int i = 0; i < 20000; i++) {
+        uint64_t x = loom_rng_u64(&r);
+        if (x % 16 == 0) {
+            ui.w = 1 + (int)((x >> 8) % 300);
+            ui.h = 1 + (int)((x >> 20) % 100);
+        } else if (x % 16 == 1) {
+            ui.view = &views[(x >> 8) % VIEW_KINDS];
+        } else if (x % 16 < 6) {
+            action_key(&ui, special[(x >> 8) % 20]);
+        } else {
+            action_key(&ui, (int)((x >> 8) & 127));
+        }
+        ui.quit = ui.suspend = ui.redraw = false;
+        ui.open[0] = 0;
+        if (i % 4 == 0)
+            draw(&ui);
+    }
+}
+
+static void test_format(void **unused)
+{
+    (void)unused;
+    char b[FORMAT_CHARS];
+    assert_string_equal(format_value(0.24712, b), "0.2471");
+    assert_string_equal(format_value(99999, b), "99999");
+    assert_string_equal(format_value(123456, b), "1.2e5");
+    assert_string_equal(format_value(-0.00012, b), "-1.2e-4");
+    assert_string_equal(format_value(NAN, b), "—");
+    assert_string_equal(format_power(9.96e-7, b), "1.0e-6");
+    assert_string_equal(format_power(0, b), "0");
+    assert_string_equal(format_count(28412, b), "28.4k");
+    assert_string_equal(format_count(9999, b), "9999");
+    assert_string_equal(format_count(1234567, b), "1235k");
+    assert_string_equal(format_seconds(0.414, b), "0.41 s");
+    assert_string_equal(format_seconds(158, b), "2m38");
+    assert_string_equal(format_seconds(3840, b), "1h04");
+    assert_string_equal(format_seconds(-1, b), "—");
+    assert_string_equal(format_seconds(1e30, b), "—");
+}
+
+static void test_plot_edges(void **unused)
+{
+    (void)unused;
+    float x[4] = {1, 2, 3, 4}, nan4[4] = {NAN, INFINITY, -INFINITY, NAN};
+    float one[1] = {5}, huge[4] = {3e38f, -3e38f, 1e-45f, 0};
+    struct plot_axes ax;
+    struct plot_line none = {x, nan4, 4, STYLE_VAL, false};
+    struct plot_line point = {x, one, 1, STYLE_VAL, false};
+    struct plot_line wild = {x, huge, 4, STYLE_VAL, true};
+    assert_false(plot_line_axes(&none, 1, true, &ax));
+    assert_false(plot_line_axes(NULL, 0, true, &ax));
+    grid_resize(&grid, 40, 10);
+    for (int log_y = 0; log_y < 2; log_y++) {
+        assert_true(plot_line_axes(&point, 1, log_y, &ax));
+        plot_lines(plot_labels(grid_all(&grid), &ax, "x"), &point, 1, &ax);
+        assert_true(plot_line_axes(&wild, 1, log_y, &ax));
+        plot_lines(plot_labels(grid_all(&grid), &ax, "x"), &wild, 1, &ax);
+    }
+    plot_spark(grid_all(&grid), huge, 4, STYLE_VAL);
+    plot_spark(grid_all(&grid), nan4, 4, STYLE_VAL);
+    plot_spark(grid_all(&grid), one, 1, STYLE_VAL);
+    check_grid(&grid);
+}
+
+static void test_style(void **unused)
+{
+    (void)unused;
+    assert_int_equal(style_depth(0, NULL, NULL), STYLE_MONO);
+    assert_int_equal(style_depth(256, "truecolor", "1"), STYLE_MONO);
+    assert_int_equal(style_depth(8, "truecolor", NULL), STYLE_16);
+    assert_int_equal(style_depth(256, NULL, ""), STYLE_256);
+    assert_int_equal(style_depth(256, "24bit", NULL), STYLE_TRUE);
+    for (int t = 0; t < 2; t++)
+        for (int i = 0; i < 10; i++) {
+            enum style s = (enum style)(STYLE_BITS + i);
+            struct style_look k = style_look(s, (enum style_theme)t, STYLE_256);
+            assert_true(k.bg >= 16 && (k.fg == 16 || k.fg == 231));
+            assert_int_equal(style_look(s, (enum style_theme)t, STYLE_16).bg,
+                             -1);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_table),      cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_commands),   cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_quit),       cmocka_unit_test(test_log_scroll),
+        cmocka_unit_test(test_random),     cmocka_unit_test(test_format),
+        cmocka_unit_test(test_plot_edges), cmocka_unit_test(test_style),
+    };
+    setenv("TZ", "UTC", 1);
+    if (!setlocale(LC_CTYPE, "C.UTF-8"))
+        return 77;
+    for (int v = 0; v < VIEW_KINDS; v++)
+        view_make((enum view_kind)v, &views[v]);
+    grid_init(&grid, GRID_BRAILLE);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    grid_deinit(&grid);
+    return failed;
+}

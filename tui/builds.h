@@ -1,0 +1,23 @@
+/* The Builds screen: a row a build, and all that is known of the selected
+ * one. And the pieces of a build that Dash shows too. */
+#pragma once
+
+#include "tui/ui.h"
+
+void builds_draw(struct area all, const struct ui *ui);
+
+/* Index in the view of the selected build; -1: none. */
+int builds_selected(const struct ui *ui);
+
+/* The build that runs, else the newest; NULL: none. */
+const struct loom_build_view *builds_current(const struct loom_view *v);
+
+/* "▶", "✔" ...: state marks; and "route 61%", "done", "place failed". */
+const char *builds_mark(const struct loom_build_view *b);
+enum style builds_style(const struct loom_build_view *b);
+const char *builds_stage(const struct loom_build_view *b, char *buf, size_t n);
+float builds_seconds(const struct loom_build_view *b);
+
+/* Rows "LUT4  ███··· 27%  2070  ~2200": measured beside predicted, against
+ * the cells of the device. Draws from row y on; returns the row after. */
+int builds_usage(struct area a, int y, const struct loom_build_view *b);
