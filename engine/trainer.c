@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "engine/file.h"
 #include "engine/mem.h"
@@ -266,6 +265,13 @@ loom_trainer_new_point(const struct loom_trainer *t)
     return t->new_point < 0 ? NULL : &t->front.point[t->new_point];
 }
 
+int loom_trainer_gone(const struct loom_trainer *t,
+                      const struct loom_pareto_point **points)
+{
+    *points = t->gone;
+    return t->n_gone;
+}
+
 void loom_trainer_scale(struct loom_trainer *t, double beta, double lr)
 {
     t->beta = t->beta / t->beta_factor * beta;
@@ -381,7 +387,6 @@ static int try_point(struct loom_trainer *t, struct loom_errmsg *e)
     double cost = loom_model_ebops(m, 0.0f, NULL);
     struct loom_score val = score_part(t, LOOM_VAL);
     if (loom_pareto_wants(&t->front, val.metric, cost)) {
-        struct loom_pareto_point gone[LOOM_PARETO_MAX + 1];
         struct loom_pareto_point q = {t->epoch, val.metric, cost, ""};
         snprintf(q.file, sizeof(q.file), "epoch-%05d.loom", t->epoch);
         if (t->dir) {
@@ -393,12 +398,8 @@ static int try_point(struct loom_trainer *t, struct loom_errmsg *e)
             json_decref(info);
             free(path);
         }
-        int n = err ? 0 : loom_pareto_add(&t->front, &q, gone);
-        for (int k = 0; k < n && t->dir; k++) {
-            char *path = loom_asprintf("%s/%s", t->dir, gone[k].file);
-            unlink(path);
-            free(path);
-        }
+        if (!err)
+            t->n_gone = loom_pareto_add(&t->front, &q, t->gone);
         for (int k = 0; !err && k < t->front.n; k++)
             if (t->front.point[k].epoch == t->epoch)
                 t->new_point = k;
@@ -426,6 +427,7 @@ static int end_epoch(struct loom_trainer *t, struct loom_errmsg *e)
 {
     t->epoch++;
     t->new_point = -1;
+    t->n_gone = 0;
     loom_model_prepare(t->model, LOOM_MODE_EVAL);
     t->ebops = loom_model_ebops(t->model, 0.0f, NULL);
     t->val = score_part(t, LOOM_VAL);

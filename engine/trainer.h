@@ -51,6 +51,12 @@ bool loom_trainer_done(const struct loom_trainer *t);
 const struct loom_pareto_point *
 loom_trainer_new_point(const struct loom_trainer *t);
 
+/* The points that left the front then: their number, and where they are
+ * (valid until the next step). Their files are the caller's to remove, once
+ * it has taken note. */
+int loom_trainer_gone(const struct loom_trainer *t,
+                      const struct loom_pareto_point **points);
+
 /* The user's hand on the schedules: factor on beta and the learning rate
  * from the next batch on. */
 void loom_trainer_scale(struct loom_trainer *t, double beta, double lr);

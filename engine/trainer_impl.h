@@ -39,6 +39,8 @@ struct loom_trainer {
     struct loom_score val;
     struct loom_pareto front;
     int new_point; /* index in the front after an epoch; -1 */
+    int n_gone;    /* points that left it then */
+    struct loom_pareto_point gone[LOOM_PARETO_MAX + 1];
     struct loom_history history;
     double elapsed_before, epoch_seconds; /* of earlier processes; the last */
     double started, epoch_started, saved; /* monotonic seconds */

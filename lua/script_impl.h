@@ -1,0 +1,38 @@
+/* Shared by script.c (the state, training) and script_data.c (arrays, data
+ * sets). Memory that must survive a Lua error is anchored in a userdata
+ * before the next call that can raise. */
+#pragma once
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "engine/npy.h"
+#include "lua/script.h"
+
+#define LOOM_ARRAY_TYPE "loom.array"
+#define LOOM_DATASET_TYPE "loom.dataset"
+
+struct loom_script {
+    const struct loom_script_host *host;
+    int err; /* code of the last failure in C */
+};
+
+/* The state's own struct. */
+struct loom_script *loom_script_of(lua_State *L);
+
+/* Raise "script:line: sentence" at the innermost line of the user's script,
+ * remembering the code. Does not return. */
+int loom_script_raise(lua_State *L, int err, const char *sentence);
+
+/* Field of the table at 1: number (integer if whole), with bounds. */
+double loom_script_number(lua_State *L, const char *name, double standard,
+                          double lo, double hi);
+/* String field copied into buf; `standard` when absent. */
+void loom_script_string(lua_State *L, const char *name, const char *standard,
+                        char *buf, size_t size);
+
+/* find, load, data, muon and the array type, into the table on top. */
+void loom_script_open_data(lua_State *L);
+
+/* The data set at a stack index; raises if it is none. */
+struct loom_dataset *loom_script_dataset(lua_State *L, int index);

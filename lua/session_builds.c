@@ -1,0 +1,232 @@
+/* The session's builds: the best point of the front, frozen, handed to the
+ * FPGA floor on a thread of its own; one runs at a time. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/checkpoint.h"
+#include "engine/mem.h"
+#include "lua/session_impl.h"
+
+enum { MAX_VECTORS = 10000 };
+
+static void destroy(struct session_build *b)
+{
+    if (b->started && !b->ended)
+        pthread_join(b->thread, NULL);
+    loom_build_destroy(b->build);
+    loom_exact_destroy(b->net);
+    free(b->vectors);
+    free(b);
+}
+
+/* The test rows as the network's input ports see them. */
+static int make_vectors(struct loom_session *s, struct session_build *b,
+                        size_t *n, struct loom_errmsg *e)
+{
+    const struct loom_rows *t = &s->data->part[LOOM_TEST];
+    *n = t->rows < MAX_VECTORS ? t->rows : MAX_VECTORS;
+    b->vectors = loom_calloc(*n * b->net->in_size + 1, sizeof(int64_t));
+    return *n ? loom_exact_quantize(b->net, (const float *const[]){t->x}, *n,
+                                    b->vectors, e)
+              : 0;
+}
+
+static struct session_build *make(struct loom_session *s, const char *device,
+                                  const struct loom_pareto_point *p,
+                                  struct loom_errmsg *e)
+{
+    struct session_build *b = loom_calloc(1, sizeof(*b));
+    struct loom_checkpoint c = {0};
+    size_t n = 0;
+    char *path = loom_asprintf("%s/%s", s->dir, p->file);
+    char *dir = loom_asprintf("%s/build-%05d-%s", s->dir, p->epoch, device);
+    int err = loom_checkpoint_read(path, &c, e);
+    if (!err && !(b->net = loom_model_freeze(c.model, e)))
+        err = LOOM_ERR_RANGE;
+    if (!err)
+        err = make_vectors(s, b, &n, e);
+    if (!err) {
+        struct loom_build_conf conf = {
+            .net = b->net,
+            .vectors = b->vectors,
+            .n_vectors = n,
+            .name = s->run,
+            .device = device,
+            .dir = dir,
+        };
+        b->build = loom_build_new(&conf, e);
+    }
+    loom_checkpoint_deinit(&c);
+    free(path);
+    if (b->build) {
+        struct loom_store_build row = {.epoch = p->epoch, .dir = dir};
+        struct loom_errmsg ignored;
+        snprintf(row.run, sizeof(row.run), "%s", s->run);
+        snprintf(row.device, sizeof(row.device), "%s", device);
+        if (!loom_store_add_build(s->store, &row, &ignored))
+            b->row = row.id;
+    } else {
+        destroy(b);
+        b = NULL;
+    }
+    free(dir);
+    return b;
+}
+
+/* Room for one more in front: the oldest that ended leaves. */
+static bool make_room(struct loom_session *s)
+{
+    if (s->n_builds < LOOM_VIEW_BUILDS)
+        return true;
+    for (int k = s->n_builds - 1; k >= 0; k--)
+        if (s->build[k]->ended) {
+            destroy(s->build[k]);
+            memmove(&s->build[k], &s->build[k + 1],
+                    (size_t)(s->n_builds - k - 1) * sizeof(s->build[0]));
+            s->n_builds--;
+            return true;
+        }
+    return false;
+}
+
+void loom_session_build(struct loom_session *s, const char *device)
+{
+    struct loom_errmsg e = {""};
+    const struct loom_pareto *f = s->trainer ? loom_trainer_front(s->trainer)
+                                             : NULL;
+    const struct loom_pareto_point *p = f ? loom_pareto_best(f, 0) : NULL;
+    if (device[0])
+        snprintf(s->view.device, sizeof(s->view.device), "%s", device);
+    if (!p) {
+        loom_session_log(s, LOOM_LOG_WARN,
+                         "nothing to build yet: the front is empty until the "
+                         "first epoch is done");
+        return;
+    }
+    if (!make_room(s)) {
+        loom_session_log(s, LOOM_LOG_WARN, "%d builds wait already",
+                         LOOM_VIEW_BUILDS);
+        return;
+    }
+    struct session_build *b = make(s, s->view.device, p, &e);
+    if (!b) {
+        loom_session_log(s, LOOM_LOG_ERROR, "build: %s", e.text);
+        return;
+    }
+    b->id = ++s->last_build_id;
+    memmove(&s->build[1], &s->build[0],
+            (size_t)s->n_builds * sizeof(s->build[0]));
+    s->build[0] = b;
+    s->n_builds++;
+    loom_session_log(s, LOOM_LOG_INFO, "build %d: epoch %d (%.0f EBOPs) for "
+                     "%s", b->id, p->epoch, p->cost, s->view.device);
+}
+
+void loom_session_cancel_build(struct loom_session *s, int id)
+{
+    for (int k = 0; k < s->n_builds; k++)
+        if (!s->build[k]->ended && (!id || s->build[k]->id == id)) {
+            loom_build_cancel(s->build[k]->build);
+            if (id)
+                return;
+        }
+}
+
+static void *build_main(void *arg)
+{
+    struct session_build *b = arg;
+    struct loom_errmsg e = {""}; /* the view carries the sentence too */
+    loom_build_run(b->build, &e);
+    atomic_store(&b->finished, true);
+    return NULL;
+}
+
+static void launch(struct loom_session *s, struct session_build *b)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int err = pthread_create(&b->thread, NULL, build_main, b);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    b->started = !err;
+    if (err) {
+        b->ended = true;
+        loom_session_log(s, LOOM_LOG_ERROR, "build %d: no thread: %s", b->id,
+                         strerror(err));
+    }
+}
+
+static void report_end(struct loom_session *s,
+                       const struct loom_build_view *v)
+{
+    if (v->state == LOOM_BUILD_DONE)
+        loom_session_log(
+            s, LOOM_LOG_GOOD,
+            "build %d: %d LUT4, %d carry, %d FF, %d LC, %.1f MHz, %ld of %ld "
+            "vectors exact; %s",
+            v->id, v->lut4, v->carry, v->ff, v->lc, (double)v->fmax_mhz,
+            v->vectors - v->mismatches, v->vectors, v->bitstream);
+    else
+        loom_session_log(s,
+                         v->state == LOOM_BUILD_CANCELLED ? LOOM_LOG_WARN
+                                                          : LOOM_LOG_ERROR,
+                         "build %d: %.160s", v->id, v->error);
+}
+
+static void collect(struct loom_session *s, struct session_build *b,
+                    const struct loom_build_view *v)
+{
+    struct loom_errmsg ignored;
+    char *text = NULL;
+    pthread_join(b->thread, NULL);
+    b->ended = true;
+    report_end(s, v);
+    if (v->state == LOOM_BUILD_DONE) {
+        json_t *j = loom_build_report(b->build);
+        text = json_dumps(j, JSON_COMPACT);
+        json_decref(j);
+    }
+    if (b->row)
+        loom_store_end_build(s->store, b->row,
+                             v->state == LOOM_BUILD_DONE        ? "done"
+                             : v->state == LOOM_BUILD_CANCELLED ? "cancelled"
+                                                                : "failed",
+                             text ? text : "", &ignored);
+    free(text);
+}
+
+bool loom_session_tend_builds(struct loom_session *s)
+{
+    bool running = false;
+    /* Oldest first: they were asked for first. */
+    for (int k = s->n_builds - 1; k >= 0; k--) {
+        struct session_build *b = s->build[k];
+        struct loom_build_view *v = &s->view.build[k];
+        bool finished = atomic_load(&b->finished);
+        loom_build_look(b->build, v);
+        v->id = b->id;
+        if (b->started && !b->ended && finished)
+            collect(s, b, v);
+        if (!b->started && !b->ended && !running)
+            launch(s, b);
+        running |= b->started && !b->ended;
+    }
+    s->view.n_builds = s->n_builds;
+    return running;
+}
+
+void loom_session_end_builds(struct loom_session *s)
+{
+    for (int k = 0; k < s->n_builds; k++)
+        loom_build_cancel(s->build[k]->build);
+    for (int k = 0; k < s->n_builds; k++) {
+        struct session_build *b = s->build[k];
+        struct loom_errmsg ignored;
+        if (!b->ended && b->row)
+            loom_store_end_build(s->store, b->row, "cancelled", "", &ignored);
+        destroy(b);
+    }
+    s->n_builds = 0;
+}

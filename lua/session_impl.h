@@ -1,0 +1,91 @@
+/* A session's insides, shared by session.c (life, commands, the view),
+ * session_run.c (training for the script) and session_builds.c. All of it
+ * belongs to the session's thread but for what is said to be shared. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <lua.h>
+
+#include "engine/mailbox.h"
+#include "engine/store.h"
+#include "engine/trainer.h"
+#include "lua/script.h"
+#include "lua/session.h"
+
+enum { SESSION_QUEUE = 64 };
+
+struct session_build {
+    struct loom_build *build;
+    struct loom_exact *net;
+    int64_t *vectors;
+    pthread_t thread;
+    bool started, ended; /* thread made; joined */
+    atomic_bool finished;  /* shared: set by the thread as its last act */
+    int64_t row;         /* in the store; 0 none */
+    int id;
+};
+
+struct loom_session {
+    struct loom_session_conf conf; /* strings owned */
+    char *script, *out, *resume, *device, **set;
+
+    /* Shared with the sender of commands; the lock is held for moments. */
+    pthread_mutex_t lock;
+    pthread_cond_t arrived;
+    struct loom_command queue[SESSION_QUEUE];
+    int n_queue;
+    atomic_bool interrupted; /* shared: set by a signal handler too */
+
+    struct loom_mailbox *mailbox; /* shared with the reader */
+    int event_fd;
+
+    pthread_t thread;
+    bool has_thread;
+    lua_State *L;
+    struct loom_script_host host;
+    struct loom_store *store;
+    struct loom_trainer *trainer; /* of the last loom.train, until the next */
+    const struct loom_dataset *data; /* its data, alive as long as L */
+    char run[LOOM_RUN_ID];
+    char *dir; /* the run's folder */
+    bool paused, stop;
+    double published, told; /* monotonic time of the last view, progress */
+    int last_build_id;
+    int n_builds; /* newest first */
+    struct session_build *build[LOOM_VIEW_BUILDS];
+    struct loom_view view; /* what is published next */
+};
+
+/* Add a line to the log, and tell the event listener. */
+__attribute__((format(printf, 3, 4))) void
+loom_session_log(struct loom_session *s, enum loom_log_level level,
+                 const char *fmt, ...);
+
+/* Publish the view if `now` or if the last one is old enough. */
+void loom_session_publish(struct loom_session *s, bool now);
+
+void loom_session_tell(struct loom_session *s, enum loom_event_kind kind,
+                       const char *checkpoint);
+
+/* Do what was asked for since the last call; while paused, wait in here.
+ * Returns false when the session is to stop. */
+bool loom_session_drain(struct loom_session *s);
+
+/* session_run.c: what scripts can ask the session to do. */
+int loom_session_train(void *ud, struct loom_train_request *r,
+                       struct loom_errmsg *e);
+bool loom_session_point(void *ud, int k, struct loom_pareto_point *out);
+int loom_session_score(void *ud, const struct loom_pareto_point *p,
+                       const struct loom_dataset *d, enum loom_part part,
+                       struct loom_score *out, struct loom_errmsg *e);
+void loom_session_end_run(struct loom_session *s);
+
+/* session_builds.c */
+void loom_session_build(struct loom_session *s, const char *device);
+void loom_session_cancel_build(struct loom_session *s, int id);
+/* Start what waits, collect what ended, refresh the views; returns whether
+ * any build is running. */
+bool loom_session_tend_builds(struct loom_session *s);
+void loom_session_end_builds(struct loom_session *s);

@@ -1,0 +1,345 @@
+/* Training for the script: a run in the store, the loop, its folder. */
+#include <errno.h>
+#include <libgen.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/checkpoint.h"
+#include "engine/file.h"
+#include "engine/mem.h"
+#include "engine/npy.h"
+#include "lua/session_impl.h"
+
+/* Test rows that are kept beside the run, for builds and `bitloom eval`. */
+enum { KEPT_TEST_ROWS = 10000 };
+
+/* Between two progress events of a headless run, in seconds. */
+static const double TELL_PERIOD = 0.1;
+
+/* ---- the run's record -------------------------------------------------- */
+
+static json_t *settings(const struct loom_session *s,
+                        const struct loom_train_request *r)
+{
+    json_t *set = json_array();
+    for (size_t k = 0; s->set[k]; k++)
+        json_array_append_new(set, json_string(s->set[k]));
+    return json_pack("{s:o,s:i,s:i,s:s}", "set", set, "epochs",
+                     r->conf.epochs, "batch", (int)r->conf.batch, "device",
+                     s->view.device);
+}
+
+/* The store of `--out`, or the default one. */
+static int open_store(struct loom_session *s, const char *dir,
+                      struct loom_errmsg *e)
+{
+    int err = 0;
+    if (!s->store)
+        s->store = loom_store_open(dir, LOOM_STORE_WRITE, &err, e);
+    return s->store ? 0 : err;
+}
+
+static void take_run(struct loom_session *s, const char *id)
+{
+    snprintf(s->run, sizeof(s->run), "%s", id);
+    snprintf(s->view.train.run, sizeof(s->view.train.run), "%.47s", id);
+    free(s->dir);
+    s->dir = loom_asprintf("%s/%s", loom_store_dir(s->store), id);
+}
+
+static int new_run(struct loom_session *s, const struct loom_train_request *r,
+                   struct loom_errmsg *e)
+{
+    void *text = NULL;
+    size_t n;
+    char id[LOOM_RUN_ID];
+    int err = open_store(s, s->out, e);
+    if (!err)
+        err = loom_file_read(s->script, 1 << 24, &text, &n, e);
+    if (err)
+        return err;
+    json_t *j = settings(s, r);
+    char *json = json_dumps(j, JSON_COMPACT);
+    struct loom_store_new info = {
+        .script = s->script,
+        .script_text = text,
+        .settings = json,
+        .metric = r->data->metric,
+        .unit = r->data->unit,
+        .lower_is_better = r->conf.loss != LOOM_CROSS_ENTROPY,
+        .seed = r->conf.seed,
+        .data_hash = loom_dataset_hash(r->data),
+    };
+    err = loom_store_new_run(s->store, r->name, &info, id, e);
+    if (!err)
+        take_run(s, id);
+    json_decref(j);
+    free(json);
+    free(text);
+    return err;
+}
+
+/* `--resume` names a run of the store, its folder, or its last.loom. */
+static int old_run(struct loom_session *s, struct loom_errmsg *e)
+{
+    struct loom_store_run run;
+    char *path = loom_strdup(s->resume), *id = path;
+    int err = 0;
+    size_t n = strlen(path);
+    if (n > 10 && !strcmp(path + n - 10, "/last.loom"))
+        path[n - 10] = 0;
+    if (strchr(path, '/')) {
+        char *parent = loom_strdup(path);
+        err = open_store(s, dirname(parent), e);
+        free(parent);
+        id = strrchr(path, '/') + 1;
+    } else {
+        err = open_store(s, s->out, e);
+    }
+    if (!err)
+        err = loom_store_get(s->store, id, &run, e);
+    if (!err) {
+        take_run(s, run.id);
+        loom_store_run_deinit(&run);
+    }
+    free(path);
+    return err;
+}
+
+/* Test inputs and labels (or targets) beside the checkpoints. */
+static int keep_test_rows(struct loom_session *s, struct loom_errmsg *e)
+{
+    const struct loom_dataset *d = s->data;
+    const struct loom_rows *t = &d->part[LOOM_TEST];
+    size_t rows = t->rows < KEPT_TEST_ROWS ? t->rows : KEPT_TEST_ROWS;
+    size_t width = t->y ? 1 : d->n_out;
+    if (!rows)
+        return 0;
+    char *x = loom_asprintf("%s/test_x.npy", s->dir);
+    char *y = loom_asprintf("%s/test_y.npy", s->dir);
+    float *labels = loom_malloc(rows * width * sizeof(float));
+    for (size_t j = 0; j < rows * width; j++)
+        labels[j] = t->y ? (float)t->y[j] : t->t[j];
+    int err = loom_npy_write_f32(x, t->x, 2, (size_t[]){rows, d->n_in}, e);
+    if (!err)
+        err = loom_npy_write_f32(y, labels, t->y ? 1 : 2,
+                                 (size_t[]){rows, width}, e);
+    free(labels);
+    free(x);
+    free(y);
+    return err;
+}
+
+/* ---- the loop ---------------------------------------------------------- */
+
+static int record_epoch(struct loom_session *s, struct loom_errmsg *e)
+{
+    const struct loom_train_view *v = &s->view.train;
+    const struct loom_pareto_point *p = loom_trainer_new_point(s->trainer);
+    struct loom_store_epoch row = {
+        v->epoch,         (double)v->loss, (double)v->val_loss,
+        (double)v->val_metric, (double)v->ebops, (double)v->beta,
+        (double)v->lr,    (double)v->seconds_per_epoch};
+    int err = loom_store_begin(s->store, e);
+    if (!err)
+        err = loom_store_add_epochs(s->store, s->run, &row, 1, e);
+    if (!err && p) {
+        struct loom_store_point q = {.epoch = p->epoch,
+                                     .val_metric = p->metric,
+                                     .ebops = p->cost,
+                                     .live = true};
+        snprintf(q.checkpoint, sizeof(q.checkpoint), "%s", p->file);
+        err = loom_store_add_point(s->store, s->run, &q, e);
+    }
+    const struct loom_pareto_point *gone;
+    int n_gone = loom_trainer_gone(s->trainer, &gone);
+    for (int k = 0; !err && k < n_gone; k++)
+        err = loom_store_drop_point(s->store, s->run, gone[k].epoch, e);
+    if (!err)
+        err = loom_store_commit(s->store, e);
+    if (err)
+        loom_store_rollback(s->store);
+    for (int k = 0; !err && k < n_gone; k++) {
+        char *path = loom_asprintf("%s/%s", s->dir, gone[k].file);
+        unlink(path);
+        free(path);
+    }
+    return err;
+}
+
+static int end_epoch(struct loom_session *s, struct loom_errmsg *e)
+{
+    const struct loom_train_view *v = &s->view.train;
+    const struct loom_pareto_point *p = loom_trainer_new_point(s->trainer);
+    loom_trainer_look(s->trainer, &s->view.train);
+    int err = record_epoch(s, e);
+    if (err)
+        return err;
+    loom_session_tell(s, LOOM_EVENT_EPOCH, NULL);
+    if (p) {
+        char *path = loom_asprintf("%s/%s", s->dir, p->file);
+        /* The listener is told of the calibrated point, not of the epoch. */
+        s->view.train.val_metric = (float)p->metric;
+        s->view.train.ebops = (float)p->cost;
+        loom_session_tell(s, LOOM_EVENT_PARETO, path);
+        loom_trainer_look(s->trainer, &s->view.train);
+        loom_session_log(s, LOOM_LOG_GOOD,
+                         "front: epoch %d, %s %.5g%s%s, %.0f EBOPs", p->epoch,
+                         v->metric, p->metric, v->unit[0] ? " " : "", v->unit,
+                         p->cost);
+        free(path);
+    }
+    return 0;
+}
+
+static int loop(struct loom_session *s, struct loom_errmsg *e)
+{
+    while (!loom_trainer_done(s->trainer)) {
+        if (!loom_session_drain(s)) {
+            int err = loom_trainer_save(s->trainer, e);
+            return err ? err
+                       : loom_fail(e, LOOM_ERR_CANCELLED,
+                                   "stopped at epoch %d of %d, state saved; "
+                                   "go on with: bitloom run %s --resume %s",
+                                   s->view.train.epoch, s->view.train.epochs,
+                                   s->script, s->dir);
+        }
+        int rc = loom_trainer_step(s->trainer, e);
+        if (rc == LOOM_STEP_EPOCH)
+            rc = end_epoch(s, e);
+        if (rc < 0)
+            return rc;
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+        if (s->conf.event && now - s->told > TELL_PERIOD) {
+            s->told = now;
+            loom_trainer_look(s->trainer, &s->view.train);
+            loom_session_tell(s, LOOM_EVENT_BATCH, NULL);
+        }
+        loom_session_publish(s, false);
+    }
+    return 0;
+}
+
+static int start(struct loom_session *s, struct loom_train_request *r,
+                 struct loom_errmsg *e)
+{
+    r->conf.threads = s->conf.threads;
+    r->conf.dir = s->dir;
+    s->data = r->data;
+    s->trainer = loom_trainer_new(r->take_model, r->data, &r->conf, e);
+    r->take_model = NULL;
+    if (!s->trainer)
+        return LOOM_ERR_SCRIPT;
+    int err = keep_test_rows(s, e);
+    if (!err && s->resume) {
+        char *path = loom_asprintf("%s/last.loom", s->dir);
+        struct loom_train_view v = {0};
+        err = loom_trainer_resume(s->trainer, path, e);
+        loom_trainer_look(s->trainer, &v);
+        if (!err)
+            err = loom_store_resume_run(s->store, s->run, v.epoch, e);
+        free(path);
+    }
+    return err;
+}
+
+static void record_end(struct loom_session *s, int err,
+                       const struct loom_errmsg *e)
+{
+    struct loom_errmsg ignored;
+    enum loom_run_state state = err == LOOM_ERR_CANCELLED ? LOOM_RUN_STOPPED
+                                : err                     ? LOOM_RUN_FAILED
+                                                          : LOOM_RUN_DONE;
+    if (s->run[0])
+        loom_store_set_state(s->store, s->run, state, err ? e->text : "",
+                             &ignored);
+}
+
+int loom_session_train(void *ud, struct loom_train_request *r,
+                       struct loom_errmsg *e)
+{
+    struct loom_session *s = ud;
+    loom_session_end_run(s);
+    if (!s->device && r->device[0])
+        snprintf(s->view.device, sizeof(s->view.device), "%s", r->device);
+    int err = s->resume ? old_run(s, e) : new_run(s, r, e);
+    if (!err)
+        err = start(s, r, e);
+    loom_model_destroy(r->take_model);
+    if (!err) {
+        s->view.train.state = LOOM_TRAIN_RUNNING;
+        loom_trainer_look(s->trainer, &s->view.train);
+        loom_session_log(s, LOOM_LOG_INFO, "run %s: %s, %zu training rows, "
+                         "%d threads", s->run, r->data->name,
+                         r->data->part[LOOM_TRAIN].rows,
+                         s->view.train.threads);
+        loom_session_tell(s, LOOM_EVENT_START, NULL);
+        loom_session_publish(s, true);
+        err = loop(s, e);
+    }
+    record_end(s, err, e);
+    return err;
+}
+
+void loom_session_end_run(struct loom_session *s)
+{
+    loom_trainer_destroy(s->trainer);
+    s->trainer = NULL;
+}
+
+/* ---- points ------------------------------------------------------------ */
+
+bool loom_session_point(void *ud, int k, struct loom_pareto_point *out)
+{
+    const struct loom_session *s = ud;
+    const struct loom_pareto *f = s->trainer ? loom_trainer_front(s->trainer)
+                                             : NULL;
+    if (!f || k < 0 || k >= f->n)
+        return false;
+    *out = f->point[k];
+    return true;
+}
+
+int loom_session_score(void *ud, const struct loom_pareto_point *p,
+                       const struct loom_dataset *d, enum loom_part part,
+                       struct loom_score *out, struct loom_errmsg *e)
+{
+    struct loom_session *s = ud;
+    struct loom_checkpoint c;
+    const struct loom_rows *rows = &d->part[part];
+    char *path = loom_asprintf("%s/%s", s->dir, p->file);
+    float *z = NULL;
+    int err = loom_checkpoint_read(path, &c, e);
+    free(path);
+    if (err)
+        return err;
+    struct loom_model *m = c.model;
+    if (!rows->rows || m->layer[m->input].n != d->n_in ||
+        m->layer[m->output].n != d->n_out)
+        err = loom_fail(e, LOOM_ERR_SHAPE,
+                        "score: the data %s has no such rows, or does not "
+                        "fit the network",
+                        d->name);
+    if (!err) {
+        z = loom_malloc(rows->rows * d->n_out * sizeof(*z));
+        err = loom_model_predict(m, rows->x, rows->rows, z, e);
+    }
+    if (!err) {
+        const char *loss = json_string_value(json_object_get(c.info, "loss"));
+        const json_t *cut = json_object_get(c.info, "outlier_cut");
+        int kind = loss ? loom_loss_from_word(loss) : -1;
+        *out = loom_score_outputs(d, rows,
+                                  kind < 0 ? LOOM_CROSS_ENTROPY
+                                           : (enum loom_loss)kind,
+                                  json_number_value(cut), z);
+    }
+    free(z);
+    loom_checkpoint_deinit(&c);
+    return err;
+}
