@@ -75,7 +75,6 @@ static json_t *value(lua_State *L, int index, int depth, const char **why)
 json_t *loom_lua_to_json(lua_State *L, int index, const char **why)
 {
     *why = "there is no value";
-    return lua_isnoneornil(L, index)
-               ? NULL
-               : value(L, lua_absindex(L, index), 0, why);
+    return lua_isnoneornil(L, index) ? NULL
+                                     : value(L, lua_absindex(L, index), 0, why);
 }

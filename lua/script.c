@@ -155,8 +155,7 @@ static void read_schedule(lua_State *L, const char *name, double standard,
         s->value = lua_tonumber(L, t);
     } else if (lua_isfunction(L, t)) {
         lua_pushvalue(L, t);
-        *c = (struct callback){.L = L,
-                               .ref = luaL_ref(L, LUA_REGISTRYINDEX)};
+        *c = (struct callback){.L = L, .ref = luaL_ref(L, LUA_REGISTRYINDEX)};
         *s = (struct loom_schedule){
             .kind = LOOM_CALLBACK, .call = call_schedule, .ud = c};
     } else if (lua_istable(L, t)) {
@@ -222,8 +221,7 @@ static int add_layer(lua_State *L, struct loom_model *m, int input)
         snprintf(e.text, sizeof(e.text), "%s: %s", name, why);
         return loom_script_raise(L, LOOM_ERR_SCRIPT, e.text);
     }
-    int at = loom_model_add(m, kind, name, &input, input < 0 ? 0 : 1, conf,
-                            &e);
+    int at = loom_model_add(m, kind, name, &input, input < 0 ? 0 : 1, conf, &e);
     json_decref(conf);
     if (at < 0)
         return raise_msg(L, LOOM_ERR_SCRIPT, &e);
@@ -235,8 +233,8 @@ static int add_layer(lua_State *L, struct loom_model *m, int input)
 static struct loom_model **build_model(lua_State *L, uint64_t seed)
 {
     struct loom_errmsg e;
-    struct loom_model **m = lua_newuserdatauv(L, sizeof(struct loom_model *),
-                                              0);
+    struct loom_model **m =
+        lua_newuserdatauv(L, sizeof(struct loom_model *), 0);
     *m = NULL;
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, gc_model);
@@ -328,8 +326,7 @@ static int score(lua_State *L)
     struct loom_errmsg e;
     struct loom_score s;
     struct loom_dataset *d = loom_script_dataset(L, 2);
-    enum loom_part part = (enum loom_part)luaL_checkoption(L, 3, "test",
-                                                           parts);
+    enum loom_part part = (enum loom_part)luaL_checkoption(L, 3, "test", parts);
     if (!h->point(h->ud, (int)luaL_checkinteger(L, 1) - 1, &p))
         return loom_script_raise(L, LOOM_ERR_SCRIPT,
                                  "there is no such point any more");

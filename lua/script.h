@@ -22,8 +22,7 @@ struct loom_train_request {
 struct loom_script_host {
     void *ud;
     /* Train to the end (or to the user's stop). 0, or an error in e. */
-    int (*train)(void *ud, struct loom_train_request *r,
-                 struct loom_errmsg *e);
+    int (*train)(void *ud, struct loom_train_request *r, struct loom_errmsg *e);
     /* Point k of the front after training; false when there is none. */
     bool (*point)(void *ud, int k, struct loom_pareto_point *out);
     /* Score of a point of the front on a part of some data. */
@@ -31,10 +30,10 @@ struct loom_script_host {
                  const struct loom_dataset *d, enum loom_part part,
                  struct loom_score *out, struct loom_errmsg *e);
     void (*print)(void *ud, const char *line);
-    const char *script;         /* path, for relative files */
-    const char *const *set;     /* "key=value" list, NULL-ended, or NULL */
-    int epochs;                 /* > 0: over the script's */
-    int64_t seed;               /* >= 0: over the script's */
+    const char *script;     /* path, for relative files */
+    const char *const *set; /* "key=value" list, NULL-ended, or NULL */
+    int epochs;             /* > 0: over the script's */
+    int64_t seed;           /* >= 0: over the script's */
 };
 
 /* A state with the standard libraries and loom; host is borrowed and must

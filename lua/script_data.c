@@ -167,8 +167,8 @@ static bool look_in(struct search *s, const char *folder, size_t n)
         lua_pushstring(s->L, path);
         return true;
     }
-    snprintf(s->looked + at, sizeof(s->looked) - at, "%s%.*s",
-             at ? ", " : "", (int)n, folder);
+    snprintf(s->looked + at, sizeof(s->looked) - at, "%s%.*s", at ? ", " : "",
+             (int)n, folder);
     return false;
 }
 
@@ -263,8 +263,7 @@ static struct loom_dataset **push_dataset(lua_State *L)
 static const struct loom_array *array_field(lua_State *L, const char *name)
 {
     lua_getfield(L, 1, name);
-    const struct loom_array *a = lua_isnil(L, -1) ? NULL
-                                                  : check_array(L, -1);
+    const struct loom_array *a = lua_isnil(L, -1) ? NULL : check_array(L, -1);
     lua_pop(L, 1); /* the table keeps it alive */
     return a;
 }
@@ -276,8 +275,8 @@ static int shape_error(lua_State *L, const char *word, const char *what)
     return loom_script_raise(L, LOOM_ERR_SHAPE, text);
 }
 
-static void fill_part(lua_State *L, struct loom_dataset *d,
-                      enum loom_part part, const char *word, bool classes)
+static void fill_part(lua_State *L, struct loom_dataset *d, enum loom_part part,
+                      const char *word, bool classes)
 {
     char name[16];
     struct loom_errmsg e;
@@ -304,8 +303,8 @@ static void fill_part(lua_State *L, struct loom_dataset *d,
         if (!classes)
             d->part[part].t[j] = (float)(v / (double)d->target_scale);
         else
-            d->part[part].y[j] = v >= 0 && v < 1e6 && v == floor(v) ? (int)v
-                                                                    : -1;
+            d->part[part].y[j] =
+                v >= 0 && v < 1e6 && v == floor(v) ? (int)v : -1;
     }
 }
 
@@ -390,14 +389,13 @@ static int muon(lua_State *L)
     c.train = (size_t)loom_script_number(L, "train", (double)c.train, 1, 1e8);
     c.val = (size_t)loom_script_number(L, "val", (double)c.val, 1, 1e8);
     c.test = (size_t)loom_script_number(L, "test", (double)c.test, 1, 1e8);
-    c.seed = (uint64_t)loom_script_number(L, "seed", (double)c.seed, 0,
-                                          0x1p53);
+    c.seed = (uint64_t)loom_script_number(L, "seed", (double)c.seed, 0, 0x1p53);
     c.efficiency = loom_script_number(L, "efficiency", c.efficiency, 0, 1);
     c.noise = loom_script_number(L, "noise", c.noise, 0, 1);
-    c.scattering_mrad = loom_script_number(L, "scattering_mrad",
-                                           c.scattering_mrad, 0, 100);
-    c.max_angle_mrad = loom_script_number(L, "max_angle_mrad",
-                                          c.max_angle_mrad, 1, 1000);
+    c.scattering_mrad =
+        loom_script_number(L, "scattering_mrad", c.scattering_mrad, 0, 100);
+    c.max_angle_mrad =
+        loom_script_number(L, "max_angle_mrad", c.max_angle_mrad, 1, 1000);
     float scale = target_scale(L);
     struct loom_dataset **d = push_dataset(L);
     *d = loom_muon_generate(&c, &e);

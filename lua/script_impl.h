@@ -9,7 +9,7 @@
 #include "engine/npy.h"
 #include "lua/script.h"
 
-#define LOOM_ARRAY_TYPE "loom.array"
+#define LOOM_ARRAY_TYPE   "loom.array"
 #define LOOM_DATASET_TYPE "loom.dataset"
 
 struct loom_script {

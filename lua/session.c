@@ -134,9 +134,8 @@ void loom_session_tell(struct loom_session *s, enum loom_event_kind kind,
 {
     if (!s->conf.event)
         return;
-    struct loom_event ev = {.kind = kind,
-                            .train = &s->view.train,
-                            .checkpoint = checkpoint};
+    struct loom_event ev = {
+        .kind = kind, .train = &s->view.train, .checkpoint = checkpoint};
     if (kind == LOOM_EVENT_LOG)
         ev.line = &s->view.log[s->view.n_log - 1];
     s->conf.event(s->conf.ud, &ev);
@@ -151,9 +150,8 @@ void loom_session_log(struct loom_session *s, enum loom_log_level level,
         memmove(&v->log[0], &v->log[1],
                 (size_t)(--v->n_log) * sizeof(v->log[0]));
     struct loom_log_line *line = &v->log[v->n_log++];
-    *line = (struct loom_log_line){.number = number,
-                                   .time = (int64_t)time(NULL),
-                                   .level = level};
+    *line = (struct loom_log_line){
+        .number = number, .time = (int64_t)time(NULL), .level = level};
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(line->text, sizeof(line->text), fmt, ap);
@@ -209,8 +207,7 @@ void loom_session_interrupt(struct loom_session *s)
 
 /* Take the oldest command; waits up to `seconds` (negative: for ever, 0: not
  * at all) for one. */
-static bool take(struct loom_session *s, struct loom_command *c,
-                 double seconds)
+static bool take(struct loom_session *s, struct loom_command *c, double seconds)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);

@@ -13,14 +13,14 @@
 #include "engine/train_view.h"
 #include "fpga_flow/build.h"
 
-enum {
-    LOOM_VIEW_BUILDS = 8,
-    LOOM_VIEW_LOG = 200,
-    LOOM_LOG_CHARS = 192
-};
+enum { LOOM_VIEW_BUILDS = 8, LOOM_VIEW_LOG = 200, LOOM_LOG_CHARS = 192 };
 
-enum loom_log_level { LOOM_LOG_INFO, LOOM_LOG_GOOD, LOOM_LOG_WARN,
-                      LOOM_LOG_ERROR };
+enum loom_log_level {
+    LOOM_LOG_INFO,
+    LOOM_LOG_GOOD,
+    LOOM_LOG_WARN,
+    LOOM_LOG_ERROR
+};
 
 struct loom_log_line {
     uint64_t number; /* 1, 2, 3 ... */
@@ -34,9 +34,9 @@ struct loom_view {
     char script[128];
     char device[24]; /* target of the next build */
     struct loom_train_view train;
-    int n_builds;    /* newest first */
+    int n_builds; /* newest first */
     struct loom_build_view build[LOOM_VIEW_BUILDS];
-    int n_log;       /* oldest first */
+    int n_log; /* oldest first */
     struct loom_log_line log[LOOM_VIEW_LOG];
 };
 
@@ -46,10 +46,10 @@ enum loom_cmd_kind {
     LOOM_CMD_TOGGLE,     /* pause or resume */
     LOOM_CMD_SCALE_BETA, /* value: factor on the schedule from now on */
     LOOM_CMD_SCALE_LR,
-    LOOM_CMD_SNAPSHOT,   /* write a checkpoint now */
-    LOOM_CMD_BUILD,      /* text: device, "" for the session's; best point */
+    LOOM_CMD_SNAPSHOT,     /* write a checkpoint now */
+    LOOM_CMD_BUILD,        /* text: device, "" for the session's; best point */
     LOOM_CMD_CANCEL_BUILD, /* value: id, 0: the running one */
-    LOOM_CMD_STOP        /* end training after this batch, save, end thread */
+    LOOM_CMD_STOP          /* end training after this batch, save, end thread */
 };
 
 struct loom_command {
@@ -60,8 +60,8 @@ struct loom_command {
 
 /* What a headless caller hears, on the session's thread. */
 enum loom_event_kind {
-    LOOM_EVENT_START,  /* the model is built, training begins */
-    LOOM_EVENT_BATCH,  /* now and then within an epoch: progress */
+    LOOM_EVENT_START, /* the model is built, training begins */
+    LOOM_EVENT_BATCH, /* now and then within an epoch: progress */
     LOOM_EVENT_EPOCH,
     LOOM_EVENT_PARETO, /* a point joined the front; checkpoint says where */
     LOOM_EVENT_LOG,    /* line */
@@ -76,13 +76,13 @@ struct loom_event {
 };
 
 struct loom_session_conf {
-    const char *script;          /* path */
-    const char *const *set;      /* NULL-ended "key=value" list, or NULL */
-    const char *out;             /* run folder's parent and store, or NULL */
-    const char *resume;          /* run id or checkpoint to go on with */
-    int epochs, threads;         /* > 0: over the script's */
-    int64_t seed;                /* >= 0: over the script's */
-    const char *device;          /* target of builds; NULL: the script's */
+    const char *script;     /* path */
+    const char *const *set; /* NULL-ended "key=value" list, or NULL */
+    const char *out;        /* run folder's parent and store, or NULL */
+    const char *resume;     /* run id or checkpoint to go on with */
+    int epochs, threads;    /* > 0: over the script's */
+    int64_t seed;           /* >= 0: over the script's */
+    const char *device;     /* target of builds; NULL: the script's */
     void (*event)(void *ud, const struct loom_event *ev); /* or NULL */
     void *ud;
 };

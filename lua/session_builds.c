@@ -94,8 +94,8 @@ static bool make_room(struct loom_session *s)
 void loom_session_build(struct loom_session *s, const char *device)
 {
     struct loom_errmsg e = {""};
-    const struct loom_pareto *f = s->trainer ? loom_trainer_front(s->trainer)
-                                             : NULL;
+    const struct loom_pareto *f =
+        s->trainer ? loom_trainer_front(s->trainer) : NULL;
     const struct loom_pareto_point *p = f ? loom_pareto_best(f, 0) : NULL;
     if (device[0])
         snprintf(s->view.device, sizeof(s->view.device), "%s", device);
@@ -120,8 +120,10 @@ void loom_session_build(struct loom_session *s, const char *device)
             (size_t)s->n_builds * sizeof(s->build[0]));
     s->build[0] = b;
     s->n_builds++;
-    loom_session_log(s, LOOM_LOG_INFO, "build %d: epoch %d (%.0f EBOPs) for "
-                     "%s", b->id, p->epoch, p->cost, s->view.device);
+    loom_session_log(s, LOOM_LOG_INFO,
+                     "build %d: epoch %d (%.0f EBOPs) for "
+                     "%s",
+                     b->id, p->epoch, p->cost, s->view.device);
 }
 
 void loom_session_cancel_build(struct loom_session *s, int id)
@@ -158,8 +160,7 @@ static void launch(struct loom_session *s, struct session_build *b)
     }
 }
 
-static void report_end(struct loom_session *s,
-                       const struct loom_build_view *v)
+static void report_end(struct loom_session *s, const struct loom_build_view *v)
 {
     if (v->state == LOOM_BUILD_DONE)
         loom_session_log(

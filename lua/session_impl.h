@@ -21,9 +21,9 @@ struct session_build {
     struct loom_exact *net;
     int64_t *vectors;
     pthread_t thread;
-    bool started, ended; /* thread made; joined */
-    atomic_bool finished;  /* shared: set by the thread as its last act */
-    int64_t row;         /* in the store; 0 none */
+    bool started, ended;  /* thread made; joined */
+    atomic_bool finished; /* shared: set by the thread as its last act */
+    int64_t row;          /* in the store; 0 none */
     int id;
 };
 

@@ -28,9 +28,8 @@ static json_t *settings(const struct loom_session *s,
     json_t *set = json_array();
     for (size_t k = 0; s->set[k]; k++)
         json_array_append_new(set, json_string(s->set[k]));
-    return json_pack("{s:o,s:i,s:i,s:s}", "set", set, "epochs",
-                     r->conf.epochs, "batch", (int)r->conf.batch, "device",
-                     s->view.device);
+    return json_pack("{s:o,s:i,s:i,s:s}", "set", set, "epochs", r->conf.epochs,
+                     "batch", (int)r->conf.batch, "device", s->view.device);
 }
 
 /* The store of `--out`, or the default one. */
@@ -140,10 +139,14 @@ static int record_epoch(struct loom_session *s, struct loom_errmsg *e)
 {
     const struct loom_train_view *v = &s->view.train;
     const struct loom_pareto_point *p = loom_trainer_new_point(s->trainer);
-    struct loom_store_epoch row = {
-        v->epoch,         (double)v->loss, (double)v->val_loss,
-        (double)v->val_metric, (double)v->ebops, (double)v->beta,
-        (double)v->lr,    (double)v->seconds_per_epoch};
+    struct loom_store_epoch row = {v->epoch,
+                                   (double)v->loss,
+                                   (double)v->val_loss,
+                                   (double)v->val_metric,
+                                   (double)v->ebops,
+                                   (double)v->beta,
+                                   (double)v->lr,
+                                   (double)v->seconds_per_epoch};
     int err = loom_store_begin(s->store, e);
     if (!err)
         err = loom_store_add_epochs(s->store, s->run, &row, 1, e);
@@ -275,9 +278,10 @@ int loom_session_train(void *ud, struct loom_train_request *r,
     if (!err) {
         s->view.train.state = LOOM_TRAIN_RUNNING;
         loom_trainer_look(s->trainer, &s->view.train);
-        loom_session_log(s, LOOM_LOG_INFO, "run %s: %s, %zu training rows, "
-                         "%d threads", s->run, r->data->name,
-                         r->data->part[LOOM_TRAIN].rows,
+        loom_session_log(s, LOOM_LOG_INFO,
+                         "run %s: %s, %zu training rows, "
+                         "%d threads",
+                         s->run, r->data->name, r->data->part[LOOM_TRAIN].rows,
                          s->view.train.threads);
         loom_session_tell(s, LOOM_EVENT_START, NULL);
         loom_session_publish(s, true);
@@ -298,8 +302,8 @@ void loom_session_end_run(struct loom_session *s)
 bool loom_session_point(void *ud, int k, struct loom_pareto_point *out)
 {
     const struct loom_session *s = ud;
-    const struct loom_pareto *f = s->trainer ? loom_trainer_front(s->trainer)
-                                             : NULL;
+    const struct loom_pareto *f =
+        s->trainer ? loom_trainer_front(s->trainer) : NULL;
     if (!f || k < 0 || k >= f->n)
         return false;
     *out = f->point[k];
@@ -334,10 +338,9 @@ int loom_session_score(void *ud, const struct loom_pareto_point *p,
         const char *loss = json_string_value(json_object_get(c.info, "loss"));
         const json_t *cut = json_object_get(c.info, "outlier_cut");
         int kind = loss ? loom_loss_from_word(loss) : -1;
-        *out = loom_score_outputs(d, rows,
-                                  kind < 0 ? LOOM_CROSS_ENTROPY
-                                           : (enum loom_loss)kind,
-                                  json_number_value(cut), z);
+        *out = loom_score_outputs(
+            d, rows, kind < 0 ? LOOM_CROSS_ENTROPY : (enum loom_loss)kind,
+            json_number_value(cut), z);
     }
     free(z);
     loom_checkpoint_deinit(&c);

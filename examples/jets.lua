@@ -1,0 +1,66 @@
+-- Jet tagging: 16 features of a jet in, one of five kinds of jets out.
+-- The network of the HGQ paper (arXiv 2405.00645): 16-64-32-32-5.
+--   --set data=32k    the 32,000 simulated jets that come with bitloom
+--   --set data=full   all of jets_sim, where it is (see loom.find)
+
+local which = loom.option("data", loom.find("jets_sim/x_train.npy", true) and
+  "full" or "32k")
+local names = {"g", "q", "t", "w", "z"}
+
+local data
+if which == "full" then
+  data = loom.data{
+    name = "jets_sim", classes = 5, standardize = true, val = 0.1,
+    x_train = loom.load(loom.find("jets_sim/x_train.npy")),
+    y_train = loom.load(loom.find("jets_sim/y_train.npy")),
+    x_test = loom.load(loom.find("jets_sim/x_test.npy")),
+    y_test = loom.load(loom.find("jets_sim/y_test.npy")),
+  }
+else
+  -- Features are stored standardized, as 16-bit integers times 1024.
+  local file = loom.find("jets_32k.npz")
+  data = loom.data{
+    name = "jets_32k", classes = 5, val = 0.1,
+    x_train = loom.load(file, "x_train"):scale(1 / 1024),
+    y_train = loom.load(file, "y_train"),
+    x_test = loom.load(file, "x_test"):scale(1 / 1024),
+    y_test = loom.load(file, "y_test"),
+  }
+end
+
+-- Where they are: 1,024 real jets, already standardized.
+local real_x = loom.find("jets1024/x_f32.npy", true)
+local real = real_x and loom.data{
+  name = "jets1024", classes = 5, x_test = loom.load(real_x),
+  y_test = loom.load(loom.find("jets1024/y_u8.npy")),
+}
+
+local kernel = {b0 = 3, i0 = 0}
+local bits = {i0 = 3, f0 = 3}
+
+local model = loom.model{
+  input = data.inputs,
+  loom.dense{64, relu = true, input = bits, kernel = kernel},
+  loom.dense{32, relu = true, input = bits, kernel = kernel},
+  loom.dense{32, relu = true, input = bits, kernel = kernel},
+  loom.dense{5, input = bits, kernel = kernel},
+}
+
+local epochs = loom.option("epochs", which == "full" and 200 or 400)
+
+local front = loom.train{
+  name = "jets", model = model, data = data,
+  batch = loom.option("batch", 4096), epochs = epochs,
+  lr = loom.cosine{from = loom.option("lr", 5e-3), cycle = epochs,
+                   floor = 1e-6},
+  beta = loom.log{{0, loom.option("beta", 1e-6)},
+                  {epochs, loom.option("beta_end", 2e-5)}},
+  device = "hx8k",
+}
+
+print("   EBOPs   test     " .. (real and "real jets" or ""))
+for _, point in ipairs(front) do
+  print(("%8.0f  %5.2f %%  %s"):format(point.ebops,
+    100 * point.score(data, "test"),
+    real and ("%5.2f %%"):format(100 * point.score(real, "test")) or ""))
+end
