@@ -5,7 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/commands.h"
+
 const struct cli_command cli_commands[] = {
+    {"eval",
+     "MODEL [--data X.npy] [--labels Y.npy] [--exact] [--out Y.npy] [--json]",
+     "score a network, in float and in integers\n\n"
+     "MODEL is a checkpoint, a run (muon-001, muon-001@40, its folder) or\n"
+     "NET.json. Without --data, the test rows kept with the run are used.\n"
+     "--exact also runs the integers and counts the outputs that differ.\n"
+     "--store DIR: the folder that `run --out DIR` wrote to.",
+     cmd_eval},
+    {"ebops", "MODEL [--json]",
+     "effective bit operations, bits and sparsity, a row a layer", cmd_ebops},
+    {"freeze", "MODEL -o NET.json [--json]",
+     "write the integer network as JSON", cmd_freeze},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -1,0 +1,7 @@
+/* The commands, one file each (cmd_<name>.c); argv[0] is the command's name.
+ * Each returns an exit status of cli.h. */
+#pragma once
+
+int cmd_ebops(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
+int cmd_freeze(int argc, char **argv);

@@ -1,0 +1,50 @@
+/* The argument MODEL of many commands: a checkpoint, a run of the store
+ * ("muon-001", "muon-001@40", or the run's folder), a frozen network
+ * (NET.json), or a folder that `bitloom compile` wrote. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "engine/err.h"
+#include "engine/exact.h"
+#include "engine/model.h"
+
+struct cli_model {
+    char *path;    /* of the file that was read */
+    char name[64]; /* a word for it: the run's id, or the file's name */
+    struct loom_model *model; /* NULL: only the integers are known */
+    json_t *info;             /* of the checkpoint; NULL likewise */
+    struct loom_exact *net;   /* set by cli_model_open for integers, else by
+                                 cli_model_freeze */
+};
+
+/* Rows for a model: inputs and, where they are known, labels or targets. */
+struct cli_rows {
+    size_t n, n_in;
+    float *x; /* [n][n_in] */
+    float *y; /* labels [n] or targets [n][outputs]; NULL: not known */
+    size_t y_width;
+};
+
+/* store: folder of the run store, NULL for the default. */
+int cli_model_open(const char *arg, const char *store, struct cli_model *out,
+                   struct loom_errmsg *e);
+void cli_model_close(struct cli_model *m);
+
+/* Make m->net if it is not there yet. */
+int cli_model_freeze(struct cli_model *m, struct loom_errmsg *e);
+
+/* From the .npy files named, or (x_path NULL) the test rows kept in the run's
+ * folder; without those n is 0. */
+int cli_rows_read(const struct cli_model *m, const char *x_path,
+                  const char *y_path, struct cli_rows *out,
+                  struct loom_errmsg *e);
+void cli_rows_free(struct cli_rows *r);
+
+/* The rows as the integers of the network's input ports [n][in_size]; the
+ * caller frees. NULL with a sentence. */
+int64_t *cli_rows_quantize(const struct cli_rows *r,
+                           const struct loom_exact *net, struct loom_errmsg *e);
