@@ -20,6 +20,18 @@ const struct cli_command cli_commands[] = {
      "effective bit operations, bits and sparsity, a row a layer", cmd_ebops},
     {"freeze", "MODEL -o NET.json [--json]",
      "write the integer network as JSON", cmd_freeze},
+    {"runs",
+     "[ls [NAME] | show ID | compare ID... | export ID --csv FILE | rm ID |\n"
+     "                    tag ID T] [--json] [--out DIR]",
+     "look into the run store\n\n"
+     "ls (the default) lists runs, newest first; NAME is part of an id,\n"
+     "--state S one of running, done, stopped, failed, lost, --tag T a tag.\n"
+     "show tells all of one run: its settings, front and builds. compare\n"
+     "puts runs side by side, settings only where they differ. export writes\n"
+     "the epochs (--csv - to standard output). rm forgets a run and removes\n"
+     "its folder. tag adds a tag, or takes it away: tag ID -T.\n"
+     "--out DIR is the store's folder; without it, the default one.",
+     cmd_runs},
     {NULL, NULL, NULL, NULL},
 };
 

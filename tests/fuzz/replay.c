@@ -94,7 +94,7 @@ int main(int argc, char **argv)
     if (argc > 1)
         return failed;
     size_t seeds = 0, runs = 0;
-    run_exact(seed, 0);
+    run_exact((const uint8_t *)"", 0);
     for (size_t n; (n = fuzz_seed(seeds, seed)) > 0; seeds++)
         run_exact(seed, n);
     struct loom_rng r = loom_rng_init(1, 0);
