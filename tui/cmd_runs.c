@@ -31,7 +31,12 @@ struct command {
 
 /* ---- JSON ---- */
 
-/* A number, or null where it is not known. */
+/* A time in whole seconds, a number; null where it is not known. */
+static json_t *seconds(double t)
+{
+    return isfinite(t) ? json_integer((json_int_t)t) : json_null();
+}
+
 static json_t *real(double v)
 {
     return isfinite(v) ? json_real(v) : json_null();
@@ -55,12 +60,13 @@ static json_t *run_json(const struct loom_store_run *r)
     return json_pack(
         "{ss ss so so si ss ss ss sI ss ss sb si si so ss ss ss ss so}", "id",
         r->id, "state", loom_run_state_word(r->state), "started",
-        real(r->started), "ended", real(r->ended), "epochs", r->epochs,
+        seconds(r->started), "ended", seconds(r->ended), "epochs", r->epochs,
         "script", r->script, "parent", r->parent, "dir", r->dir, "seed",
         (json_int_t)r->seed, "data_hash", hash, "metric", r->metric,
-        "lower_is_better", r->lower_is_better, "points", r->n_points, "builds",
-        r->n_builds, "best", best, "unit", r->unit, "tags", r->tags, "note",
-        r->note, "reason", r->reason, "settings", parse_or_null(r->settings));
+        "lower_is_better", r->lower_is_better, "n_points", r->n_points,
+        "n_builds", r->n_builds, "best", best, "unit", r->unit, "tags", r->tags,
+        "note", r->note, "reason", r->reason, "settings",
+        parse_or_null(r->settings));
 }
 
 static json_t *front_json(const struct loom_store_point *p, size_t n)
@@ -83,8 +89,8 @@ static json_t *builds_json(const struct loom_store_build *b, size_t n)
             json_pack("{sI si ss ss ss so so so}", "id", (json_int_t)b[i].id,
                       "epoch", b[i].epoch, "device", b[i].device, "state",
                       b[i].state, "dir", b[i].dir, "started",
-                      real(b[i].started), "ended", real(b[i].ended), "report",
-                      parse_or_null(b[i].report)));
+                      seconds(b[i].started), "ended", seconds(b[i].ended),
+                      "report", parse_or_null(b[i].report)));
     return builds;
 }
 
@@ -200,7 +206,10 @@ static int whole_run_get(struct loom_store *s, const char *id,
 
 static json_t *whole_run_json(const struct whole_run *w)
 {
-    json_t *j = run_json(&w->run);
+    json_t *j = json_pack("{ss}", "schema", "bitloom/run/1"),
+           *run = run_json(&w->run);
+    json_object_update(j, run);
+    json_decref(run);
     json_object_set_new(j, "script_text", json_string(w->run.script_text));
     json_object_set_new(j, "version", json_string(w->run.version));
     json_object_set_new(j, "front", front_json(w->front, w->n_front));
@@ -276,13 +285,10 @@ static int runs_show(struct loom_store *s, const struct options *o)
     int err = whole_run_get(s, o->word[0], &w, &e), status = CLI_DONE;
     if (err)
         return cli_fail(err, &e);
-    if (o->json) {
-        json_t *j = whole_run_json(&w);
-        json_object_set_new(j, "schema", json_string("bitloom/run/1"));
-        status = cli_print_json(j);
-    } else {
+    if (o->json)
+        status = cli_print_json(whole_run_json(&w));
+    else
         print_run(&w);
-    }
     whole_run_deinit(&w);
     return status;
 }
@@ -603,19 +609,26 @@ static int parse(struct options *o, int argc, char **argv)
 }
 
 /* A folder without a store has no runs; that is no error to who lists them. */
+static int no_store(const struct options *o, const struct loom_errmsg *e)
+{
+    if (!o->json) {
+        printf("%s\n", e->text);
+        return CLI_DONE;
+    }
+    char *dir = o->out ? loom_strdup(o->out) : loom_store_default_dir();
+    int status = list_json(dir, NULL, 0);
+    free(dir);
+    return status;
+}
+
 static int run_command(const struct command *c, const struct options *o)
 {
     struct loom_errmsg e;
     int err;
     struct loom_store *s = loom_store_open(o->out, LOOM_STORE_READ, &err, &e);
-    if (!s && err == LOOM_ERR_MISSING && c->run == runs_ls) {
-        if (o->json)
-            return list_json(o->out ? o->out : "", NULL, 0);
-        printf("%s\n", e.text);
-        return CLI_DONE;
-    }
     if (!s)
-        return cli_fail(err, &e);
+        return err == LOOM_ERR_MISSING && c->run == runs_ls ? no_store(o, &e)
+                                                            : cli_fail(err, &e);
     int status = c->run(s, o);
     loom_store_close(s);
     return status;

@@ -5,5 +5,4 @@
 int cmd_ebops(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_freeze(int argc, char **argv);
-int cmd_doctor(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
