@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "engine/quantizer.h"
+
 static void gemm(size_t M, size_t N, size_t K, const float *a, size_t lda,
                  const float *b, size_t ldb, const float *bias, float *c,
                  size_t ldc)
@@ -53,6 +55,22 @@ static void column_sum(size_t M, size_t N, const float *g, size_t ld,
             sum[n] += g[m * ld + n];
 }
 
+static void round_even(size_t n, const float *x, float *y)
+{
+    for (size_t j = 0; j < n; j++)
+        y[j] = rintf(x[j]);
+}
+
+static void saturate(size_t n, float symmetric, const float *x, const float *k,
+                     const float *i, const float *f, float *y, float *dx,
+                     float *di, float *df)
+{
+    struct loom_quant_mode m = {LOOM_RND,
+                                symmetric != 0.0f ? LOOM_SAT_SYM : LOOM_SAT};
+    loom_quant_forward(m, x, k, i, f, n, true, y);
+    loom_quant_backward(m, x, k, i, f, n, dx, di, df);
+}
+
 static void adam(size_t n, float *p, const float *g, float *m, float *v,
                  float rate, float beta1, float beta2, float epsilon)
 {
@@ -64,7 +82,8 @@ static void adam(size_t n, float *p, const float *g, float *m, float *v,
 }
 
 static const struct loom_kernels plain = {
-    "plain", gemm, gemm_tn, quant_round, error_dot, column_sum, adam,
+    "plain",    gemm,       gemm_tn,  quant_round, error_dot,
+    column_sum, round_even, saturate, adam,
 };
 
 extern const struct loom_kernels loom_kernels_avx512, loom_kernels_avx2,

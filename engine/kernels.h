@@ -44,6 +44,16 @@ struct loom_kernels {
     void (*column_sum)(size_t M, size_t N, const float *g, size_t ld,
                        float *sum);
 
+    /* y = x rounded half to even, elementwise. */
+    void (*rint)(size_t n, const float *x, float *y);
+
+    /* Saturating quantizers that round half up, elementwise, with their local
+     * derivatives as loom_quant_backward has them; symmetric 1: SAT_SYM, 0:
+     * SAT. k, i, f are whole numbers with |i|, |f| <= 126. */
+    void (*saturate)(size_t n, float symmetric, const float *x, const float *k,
+                     const float *i, const float *f, float *y, float *dx,
+                     float *di, float *df);
+
     /* Adam on n parameters: m and v are updated with g, then
      * p -= rate m / (sqrt(v) + epsilon), the bias corrections being in rate
      * (Kingma, Ba 2015; epsilon outside the root as Keras has it). */

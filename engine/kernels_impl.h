@@ -2,6 +2,7 @@
  * VL, the lanes of one vector, and NAME, the table's name; it is compiled for
  * its instruction set. A tile of C stays in registers while K runs. */
 #include <math.h>
+#include <stdint.h>
 
 #include "engine/kernels.h"
 
@@ -156,6 +157,44 @@ static void column_sum(size_t M, size_t N, const float *restrict g, size_t ld,
             sum[n] += g[n];
 }
 
+static void round_even(size_t n, const float *restrict x, float *restrict y)
+{
+    for (size_t j = 0; j < n; j++)
+        y[j] = rintf(x[j]);
+}
+
+/* 2^e for whole |e| <= 126, as bits, so that it becomes vector code. */
+INLINE float exp2i(float e)
+{
+    union {
+        int32_t bits;
+        float value;
+    } u = {.bits = ((int32_t)e + 127) * (1 << 23)};
+    return u.value;
+}
+
+static void saturate(size_t n, float symmetric, const float *restrict x,
+                     const float *restrict k, const float *restrict i,
+                     const float *restrict f, float *restrict y,
+                     float *restrict dx, float *restrict di, float *restrict df)
+{
+    const float ln2 = 0.693147180559945309f;
+    for (size_t j = 0; j < n; j++) {
+        float top = exp2i(i[j] > -f[j] ? i[j] : -f[j]);
+        float step = exp2i(-f[j]), hi = top - step;
+        float lo = -k[j] * (top - symmetric * step);
+        float over = x[j] > hi ? 1.0f : 0.0f;
+        float under = x[j] < lo ? 1.0f : 0.0f;
+        float v = x[j] > hi ? hi : x[j];
+        v = x[j] < lo ? lo : v;
+        float q = floorf(v * exp2i(f[j]) + 0.5f) * step;
+        y[j] = q;
+        dx[j] = 1.0f - over - under;
+        di[j] = ln2 * top * (over - k[j] * under);
+        df[j] = ln2 * (v - q) + ln2 * step * (over - symmetric * k[j] * under);
+    }
+}
+
 static void adam(size_t n, float *restrict p, const float *restrict g,
                  float *restrict m, float *restrict v, float rate, float beta1,
                  float beta2, float epsilon)
@@ -174,5 +213,6 @@ static void adam(size_t n, float *restrict p, const float *restrict g,
 
 extern const struct loom_kernels TABLE(NAME);
 const struct loom_kernels TABLE(NAME) = {
-    TEXT(NAME), gemm, gemm_tn, quant_round, error_dot, column_sum, adam,
+    TEXT(NAME), gemm,       gemm_tn,  quant_round, error_dot,
+    column_sum, round_even, saturate, adam,
 };

@@ -14,6 +14,7 @@ struct weights {
     int value; /* parameter, [n] */
     struct loom_qstate q;
     float *qv, *dx, *di, *df; /* [n] */
+    bool fast;                /* has a kernel of its own */
 };
 
 struct dense {
@@ -44,6 +45,7 @@ static void build_weights(struct weights *w, struct loom_model *m,
 {
     w->value = loom_model_add_param(m, layer, value, n, true);
     loom_qstate_build(&w->q, m, layer, quantizer, n, c);
+    w->fast = c->mode.round == LOOM_RND && c->mode.overflow != LOOM_WRAP;
     w->qv = loom_model_floats(m, n);
     w->dx = loom_model_floats(m, n);
     w->di = loom_model_floats(m, n);
@@ -169,15 +171,14 @@ static void reduce_weights(struct weights *w, struct loom_model *m,
                            const float *sum, size_t n_rows, size_t n, size_t ld)
 {
     float *grad = loom_grad(m, w->value);
+    const float *dx = w->dx, *di = w->di, *df = w->df;
     bool wraps = w->q.conf.mode.overflow == LOOM_WRAP;
-    for (size_t r = 0; r < n_rows; r++)
-        for (size_t c = 0; c < n; c++) {
-            size_t j = r * n + c;
-            float g = sum[r * ld + c];
-            grad[j] = g * w->dx[j];
-            loom_qstate_grad(&w->q, m, j, wraps ? 0.0f : g * w->di[j],
-                             g * w->df[j]);
-        }
+    for (size_t r = 0; r < n_rows; r++, sum += ld) {
+        for (size_t c = 0; c < n; c++)
+            grad[r * n + c] = sum[c] * dx[r * n + c];
+        loom_qstate_grad(&w->q, m, r * n, n, sum, wraps ? NULL : di + r * n,
+                         df + r * n);
+    }
 }
 
 static void reduce(struct loom_model *m, struct loom_layer *l, const float *sum,
@@ -220,15 +221,13 @@ static double ebops(struct loom_model *m, struct loom_layer *l, float beta)
         total += (double)bx[i] * row;
         if (beta == 0.0f)
             continue;
-        loom_qstate_bits_grad(s->in, m, i, beta * (float)row);
-        for (size_t j = 0; j < l->n; j++)
-            loom_qstate_bits_grad(&s->kernel.q, m, i * l->n + j, beta * bx[i]);
+        loom_qstate_bits_grad(s->in, m, i, 1, beta * (float)row);
+        loom_qstate_bits_grad(&s->kernel.q, m, i * l->n, l->n, beta * bx[i]);
     }
-    for (size_t j = 0; j < l->n; j++) {
+    for (size_t j = 0; j < l->n; j++)
         bias += (double)s->bias.q.bits[j];
-        if (beta != 0.0f)
-            loom_qstate_bits_grad(&s->bias.q, m, j, beta);
-    }
+    if (beta != 0.0f)
+        loom_qstate_bits_grad(&s->bias.q, m, 0, l->n, beta);
     return total + bias;
 }
 

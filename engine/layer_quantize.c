@@ -11,6 +11,7 @@
 struct quantize {
     struct loom_qstate q;
     float *scale, *inverse; /* [ld] 2^f, 2^-f */
+    float *unit;            /* [n] what the sums are to be multiplied by */
     bool fast;
 };
 
@@ -38,6 +39,11 @@ static int build(struct loom_model *m, struct loom_layer *l,
     loom_qstate_build(&s->q, m, l->name, "", l->n, &c);
     s->scale = loom_model_floats(m, l->ld);
     s->inverse = loom_model_floats(m, l->ld);
+    s->unit = loom_model_floats(m, l->n);
+    if (m->out_of_memory)
+        return LOOM_ERR_NOMEM;
+    for (size_t j = 0; j < l->n; j++)
+        s->unit[j] = s->fast ? LN2 : 1.0f;
     l->sum_n = 2 * l->ld; /* gradients on f, i */
     l->top_n = 2 * l->ld; /* |q|, -q */
     return 0;
@@ -118,9 +124,7 @@ static void reduce(struct loom_model *m, struct loom_layer *l, const float *sum,
                    const float *top)
 {
     struct quantize *s = l->state;
-    for (size_t j = 0; j < l->n; j++)
-        loom_qstate_grad(&s->q, m, j, sum[l->ld + j],
-                         s->fast ? LN2 * sum[j] : sum[j]);
+    loom_qstate_grad(&s->q, m, 0, l->n, s->unit, sum + l->ld, sum);
     loom_qstate_track(&s->q, m, top);
 }
 

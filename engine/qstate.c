@@ -187,21 +187,30 @@ static size_t group_of(const struct loom_qstate *q, size_t j)
     return q->groups == 1 ? 0 : j;
 }
 
+/* Spread one set of bits over all elements. */
+static void spread(const struct loom_qstate *q, float *v)
+{
+    for (size_t j = 1; q->groups == 1 && j < q->n; j++)
+        v[j] = v[0];
+}
+
 void loom_qstate_prepare(struct loom_qstate *q, const struct loom_model *m)
 {
-    const float *k = loom_theta(m, q->k), *i = loom_theta(m, q->i);
-    const float *bf = loom_theta(m, q->bf);
     bool kif = q->conf.type == LOOM_KIF;
-    for (size_t j = 0; j < q->n; j++) {
-        size_t g = group_of(q, j);
-        float v = rintf(bf[g]);
-        q->rk[j] = k[g];
-        q->ri[j] = rintf(i[g]);
-        q->rf[j] = kif ? v : v - q->ri[j];
-        q->bits[j] = kif ? fmaxf(q->ri[j] + v, 0.0f) : v;
-        if (q->conf.mode.overflow == LOOM_SAT)
-            q->bits[j] += k[g];
+    bool sat = q->conf.mode.overflow == LOOM_SAT;
+    memcpy(q->rk, loom_theta(m, q->k), q->groups * sizeof(float));
+    m->kernels->rint(q->groups, loom_theta(m, q->i), q->ri);
+    m->kernels->rint(q->groups, loom_theta(m, q->bf), q->bits);
+    for (size_t g = 0; g < q->groups; g++) {
+        float v = q->bits[g], sum = q->ri[g] + v;
+        q->rf[g] = kif ? v : v - q->ri[g];
+        q->bits[g] = !kif ? v : sum > 0.0f ? sum : 0.0f;
+        q->bits[g] += sat ? q->rk[g] : 0.0f;
     }
+    spread(q, q->rk);
+    spread(q, q->ri);
+    spread(q, q->rf);
+    spread(q, q->bits);
 }
 
 /* ceil(log2((m + eps) / (1 - 2^-b + eps))); nothing fits in 0 bits. */
@@ -272,22 +281,35 @@ void loom_qstate_trace(struct loom_qstate *q, struct loom_model *m,
 }
 
 void loom_qstate_grad(const struct loom_qstate *q, struct loom_model *m,
-                      size_t j, float di, float df)
+                      size_t j, size_t n, const float *g, const float *di,
+                      const float *df)
 {
-    size_t g = group_of(q, j);
-    loom_grad(m, q->bf)[g] += df;
+    float *bf = loom_grad(m, q->bf) + group_of(q, j);
+    float *i = loom_grad(m, q->i) + group_of(q, j);
+    size_t stride = q->groups > 1;
+    for (size_t c = 0; c < n; c++)
+        bf[c * stride] += g[c] * df[c];
     /* f = b - i: what i gains in range it loses in precision. */
-    loom_grad(m, q->i)[g] += q->conf.type == LOOM_KBI ? di - df : di;
+    float loss = q->conf.type == LOOM_KBI ? 1.0f : 0.0f;
+    for (size_t c = 0; di && c < n; c++)
+        i[c * stride] += g[c] * (di[c] - loss * df[c]);
 }
 
 void loom_qstate_bits_grad(const struct loom_qstate *q, struct loom_model *m,
-                           size_t j, float v)
+                           size_t j, size_t n, float v)
 {
-    size_t g = group_of(q, j);
+    float *bf = loom_grad(m, q->bf), *i = loom_grad(m, q->i);
     if (q->conf.type == LOOM_KBI) {
-        loom_grad(m, q->bf)[g] += v;
-    } else if (q->ri[j] + q->rf[j] > 0.0f) {
-        loom_grad(m, q->bf)[g] += v;
-        loom_grad(m, q->i)[g] += v;
+        size_t g = group_of(q, j);
+        if (q->groups == 1)
+            bf[0] += (float)n * v;
+        for (size_t c = 0; q->groups > 1 && c < n; c++)
+            bf[g + c] += v;
+        return;
     }
+    for (size_t c = j; c < j + n; c++)
+        if (q->ri[c] + q->rf[c] > 0.0f) {
+            bf[group_of(q, c)] += v;
+            i[group_of(q, c)] += v;
+        }
 }

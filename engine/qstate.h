@@ -63,11 +63,14 @@ void loom_qstate_track(struct loom_qstate *q, struct loom_model *m,
 void loom_qstate_trace(struct loom_qstate *q, struct loom_model *m,
                        const float *top, const float *negative);
 
-/* Add loss gradients on i and f of element j (as independent) to the stored
- * bits' gradients. */
+/* Add the loss gradients g[c] di[c] on i and g[c] df[c] on f of elements
+ * j .. j+n (i and f as independent) to the stored bits' gradients. di NULL:
+ * i gets none. */
 void loom_qstate_grad(const struct loom_qstate *q, struct loom_model *m,
-                      size_t j, float di, float df);
+                      size_t j, size_t n, const float *g, const float *di,
+                      const float *df);
 
-/* Add g, a gradient on bits[j], to the stored bits' gradients. */
+/* Add g, a gradient on each of bits[j .. j+n), to the stored bits'
+ * gradients. */
 void loom_qstate_bits_grad(const struct loom_qstate *q, struct loom_model *m,
-                           size_t j, float g);
+                           size_t j, size_t n, float g);
