@@ -39,6 +39,19 @@ static void quant_round(size_t M, size_t N, const float *x, size_t ld,
         }
 }
 
+static void quant_wrap(size_t M, size_t N, const float *x, size_t ld,
+                       const float *scale, const float *inverse,
+                       const float *modulus, const float *over,
+                       const float *bias, float *q)
+{
+    for (size_t m = 0; m < M; m++, x += ld, q += ld)
+        for (size_t n = 0; n < N; n++) {
+            float y = floorf(x[n] * scale[n] + 0.5f) * inverse[n];
+            float t = y + bias[n];
+            q[n] = t - floorf(t * over[n]) * modulus[n] - bias[n];
+        }
+}
+
 static void error_dot(size_t M, size_t N, const float *g, const float *x,
                       const float *q, size_t ld, float *sum)
 {
@@ -82,8 +95,8 @@ static void adam(size_t n, float *p, const float *g, float *m, float *v,
 }
 
 static const struct loom_kernels plain = {
-    "plain",    gemm,       gemm_tn,  quant_round, error_dot,
-    column_sum, round_even, saturate, adam,
+    "plain",   gemm,       gemm_tn,    quant_round, quant_wrap,
+    error_dot, column_sum, round_even, saturate,    adam,
 };
 
 extern const struct loom_kernels loom_kernels_avx512, loom_kernels_avx2,

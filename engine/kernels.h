@@ -36,6 +36,13 @@ struct loom_kernels {
                   const float *scale, const float *inverse, float *q,
                   float *top);
 
+    /* The same without top, then wrapped: with t = q + bias, the result is
+     * t - floor(t / modulus) modulus - bias. A column of no bits has scale 0
+     * and bias 0. modulus are powers of two, and `over` their inverses. */
+    void (*wrap)(size_t M, size_t N, const float *x, size_t ld,
+                 const float *scale, const float *inverse, const float *modulus,
+                 const float *over, const float *bias, float *q);
+
     /* sum[n] += sum over rows of g (x - q). */
     void (*error_dot)(size_t M, size_t N, const float *g, const float *x,
                       const float *q, size_t ld, float *sum);

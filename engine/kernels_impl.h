@@ -10,14 +10,6 @@ typedef float vf __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE vf splat(float x)
-{
-    vf v;
-    for (int i = 0; i < VL; i++)
-        v[i] = x;
-    return v;
-}
-
 INLINE vf load(const float *p)
 {
     return *(const vf *)p;
@@ -36,13 +28,13 @@ INLINE void tile(int R, int V, size_t K, const float *a, size_t lda,
     vf acc[8][2];
     for (int r = 0; r < R; r++)
         for (int v = 0; v < V; v++)
-            acc[r][v] = bias ? load(bias + v * VL) : splat(0.0f);
+            acc[r][v] = bias ? load(bias + v * VL) : (vf){0.0f};
     for (size_t k = 0; k < K; k++) {
         vf w[2];
         for (int v = 0; v < V; v++)
             w[v] = load(b + k * ldb + (size_t)v * VL);
         for (int r = 0; r < R; r++) {
-            vf x = splat(a[(size_t)r * lda + k]);
+            float x = a[(size_t)r * lda + k];
             for (int v = 0; v < V; v++)
                 acc[r][v] += x * w[v];
         }
@@ -91,7 +83,7 @@ INLINE void tile_tn(int R, int V, size_t M, const float *a, size_t lda,
         for (int v = 0; v < V; v++)
             w[v] = load(g + m * ldg + (size_t)v * VL);
         for (int r = 0; r < R; r++) {
-            vf x = splat(a[m * lda + (size_t)r]);
+            float x = a[m * lda + (size_t)r];
             for (int v = 0; v < V; v++)
                 acc[r][v] += x * w[v];
         }
@@ -137,6 +129,21 @@ static void quant_round(size_t M, size_t N, const float *restrict x, size_t ld,
             float a = fabsf(y);
             q[n] = y;
             top[n] = top[n] > a ? top[n] : a;
+        }
+}
+
+static void quant_wrap(size_t M, size_t N, const float *restrict x, size_t ld,
+                       const float *restrict scale,
+                       const float *restrict inverse,
+                       const float *restrict modulus,
+                       const float *restrict over, const float *restrict bias,
+                       float *restrict q)
+{
+    for (size_t m = 0; m < M; m++, x += ld, q += ld)
+        for (size_t n = 0; n < N; n++) {
+            float y = floorf(x[n] * scale[n] + 0.5f) * inverse[n];
+            float t = y + bias[n];
+            q[n] = t - floorf(t * over[n]) * modulus[n] - bias[n];
         }
 }
 
@@ -213,6 +220,6 @@ static void adam(size_t n, float *restrict p, const float *restrict g,
 
 extern const struct loom_kernels TABLE(NAME);
 const struct loom_kernels TABLE(NAME) = {
-    TEXT(NAME), gemm,       gemm_tn,  quant_round, error_dot,
-    column_sum, round_even, saturate, adam,
+    TEXT(NAME), gemm,       gemm_tn,    quant_round, quant_wrap,
+    error_dot,  column_sum, round_even, saturate,    adam,
 };

@@ -10,8 +10,9 @@
 
 struct quantize {
     struct loom_qstate q;
-    float *scale, *inverse; /* [ld] 2^f, 2^-f */
-    float *unit;            /* [n] what the sums are to be multiplied by */
+    float *scale, *inverse;       /* [ld] 2^f, 2^-f */
+    float *modulus, *over, *bias; /* [ld] of wrapping, in evaluation */
+    float *unit; /* [n] what the sums are to be multiplied by */
     bool fast;
 };
 
@@ -39,6 +40,9 @@ static int build(struct loom_model *m, struct loom_layer *l,
     loom_qstate_build(&s->q, m, l->name, "", l->n, &c);
     s->scale = loom_model_floats(m, l->ld);
     s->inverse = loom_model_floats(m, l->ld);
+    s->modulus = loom_model_floats(m, l->ld);
+    s->over = loom_model_floats(m, l->ld);
+    s->bias = loom_model_floats(m, l->ld);
     s->unit = loom_model_floats(m, l->n);
     if (m->out_of_memory)
         return LOOM_ERR_NOMEM;
@@ -60,11 +64,46 @@ static void init(struct loom_model *m, struct loom_layer *l,
 static void prepare(struct loom_model *m, struct loom_layer *l)
 {
     struct quantize *s = l->state;
+    const struct loom_qstate *q = &s->q;
     loom_qstate_prepare(&s->q, m);
     for (size_t j = 0; j < l->n; j++) {
-        s->scale[j] = loom_exp2i(s->q.rf[j]);
-        s->inverse[j] = loom_exp2i(-s->q.rf[j]);
+        float i = q->ri[j] > -q->rf[j] ? q->ri[j] : -q->rf[j];
+        bool dead =
+            m->mode == LOOM_MODE_EVAL && q->rk[j] + q->ri[j] + q->rf[j] <= 0.0f;
+        s->scale[j] = dead ? 0.0f : loom_exp2i(q->rf[j]);
+        s->inverse[j] = loom_exp2i(-q->rf[j]);
+        s->modulus[j] = dead ? 1.0f : loom_exp2i(q->rk[j] + i);
+        s->over[j] = 1.0f / s->modulus[j];
+        s->bias[j] = dead ? 0.0f : 0.5f * q->rk[j] * s->modulus[j];
     }
+}
+
+static void forward_eval(const struct loom_model *m, const struct loom_layer *l,
+                         const struct loom_block *b)
+{
+    const struct quantize *s = l->state;
+    const struct loom_qstate *q = &s->q;
+    if (s->fast) {
+        m->kernels->wrap(b->rows, l->ld, b->in[0], l->ld, s->scale, s->inverse,
+                         s->modulus, s->over, s->bias, b->out);
+        return;
+    }
+    for (size_t r = 0; r < b->rows; r++)
+        for (size_t j = 0; j < l->n; j++)
+            b->out[r * l->ld + j] =
+                loom_quant_infer(q->conf.mode, b->in[0][r * l->ld + j],
+                                 q->rk[j], q->ri[j], q->rf[j]);
+}
+
+/* top[j] = the largest of it and sign * y[j] over the rows. */
+static void raise_top(const struct loom_block *b, size_t ld, float sign,
+                      float *top)
+{
+    for (size_t r = 0; r < b->rows; r++)
+        for (size_t j = 0; j < ld; j++) {
+            float v = sign * b->out[r * ld + j];
+            top[j] = top[j] > v ? top[j] : v;
+        }
 }
 
 static void forward(const struct loom_model *m, const struct loom_layer *l,
@@ -72,27 +111,22 @@ static void forward(const struct loom_model *m, const struct loom_layer *l,
 {
     const struct quantize *s = l->state;
     const struct loom_qstate *q = &s->q;
-    if (s->fast && m->mode != LOOM_MODE_EVAL)
+    if (m->mode == LOOM_MODE_EVAL) {
+        forward_eval(m, l, b);
+        return;
+    }
+    if (s->fast) {
         m->kernels->round(b->rows, l->ld, b->in[0], l->ld, s->scale, s->inverse,
                           b->out, b->top);
-    bool training = m->mode != LOOM_MODE_EVAL;
-    for (size_t r = 0; r < b->rows; r++) {
-        const float *x = b->in[0] + r * l->ld;
-        float *y = b->out + r * l->ld;
-        if (!training)
-            for (size_t j = 0; j < l->n; j++)
-                y[j] = loom_quant_infer(q->conf.mode, x[j], q->rk[j], q->ri[j],
-                                        q->rf[j]);
-        else if (!s->fast)
-            loom_quant_forward(q->conf.mode, x, q->rk, q->ri, q->rf, l->n, true,
-                               y);
-        if (!s->fast && training)
-            for (size_t j = 0; j < l->n; j++)
-                b->top[j] = fmaxf(b->top[j], fabsf(y[j]));
-        if (m->mode == LOOM_MODE_TRACE)
-            for (size_t j = 0; j < l->n; j++)
-                b->top[l->ld + j] = fmaxf(b->top[l->ld + j], -y[j]);
+    } else {
+        for (size_t r = 0; r < b->rows; r++)
+            loom_quant_forward(q->conf.mode, b->in[0] + r * l->ld, q->rk, q->ri,
+                               q->rf, l->n, true, b->out + r * l->ld);
+        raise_top(b, l->ld, 1.0f, b->top);
+        raise_top(b, l->ld, -1.0f, b->top);
     }
+    if (m->mode == LOOM_MODE_TRACE)
+        raise_top(b, l->ld, -1.0f, b->top + l->ld);
 }
 
 static void backward(const struct loom_model *m, const struct loom_layer *l,

@@ -504,24 +504,35 @@ static double dense_bound(const struct loom_exact *net,
     return sum;
 }
 
-/* float32 evaluation follows the integers as long as every sum, and every
- * sum plus one half step of a rounding after it, has at most 24 bits. */
+/* Largest number that rounding and wrapping element j passes through: the
+ * value plus half a step of the new grid, in the old grid's steps; and, when
+ * it wraps, the rounded value plus half the modulus, in the new grid's. */
+static double quantize_bound(const struct loom_exact *net,
+                             const struct loom_exact_node *d, size_t j)
+{
+    const struct loom_exact_elem *x = &net->nodes[d->input].elem[j];
+    int drop = x->f - d->format[j].f, width = loom_fixed_width(d->format[j]);
+    double top = fmax(fabs((double)x->lo), fabs((double)x->hi));
+    if (!width)
+        return 0.0;
+    double rounded = drop > 0 ? top + ldexp(1.0, drop - 1) : 0.0;
+    double wrapped =
+        d->overflow == LOOM_WRAP ? ldexp(top, -drop) + ldexp(1.0, width) : 0.0;
+    return fmax(rounded, wrapped);
+}
+
+/* float32 evaluation follows the integers as long as every number on the way,
+ * in any order of summation, has at most 24 bits. */
 static int check_float32(const struct loom_exact *net, struct loom_errmsg *e)
 {
     for (size_t k = 0; k < net->n_nodes; k++) {
         const struct loom_exact_node *d = &net->nodes[k];
         for (size_t j = 0; j < d->n; j++) {
             double top = 0.0;
-            if (d->op == LOOM_EXACT_DENSE) {
+            if (d->op == LOOM_EXACT_DENSE)
                 top = dense_bound(net, d, j);
-            } else if (d->op == LOOM_EXACT_QUANTIZE) {
-                const struct loom_exact_elem *x = &net->nodes[d->input].elem[j];
-                int drop = x->f - d->format[j].f;
-                bool live = loom_fixed_width(d->format[j]) > 0;
-                if (live && drop > 0)
-                    top = fmax(fabs((double)x->lo), fabs((double)x->hi)) +
-                          ldexp(1.0, drop - 1);
-            }
+            else if (d->op == LOOM_EXACT_QUANTIZE)
+                top = quantize_bound(net, d, j);
             if (top > 0x1p24)
                 return loom_fail(
                     e, LOOM_ERR_RANGE,
