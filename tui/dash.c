@@ -708,6 +708,8 @@ static void draw_compact(struct area body, const struct ui *ui)
     if (rest > 6 && a.h >= 12)
         y++;
     struct bits_columns c = bits_columns(t, a.w);
+    c.map += c.a + c.pruned; /* there are no titles to tell these apart */
+    c.a = c.pruned = 0;
     if (layers)
         draw_layers(area_sub(a, 0, y, a.w, layers), ui, &c, false);
     y += layers;

@@ -1,0 +1,21 @@
+/* The options that the screen and `bitloom run` share. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "lua/session.h"
+
+struct args {
+    struct loom_session_conf conf; /* points into argv and set */
+    const char **set;              /* NULL-ended; freed by args_deinit */
+    bool json, quiet;              /* run */
+    bool ascii, mono, blocks;      /* the screen */
+    int fps;                       /* of background changes; 10 */
+};
+
+enum args_for { ARGS_SCREEN = 1, ARGS_RUN = 2 };
+
+/* argv[0] is skipped. CLI_DONE, or CLI_USAGE after a sentence on standard
+ * error. */
+int args_parse(struct args *a, enum args_for who, int argc, char **argv);
+void args_deinit(struct args *a);

@@ -1,0 +1,334 @@
+#include "tui/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/mem.h"
+#include "tui/action.h"
+#include "tui/cli.h"
+#include "tui/format.h"
+#include "tui/keeper.h"
+#include "tui/key.h"
+#include "tui/term.h"
+
+struct loop {
+    const struct args *args;
+    struct loom_session_conf conf;
+    struct loom_session *session;
+    struct loom_view *loading; /* shown until the session has a view */
+    char opened[UI_PATH];      /* the script, if it was chosen on the screen */
+    struct ui ui;
+    struct grid grid;
+    bool paint;        /* a key or the window changed: at once */
+    bool news;         /* the session has a new view: when it is time */
+    bool all;          /* paint every cell */
+    int64_t next;      /* ms: not before this for news */
+    bool suspended;    /* the shell has the terminal */
+    bool looks_for_it; /* and may have given it back unseen */
+    bool gone;         /* the terminal has hung up */
+    bool stop;         /* a signal asked to end */
+};
+
+/* Signals become bytes in a pipe. The write end has to be global. */
+static int signal_pipe[2] = {-1, -1};
+
+static void on_signal(int s)
+{
+    int saved = errno;
+    unsigned char byte = (unsigned char)s;
+    if (write(signal_pipe[1], &byte, 1) < 0)
+        errno = 0; /* full: as many signals wait already */
+    errno = saved;
+}
+
+static void handle(int s, void (*handler)(int))
+{
+    struct sigaction sa = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigaction(s, &sa, NULL);
+}
+
+static int catch_signals(void)
+{
+    static const int caught[] = {SIGTERM, SIGHUP,  SIGINT,  SIGQUIT,
+                                 SIGUSR2, SIGTSTP, SIGWINCH};
+    if (pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC) < 0)
+        return LOOM_ERR_IO;
+    for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
+        handle(caught[i], on_signal);
+    return LOOM_OK;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool send_command(void *ud, const struct loom_command *c)
+{
+    struct loop *l = ud;
+    return loom_session_send(l->session, c);
+}
+
+/* A run of `script` begins; until its first view, one that says so. */
+static int open_session(struct loop *l, const char *script,
+                        struct loom_errmsg *e)
+{
+    l->conf.script = script;
+    struct loom_session *s = loom_session_new(&l->conf, e);
+    if (!s)
+        return LOOM_ERR_SCRIPT;
+    int rc = loom_session_start(s, e);
+    if (rc) {
+        loom_session_destroy(s);
+        return rc;
+    }
+    l->session = s;
+    l->ui.send = send_command;
+    l->ui.ud = l;
+    return LOOM_OK;
+}
+
+static void show_loading(struct loop *l, const char *script)
+{
+    *l->loading = *ui_no_view();
+    l->loading->train.state = LOOM_TRAIN_LOADING;
+    snprintf(l->loading->script, sizeof l->loading->script, "%s", script);
+    l->ui.view = l->loading;
+}
+
+/* Scripts to choose from where none was named. */
+static void find_scripts(struct ui *ui)
+{
+    static const char *const where[] = {"*.lua", "examples/*.lua"};
+    for (size_t i = 0; i < sizeof where / sizeof *where; i++) {
+        glob_t g;
+        if (glob(where[i], 0, NULL, &g) == 0)
+            for (size_t j = 0; j < g.gl_pathc && ui->n_scripts < UI_SCRIPTS;
+                 j++)
+                snprintf(ui->scripts[ui->n_scripts++], UI_PATH, "%s",
+                         g.gl_pathv[j]);
+        globfree(&g);
+    }
+}
+
+/* Painting. */
+
+static void paint(struct loop *l)
+{
+    int64_t start = now_ms();
+    if (l->news && l->session) {
+        const struct loom_view *v = loom_session_look(l->session);
+        if (v)
+            l->ui.view = v;
+    }
+    term_size(&l->ui.w, &l->ui.h);
+    ui_draw(&l->grid, &l->ui);
+    term_paint(&l->grid, l->ui.theme, l->all);
+    l->paint = l->news = l->all = false;
+    /* A slow line gets fewer pictures, not a queue of them. */
+    int64_t took = now_ms() - start, pause = 1000 / l->args->fps;
+    l->next = start + (took * 8 > pause ? took * 8 : pause);
+}
+
+/* Ctrl-Z and back. */
+
+static void suspend(struct loop *l)
+{
+    if (l->suspended)
+        return;
+    term_close();
+    l->suspended = true;
+    handle(SIGTSTP, SIG_IGN);
+    keeper_stop_job();
+}
+
+static void resume(struct loop *l)
+{
+    if (!l->suspended)
+        return;
+    l->looks_for_it = tcgetpgrp(STDIN_FILENO) != getpgrp();
+    if (l->looks_for_it)
+        return;
+    handle(SIGTSTP, on_signal);
+    term_reopen();
+    l->suspended = false;
+    l->paint = l->all = true;
+}
+
+static void take_signals(struct loop *l)
+{
+    unsigned char byte;
+    while (read(signal_pipe[0], &byte, 1) == 1)
+        switch (byte) {
+        case SIGUSR2:
+            resume(l);
+            break;
+        case SIGTSTP:
+            suspend(l);
+            break;
+        case SIGWINCH:
+            if (!l->suspended) {
+                term_reopen();
+                l->paint = l->all = true;
+            }
+            break;
+        default:
+            l->stop = true;
+        }
+}
+
+/* Keys. */
+
+static void do_wishes(struct loop *l)
+{
+    struct ui *ui = &l->ui;
+    if (ui->redraw)
+        l->all = true;
+    ui->redraw = false;
+    if (ui->suspend)
+        suspend(l);
+    ui->suspend = false;
+    if (ui->open[0] && !l->session) {
+        struct loom_errmsg e = {""};
+        memcpy(l->opened, ui->open, sizeof l->opened);
+        if (open_session(l, l->opened, &e) == LOOM_OK) {
+            show_loading(l, l->opened);
+        } else {
+            snprintf(ui->note, sizeof ui->note, "%.190s", e.text);
+            ui->note_style = STYLE_ERROR;
+        }
+    }
+    ui->open[0] = 0;
+}
+
+static void take_keys(struct loop *l)
+{
+    int waiting = 0, key;
+    if (ioctl(STDIN_FILENO, FIONREAD, &waiting) < 0 || waiting == 0) {
+        l->gone = true; /* readable, and nothing to read: it is closed */
+        return;
+    }
+    while (!l->suspended && !l->ui.quit && (key = term_key()) != KEY_NONE) {
+        action_key(&l->ui, key);
+        do_wishes(l);
+        l->paint = true;
+    }
+}
+
+/* Milliseconds until something is to be done without an event; -1 never. */
+static int patience(const struct loop *l)
+{
+    if (l->suspended)
+        return l->looks_for_it ? 500 : -1;
+    if (!l->news)
+        return -1;
+    int64_t wait = l->next - now_ms();
+    return wait > 0 ? (int)wait : 0;
+}
+
+static void wait_for_events(struct loop *l)
+{
+    bool watch = l->session && !l->news && !l->suspended;
+    struct pollfd p[] = {
+        {signal_pipe[0], POLLIN, 0},
+        {l->suspended ? -1 : STDIN_FILENO, POLLIN, 0},
+        {watch ? loom_session_fd(l->session) : -1, POLLIN, 0},
+    };
+    if (poll(p, 3, patience(l)) < 0)
+        return;
+    if (p[0].revents)
+        take_signals(l);
+    if (p[1].revents & (POLLHUP | POLLERR | POLLNVAL))
+        l->gone = true;
+    else if (p[1].revents && !l->suspended)
+        take_keys(l);
+    if (p[2].revents)
+        l->news = true;
+    if (l->looks_for_it)
+        resume(l);
+}
+
+static void run(struct loop *l)
+{
+    l->paint = true;
+    while (!l->ui.quit && !l->stop && !l->gone) {
+        if (!l->suspended && (l->paint || (l->news && now_ms() >= l->next)))
+            paint(l);
+        wait_for_events(l);
+    }
+}
+
+/* One line that says where the run is and how to go on. */
+static void say_goodbye(const struct loop *l)
+{
+    const struct loom_train_view *t = &l->ui.view->train;
+    if (!t->run[0])
+        return;
+    if (t->state == LOOM_TRAIN_DONE)
+        printf("%s is done after %d epochs; bitloom runs show %s\n", t->run,
+               t->epoch, t->run);
+    else if (t->state == LOOM_TRAIN_FAILED)
+        printf("%s failed after epoch %d: %s\n", t->run, t->epoch, t->error);
+    else
+        printf("%s is saved at epoch %d of %d; go on with: bitloom %s "
+               "--resume %s\n",
+               t->run, t->epoch, t->epochs, l->ui.view->script, t->run);
+}
+
+static void leave(struct loop *l)
+{
+    if (!l->gone)
+        term_close();
+    if (l->session) {
+        loom_session_send(l->session,
+                          &(struct loom_command){.kind = LOOM_CMD_STOP});
+        struct loom_view *last = loom_malloc(sizeof *last);
+        *last = *l->ui.view;
+        l->ui.view = last;
+        loom_session_destroy(l->session);
+        if (!l->gone)
+            say_goodbye(l);
+        free(last);
+    }
+    grid_deinit(&l->grid);
+    free(l->loading);
+}
+
+int loop_run(const struct args *a)
+{
+    struct loom_errmsg e = {""};
+    struct loop l = {.args = a, .conf = a->conf};
+    struct term_conf tc = {a->ascii, a->mono, a->blocks};
+    int rc = catch_signals();
+    if (!rc)
+        rc = term_open(&tc, &e);
+    if (rc)
+        return cli_fail(rc, &e);
+    ui_init(&l.ui);
+    grid_init(&l.grid, term_glyphs());
+    l.loading = loom_malloc(sizeof *l.loading);
+    if (a->conf.script) {
+        show_loading(&l, a->conf.script);
+        paint(&l);
+        rc = open_session(&l, a->conf.script, &e);
+    } else {
+        find_scripts(&l.ui);
+    }
+    if (!rc)
+        run(&l);
+    leave(&l);
+    if (rc)
+        return cli_fail(rc, &e);
+    return l.stop || l.gone ? CLI_INTERRUPTED : CLI_DONE;
+}
