@@ -214,10 +214,16 @@ static void name_layers(const struct lower *l, int *layer_of)
 
 /* ---- after building ----------------------------------------------------- */
 
+/* Someone reads the bits low .. bits-1 of x; above its width, its sign. */
 static void need(struct loom_wire *x, int low, int bits)
 {
-    if (bits > loom_interval_width(x->lo, x->hi))
-        bits = loom_interval_width(x->lo, x->hi);
+    int width = loom_interval_width(x->lo, x->hi);
+    if (bits <= low || bits <= 0 || (low >= width && x->lo >= 0))
+        return;
+    if (low >= width)
+        low = width - 1;
+    if (bits > width)
+        bits = width;
     if (low < x->low)
         x->low = low < 0 ? 0 : low;
     if (bits > x->bits)

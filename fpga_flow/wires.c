@@ -383,7 +383,7 @@ struct loom_wire_bit loom_wire_bit(const struct loom_wires *w, int id, int i)
     for (;;) {
         const struct loom_wire *x = &w->wire[id];
         int width = loom_wire_width(w, id);
-        if (i >= width && x->lo >= 0)
+        if (i < 0 || (i >= width && x->lo >= 0))
             return zero;
         i = i >= width ? width - 1 : i;
         switch (x->op) {

@@ -90,7 +90,8 @@ int loom_wire_chain(const struct loom_wire *x);
 bool loom_wire_is_view(const struct loom_wires *w, int i);
 
 /* Bit i of wire `id`, followed through views: `wire` is a wire that is not a
- * view and `i` the bit of it; wire -1: the constant i. */
+ * view and `i` the bit of it; wire -1: the constant i. Bits below 0 are 0,
+ * above the width the sign. */
 struct loom_wire_bit {
     int wire, i;
 };

@@ -1,0 +1,169 @@
+#include "fpga_flow/design.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/mem.h"
+
+/* ---- names -------------------------------------------------------------- */
+
+static bool is_keyword(const char *s)
+{
+    static const char *const words[] = {
+        "always",   "and",       "assign",   "begin",      "buf",
+        "case",     "casex",     "casez",    "cell",       "config",
+        "deassign", "default",   "defparam", "design",     "disable",
+        "edge",     "else",      "end",      "event",      "for",
+        "force",    "forever",   "fork",     "function",   "generate",
+        "genvar",   "if",        "ifnone",   "include",    "initial",
+        "inout",    "input",     "instance", "integer",    "join",
+        "large",    "liblist",   "library",  "localparam", "medium",
+        "module",   "nand",      "negedge",  "nmos",       "nor",
+        "not",      "or",        "output",   "parameter",  "pmos",
+        "posedge",  "primitive", "pull0",    "pull1",      "real",
+        "realtime", "reg",       "release",  "repeat",     "scalared",
+        "signed",   "small",     "specify",  "strong0",    "strong1",
+        "supply0",  "supply1",   "table",    "task",       "time",
+        "tran",     "tri",       "tri0",     "tri1",       "unsigned",
+        "use",      "vectored",  "wait",     "wand",       "weak0",
+        "weak1",    "while",     "wire",     "wor",        "xnor",
+        "xor",      "int",       "bit",      "byte",       "logic",
+        "do",       "class",     "final",    "global",     "package",
+        "program",  "property",  "static",   "string",     "struct",
+        "this",     "type",      "union",    "var",        "void",
+        "with",     "clk",       "x",        "y",          "core"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (!strcmp(s, words[i]))
+            return true;
+    return false;
+}
+
+/* An identifier like s, different from the n names there are. */
+static char *identifier(const char *s, char *const *names, size_t n)
+{
+    char *id = loom_asprintf("%s%.48s", isdigit((unsigned char)*s) ? "_" : "",
+                             *s ? s : "net");
+    for (char *c = id; *c; c++)
+        if (!isalnum((unsigned char)*c))
+            *c = '_';
+    for (size_t i = 0; i <= n; i++)
+        if (i == n ? is_keyword(id) : !strcmp(id, names[i])) {
+            char *longer = loom_asprintf("%s_", id);
+            free(id);
+            id = longer;
+            i = (size_t)-1;
+        }
+    return id;
+}
+
+/* ---- ports -------------------------------------------------------------- */
+
+static int pack_in(struct loom_design *d)
+{
+    int at = 0;
+    for (size_t i = 0; i < d->w->n; i++) {
+        const struct loom_wire *x = &d->w->wire[i];
+        if (x->op != LOOM_WIRE_INPUT || !x->bits)
+            continue;
+        int width = loom_wire_width(d->w, (int)i);
+        d->in[x->k] = (struct loom_port){at, width};
+        at += width;
+    }
+    return at ? at : 1;
+}
+
+static int pack_out(struct loom_design *d)
+{
+    int at = 0;
+    for (size_t j = 0; j < d->w->n_out; j++) {
+        int width = loom_wire_width(d->w, d->w->out[j]);
+        d->out[j] = (struct loom_port){at, width};
+        at += width;
+    }
+    return at ? at : 1;
+}
+
+struct loom_design *loom_design_new(const struct loom_exact *net,
+                                    const char *name, int levels,
+                                    struct loom_errmsg *e)
+{
+    struct loom_wires *w = loom_wires_lower(net, e);
+    if (!w)
+        return NULL;
+    struct loom_design *d = loom_calloc(1, sizeof(*d));
+    d->net = net;
+    d->w = w;
+    d->name = identifier(name, NULL, 0);
+    d->layer = loom_calloc(w->n_layers, sizeof(*d->layer));
+    for (size_t i = 0; i < w->n_layers; i++)
+        d->layer[i] = identifier(w->layer[i].name, d->layer, i);
+    d->in = loom_calloc(w->n_in + 1, sizeof(*d->in));
+    d->out = loom_calloc(w->n_out + 1, sizeof(*d->out));
+    d->in_bits = pack_in(d);
+    d->out_bits = pack_out(d);
+    loom_pipeline_make(&d->p, w, levels);
+    return d;
+}
+
+void loom_design_destroy(struct loom_design *d)
+{
+    if (!d)
+        return;
+    for (size_t i = 0; i < d->w->n_layers; i++)
+        free(d->layer[i]);
+    free(d->layer);
+    free(d->name);
+    free(d->in);
+    free(d->out);
+    loom_pipeline_deinit(&d->p);
+    loom_wires_destroy(d->w);
+    free(d);
+}
+
+struct loom_design_size loom_design_size(const struct loom_design *d, int layer)
+{
+    struct loom_design_size s = {0};
+    for (size_t i = 0; i < d->w->n; i++) {
+        const struct loom_wire *x = &d->w->wire[i];
+        if ((layer >= 0 && x->layer != layer) ||
+            loom_wire_is_view(d->w, (int)i) || x->op == LOOM_WIRE_CONST ||
+            x->bits <= x->low)
+            continue;
+        s.registers += loom_pipeline_banks(&d->p, (int)i) * (x->bits - x->low);
+        if (x->level > s.depth)
+            s.depth = x->level;
+        if (x->op != LOOM_WIRE_ADD)
+            continue;
+        s.adders++;
+        s.adder_bits += x->bits - loom_wire_chain(x);
+    }
+    return s;
+}
+
+/* ---- vectors ------------------------------------------------------------ */
+
+char *loom_design_hex(const struct loom_port *port, size_t n, int port_bits,
+                      const int64_t *v, size_t rows)
+{
+    size_t digits = ((size_t)port_bits + 3) / 4, line = digits + 1;
+    unsigned char *nibble = loom_malloc(digits);
+    char *text = loom_malloc(rows * line + 1), *at = text;
+    for (size_t r = 0; r < rows; r++) {
+        memset(nibble, 0, digits);
+        for (size_t i = 0; i < n; i++)
+            for (int b = 0; b < port[i].bits; b++)
+                if (v[r * n + i] >> b & 1) {
+                    int k = port[i].at + b;
+                    nibble[k / 4] |= (unsigned char)(1 << k % 4);
+                }
+        for (size_t i = digits; i-- > 0;)
+            *at++ = "0123456789abcdef"[nibble[i]];
+        *at++ = '\n';
+    }
+    *at = 0;
+    free(nibble);
+    return text;
+}

@@ -1,0 +1,47 @@
+/* A design: a network's wires, their pipeline, and how the rows of integers
+ * are packed into the core's two ports. Inputs that nothing reads are left
+ * out of the port; elements of no bits likewise. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/err.h"
+#include "engine/exact.h"
+#include "fpga_flow/pipeline.h"
+#include "fpga_flow/wires.h"
+
+/* The bits of one element in a port. */
+struct loom_port {
+    int at, bits; /* bits 0: not in the port */
+};
+
+struct loom_design {
+    const struct loom_exact *net; /* borrowed */
+    char *name;                   /* a Verilog identifier */
+    struct loom_wires *w;
+    struct loom_pipeline p;
+    char **layer;          /* [w->n_layers] identifiers, unique */
+    struct loom_port *in;  /* [n_in] */
+    struct loom_port *out; /* [n_out] */
+    int in_bits, out_bits; /* of the ports, at least 1 */
+};
+
+/* levels: adder levels a stage, 0 for a stage a layer. */
+struct loom_design *loom_design_new(const struct loom_exact *net,
+                                    const char *name, int levels,
+                                    struct loom_errmsg *e);
+void loom_design_destroy(struct loom_design *d);
+
+/* What the adders and registers come to; layer -1 for all.
+ * adder_bits counts carry chains only; registers are bits. */
+struct loom_design_size {
+    int adders, adder_bits, registers, depth;
+};
+struct loom_design_size loom_design_size(const struct loom_design *d,
+                                         int layer);
+
+/* Lines of hex digits for $readmemh, one a row; fresh memory.
+ * v [rows][n_in] or [rows][n_out]. */
+char *loom_design_hex(const struct loom_port *port, size_t n, int port_bits,
+                      const int64_t *v, size_t rows);

@@ -1,0 +1,25 @@
+/* When each wire is computed, and which registers that takes.
+ * Slot s is the time after s clock edges; inputs are there at slot 0. A wire
+ * of stage t is computed between the register banks t-1 and t, from what is
+ * there at slot t-1; so at slot t-1 it can be read unregistered (by wires of
+ * the same stage), from slot t on it comes from a register. Inputs count as
+ * stage 1. All outputs leave at slot `latency`. II = 1. */
+#pragma once
+
+#include <stddef.h>
+
+#include "fpga_flow/wires.h"
+
+struct loom_pipeline {
+    int levels;  /* adder levels a stage; 0: a stage a layer */
+    int latency; /* clock cycles from an input to its outputs */
+    int *stage;  /* [w->n] of wires that are not views */
+    int *last;   /* [w->n] last slot anyone reads; < stage: no register */
+};
+
+void loom_pipeline_make(struct loom_pipeline *p, const struct loom_wires *w,
+                        int levels);
+void loom_pipeline_deinit(struct loom_pipeline *p);
+
+/* Register banks behind wire i: its own, then those of balance. */
+int loom_pipeline_banks(const struct loom_pipeline *p, int i);

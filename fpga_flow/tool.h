@@ -1,0 +1,43 @@
+/* Supervised child processes. A keeper process stands between us and the
+ * tool: it leads the tool's process group, ends the whole group (SIGTERM, then
+ * SIGKILL) when it is told to or when we die, and reaps all of it. Nothing
+ * survives the call, or us. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/err.h"
+
+/* One line of the tool's output, without its end; `err`: from standard error.
+ * Return false to have the tool ended (loom_tool_run gives
+ * LOOM_TOOL_STOPPED). */
+typedef bool (*loom_tool_line)(void *ctx, const char *line, bool err);
+
+struct loom_tool {
+    const char *const *argv;   /* [0] is looked up; NULL ends */
+    const char *dir;           /* working folder, NULL: ours */
+    const char *log;           /* every line is appended to it; NULL: none */
+    double timeout_s;          /* 0: none */
+    const atomic_bool *cancel; /* polled; may be NULL */
+    loom_tool_line line;       /* may be NULL */
+    void *ctx;
+};
+
+enum { LOOM_TOOL_STOPPED = 1000 };
+
+/* Find a program in the folders of LOOM_TOOLS, then in PATH. LOOM_ERR_MISSING
+ * with one line that names the Debian package. */
+int loom_tool_find(const char *name, char *path, size_t size,
+                   struct loom_errmsg *e);
+
+/* Run to the end. Returns the exit status 0..255, 128 + signal, or
+ * LOOM_TOOL_STOPPED; LOOM_ERR_MISSING, LOOM_ERR_CANCELLED, LOOM_ERR_TOOL
+ * (deadline) or LOOM_ERR_IO with a sentence. Ends within a second of
+ * `cancel`. The tool has its own TMPDIR, removed afterwards. */
+int loom_tool_run(const struct loom_tool *t, struct loom_errmsg *e);
+
+/* The first line of `name ARG`'s output, e.g. its version; "" if none. */
+void loom_tool_version(const char *name, const char *arg, char *out,
+                       size_t size);

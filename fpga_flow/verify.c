@@ -1,0 +1,281 @@
+#include "fpga_flow/verify.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/file.h"
+#include "engine/mem.h"
+#include "engine/rng.h"
+#include "fpga_flow/verilog.h"
+
+enum { RANDOM_VECTORS = 1000, MAX_EXTREMES = 2000, SERIAL_VECTORS = 4 };
+
+/* ---- vectors ------------------------------------------------------------ */
+
+struct rows {
+    int64_t *v;
+    size_t n, width;
+};
+
+/* Interval of input element i. */
+static const struct loom_exact_elem *input_elem(const struct loom_exact *net,
+                                                size_t i)
+{
+    for (size_t k = 0; k < net->n_nodes; k++) {
+        if (net->nodes[k].op != LOOM_EXACT_INPUT)
+            continue;
+        if (i < net->nodes[k].n)
+            return &net->nodes[k].elem[i];
+        i -= net->nodes[k].n;
+    }
+    return NULL;
+}
+
+/* The given vectors first, then the corners. */
+static int make_rows(const struct loom_verify *v, struct rows *r,
+                     struct loom_errmsg *e)
+{
+    const struct loom_exact *net = v->d->net;
+    size_t w = net->in_size, extremes = 2 * w;
+    if (extremes > MAX_EXTREMES)
+        extremes = MAX_EXTREMES;
+    size_t most = v->n_vectors + 2 + extremes + RANDOM_VECTORS;
+    struct loom_rng rng = loom_rng_init(1, 7);
+    r->width = w;
+    r->v = loom_try_alloc(most * w + 1, sizeof(*r->v), "test vectors", e);
+    if (!r->v)
+        return LOOM_ERR_NOMEM;
+    if (v->n_vectors)
+        memcpy(r->v, v->vectors, v->n_vectors * w * sizeof(*r->v));
+    r->n = most;
+    for (size_t i = 0; i < w; i++) {
+        const struct loom_exact_elem *x = input_elem(net, i);
+        int64_t *at = r->v + v->n_vectors * w + i;
+        at[0] = x->lo;
+        at[w] = x->hi;
+        at += 2 * w;
+        for (size_t k = 0; k < extremes; k++, at += w)
+            *at = k / 2 != i ? 0 : k % 2 ? x->hi : x->lo;
+        for (size_t k = 0; k < RANDOM_VECTORS; k++, at += w)
+            *at = x->lo +
+                  (int64_t)loom_rng_below(&rng, (uint64_t)(x->hi - x->lo) + 1);
+    }
+    return 0;
+}
+
+/* ---- simulators --------------------------------------------------------- */
+
+struct sim {
+    const struct loom_verify *v;
+    const char *dir;
+    long vectors, mismatches;
+    char first[160], last[160];
+};
+
+static bool on_line(void *ctx, const char *line, bool err)
+{
+    struct sim *s = ctx;
+    long n, m;
+    if (!err && sscanf(line, "vectors %ld mismatches %ld", &n, &m) == 2) {
+        s->vectors = n;
+        s->mismatches = m;
+    } else if (!err && !strncmp(line, "vector ", 7) && !s->first[0]) {
+        snprintf(s->first, sizeof(s->first), "%s", line);
+    }
+    if (strstr(line, "rror"))
+        snprintf(s->last, sizeof(s->last), "%s", line);
+    return true;
+}
+
+static int run_tool(struct sim *s, const char *const *argv,
+                    struct loom_errmsg *e)
+{
+    struct loom_tool t = {.argv = argv,
+                          .dir = s->dir,
+                          .log = s->v->log,
+                          .timeout_s = s->v->timeout_s,
+                          .cancel = s->v->cancel,
+                          .line = on_line,
+                          .ctx = s};
+    int err = loom_tool_run(&t, e);
+    if (err > 0)
+        return loom_fail(e, LOOM_ERR_TOOL, "%s: exit status %d: %s", argv[0],
+                         err, s->last[0] ? s->last : "no message");
+    return err;
+}
+
+static void tell(const struct loom_verify *v, const char *detail)
+{
+    if (v->progress)
+        v->progress(v->ctx, detail);
+}
+
+static int with_verilator(struct sim *s, const char *const *files,
+                          struct loom_errmsg *e)
+{
+    const char *const build[] = {
+        "verilator", "--binary",     "--timing", "-Wno-fatal",
+        "-Wno-lint", "-Wno-style",   "-O3",      "-j",
+        "2",         "-CFLAGS",      "-O1",      "--output-split",
+        "20000",     "--top-module", "bench",    "--Mdir",
+        "obj",       "-o",           "bench",    files[0],
+        files[1],    files[2],       NULL};
+    tell(s->v, "compiling the simulation");
+    int err = run_tool(s, build, e);
+    if (err)
+        return err;
+    char *bench = loom_asprintf("%s/obj/bench", s->dir);
+    const char *const run[] = {bench, NULL};
+    tell(s->v, "simulating");
+    err = run_tool(s, run, e);
+    free(bench);
+    return err;
+}
+
+static int with_iverilog(struct sim *s, const char *const *files,
+                         struct loom_errmsg *e)
+{
+    const char *const build[] = {"iverilog", "-g2005", "-o",     "bench.vvp",
+                                 "-s",       "bench",  files[0], files[1],
+                                 files[2],   NULL};
+    const char *const run[] = {"vvp", "-n", "bench.vvp", NULL};
+    tell(s->v, "compiling the simulation");
+    int err = run_tool(s, build, e);
+    if (!err) {
+        tell(s->v, "simulating");
+        err = run_tool(s, run, e);
+    }
+    return err;
+}
+
+/* Write a file of the bench; steals text. */
+static int put(const char *dir, const char *name, char *text,
+               struct loom_errmsg *e)
+{
+    char *path = loom_asprintf("%s/%s", dir, name);
+    int err = loom_file_write(path, text, strlen(text), e);
+    free(path);
+    free(text);
+    return err;
+}
+
+static int write_bench(const struct loom_design *d, const char *dir,
+                       const struct rows *r, bool serial, struct loom_errmsg *e)
+{
+    int64_t *y = loom_try_alloc(r->n * d->w->n_out + 1, sizeof(*y),
+                                "expected outputs", e);
+    if (!y)
+        return LOOM_ERR_NOMEM;
+    loom_exact_run(d->net, r->v, r->n, y);
+    int err = put(dir, "bench.v",
+                  serial ? loom_verilog_serial_bench(d, r->n)
+                         : loom_verilog_bench(d, r->n),
+                  e);
+    if (!err)
+        err =
+            put(dir, "vectors.hex",
+                loom_design_hex(d->in, d->w->n_in, d->in_bits, r->v, r->n), e);
+    if (!err)
+        err =
+            put(dir, "expected.hex",
+                loom_design_hex(d->out, d->w->n_out, d->out_bits, y, r->n), e);
+    free(y);
+    return err;
+}
+
+/* Which simulator: the one asked for; else Verilator where there is one. For
+ * the harness Icarus first: it is small, and Icarus needs no compiler. */
+static int choose(const struct loom_verify *v, bool serial, char name[16],
+                  struct loom_errmsg *e)
+{
+    char path[PATH_MAX];
+    bool icarus_first = serial && !v->simulator;
+    const char *first = v->simulator   ? v->simulator
+                        : icarus_first ? "iverilog"
+                                       : "verilator";
+    int err = loom_tool_find(first, path, sizeof(path), e);
+    snprintf(name, 16, "%s", first);
+    if (!err || v->simulator)
+        return err;
+    snprintf(name, 16, "%s", icarus_first ? "verilator" : "iverilog");
+    return loom_tool_find(name, path, sizeof(path), NULL) ? err : 0;
+}
+
+static int simulate(struct sim *s, const struct rows *r, bool serial,
+                    char simulator[16], struct loom_errmsg *e)
+{
+    char core[PATH_MAX], harness[PATH_MAX] = "";
+    const struct loom_verify *v = s->v;
+    if (!realpath(v->core, core) || (serial && !realpath(v->serial, harness)))
+        return loom_fail(e, LOOM_ERR_MISSING, "%s: %s", v->core,
+                         strerror(errno));
+    const char *const files[] = {"bench.v", core, serial ? harness : NULL};
+    int err = choose(v, serial, simulator, e);
+    if (err)
+        return err;
+    s->vectors = -1;
+    s->first[0] = s->last[0] = 0;
+    err = write_bench(v->d, s->dir, r, serial, e);
+    if (!err)
+        err = simulator[0] == 'i' ? with_iverilog(s, files, e)
+                                  : with_verilator(s, files, e);
+    if (!err && s->vectors != (long)r->n)
+        err = loom_fail(e, LOOM_ERR_TOOL,
+                        "%s: the simulation ended without a result", simulator);
+    return err;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag,
+                      struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+static int run_in(const struct loom_verify *v, const char *dir,
+                  struct loom_verify_result *r, struct loom_errmsg *e)
+{
+    struct rows rows = {0};
+    struct sim s = {.v = v, .dir = dir};
+    char simulator[16];
+    int err = make_rows(v, &rows, e);
+    if (!err)
+        err = simulate(&s, &rows, false, r->simulator, e);
+    if (!err) {
+        r->vectors = s.vectors;
+        r->mismatches = s.mismatches;
+        snprintf(r->first, sizeof(r->first), "%s", s.first);
+    }
+    if (!err && v->serial) {
+        rows.n = rows.n < SERIAL_VECTORS ? rows.n : SERIAL_VECTORS;
+        err = simulate(&s, &rows, true, simulator, e);
+        r->serial_vectors = s.vectors;
+        r->serial_mismatches = s.mismatches;
+        if (!r->first[0])
+            snprintf(r->first, sizeof(r->first), "%s", s.first);
+    }
+    free(rows.v);
+    return err;
+}
+
+int loom_verify_run(const struct loom_verify *v, struct loom_verify_result *r,
+                    struct loom_errmsg *e)
+{
+    char dir[PATH_MAX];
+    const char *base = getenv("TMPDIR");
+    *r = (struct loom_verify_result){0};
+    snprintf(dir, sizeof(dir), "%s/bitloom-sim-XXXXXX", base ? base : "/tmp");
+    if (!mkdtemp(dir))
+        return loom_fail(e, LOOM_ERR_IO,
+                         "%s: a temporary folder cannot be made: %s",
+                         base ? base : "/tmp", strerror(errno));
+    int err = run_in(v, dir, r, e);
+    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return err;
+}

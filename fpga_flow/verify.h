@@ -1,0 +1,38 @@
+/* RTL simulation of a core against the integer interpreter, bit for bit. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/err.h"
+#include "fpga_flow/design.h"
+#include "fpga_flow/tool.h"
+
+struct loom_verify {
+    const struct loom_design *d;
+    const char *core;       /* path of the core's Verilog */
+    const char *serial;     /* path of the harness, NULL: not simulated */
+    const int64_t *vectors; /* [n_vectors][in_size], before the corners */
+    size_t n_vectors;
+    const char *simulator; /* "verilator", "iverilog"; NULL: whichever is there,
+                              Verilator first */
+    const char *log;       /* the simulator's output; NULL: none */
+    double timeout_s;
+    const atomic_bool *cancel; /* may be NULL */
+    void (*progress)(void *ctx, const char *detail);
+    void *ctx;
+};
+
+struct loom_verify_result {
+    char simulator[16]; /* "verilator" or "iverilog" */
+    long vectors, mismatches;
+    long serial_vectors, serial_mismatches;
+    char first[160]; /* the first mismatch, in the bench's words */
+};
+
+/* Simulate every given vector, and the corners: all lowest, all highest, each
+ * input alone at either end, random ones. 0 (whatever the mismatches), or
+ * LOOM_ERR_TOOL, LOOM_ERR_MISSING, LOOM_ERR_IO, LOOM_ERR_CANCELLED. */
+int loom_verify_run(const struct loom_verify *v, struct loom_verify_result *r,
+                    struct loom_errmsg *e);

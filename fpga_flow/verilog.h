@@ -1,0 +1,21 @@
+/* Verilog-2005 of a design. Every function returns fresh text that the caller
+ * frees. Layers are modules of their own, named after the layer; values are
+ * plain bit vectors of exact width, signs are extended in the open. */
+#pragma once
+
+#include <stddef.h>
+
+#include "fpga_flow/design.h"
+
+/* The core: module d->name (clk, x, y), and a module a layer. */
+char *loom_verilog_core(const struct loom_design *d);
+
+/* Module <name>_serial (clk, sdi, sync, sdo): shift registers around the
+ * core, so that any network fits the pins of any package. */
+char *loom_verilog_serial(const struct loom_design *d);
+
+/* Test benches of the core and of the harness. They read rows of vectors and
+ * of expected outputs from the files vectors.hex and expected.hex of the
+ * working folder, and print "vectors N mismatches M". */
+char *loom_verilog_bench(const struct loom_design *d, size_t rows);
+char *loom_verilog_serial_bench(const struct loom_design *d, size_t rows);
