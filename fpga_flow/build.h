@@ -35,15 +35,16 @@ enum loom_build_state {
 
 struct loom_build_conf {
     const struct loom_exact *net; /* borrowed until loom_build_destroy */
-    const int64_t *vectors;  /* borrowed; [n_vectors][net->in_size] */
-    size_t n_vectors;        /* 0: corner and random vectors only */
-    const char *name;        /* of the design, e.g. "muon" */
-    const char *device;      /* "hx8k", "ice40-hx8k-ct256", ... */
-    double clock_mhz;        /* target; 0: the device's default */
-    int levels;              /* adder levels a pipeline stage; 0: default */
-    int seeds;               /* placements to try; 0: 1 */
-    double timeout_s;        /* deadline of each tool; 0: default */
-    const char *dir;         /* output folder, made if absent */
+    const int64_t *vectors;       /* borrowed; [n_vectors][net->in_size] */
+    size_t n_vectors;             /* 0: corner and random vectors only */
+    const char *name;             /* of the design, e.g. "muon" */
+    const char *device;           /* "hx8k", "ice40-hx8k-ct256", ... */
+    double clock_mhz;             /* target; 0: the device's default */
+    int levels;                   /* adder levels a pipeline stage; 0: default,
+                                     -1: a stage a layer */
+    int seeds;                    /* placements to try; 0: 1 */
+    double timeout_s;             /* deadline of each tool; 0: default */
+    const char *dir;              /* output folder, made if absent */
 };
 
 /* What a screen shows of a build; plain data, copied. */
@@ -53,18 +54,18 @@ struct loom_build_view {
     enum loom_phase phase;
     char name[32], device[24], dir[256];
     float seconds[LOOM_N_PHASES]; /* so far, of phases begun; else 0 */
-    float fraction;   /* of the phase, 0..1; < 0 when it cannot be known */
-    char detail[80];  /* e.g. "placer iteration 7", "overused 37" */
-    long vectors, mismatches;  /* -1 until simulated */
+    float fraction;  /* of the phase, 0..1; < 0 when it cannot be known */
+    char detail[80]; /* e.g. "placer iteration 7", "overused 37" */
+    long vectors, mismatches; /* -1 until simulated */
     /* measured (placed); -1 until known */
     int lut4, carry, ff, lc, bram, dsp;
     int lc_available;
     /* predicted before the tools ran; -1 until known */
     int predicted_lut4, predicted_carry, predicted_ff, predicted_lc;
-    float fmax_mhz, clock_mhz;    /* < 0 until known; target */
-    int latency_cycles;           /* -1 until known */
-    char bitstream[288];          /* path, "" until written */
-    char error[512];              /* why it failed and what to do */
+    float fmax_mhz, clock_mhz; /* < 0 until known; target */
+    int latency_cycles;        /* -1 until known */
+    char bitstream[288];       /* path, "" until written */
+    char error[512];           /* why it failed and what to do */
 };
 
 struct loom_build;

@@ -71,7 +71,7 @@ int loom_tool_find(const char *name, char *path, size_t size,
                find_in(getenv("PATH"), name, path, size)) {
         return 0;
     }
-    return loom_fail(e, LOOM_ERR_MISSING,
+    return loom_fail(e, LOOM_ERR_TOOL,
                      "%s is not installed: apt-get install %s (or name its "
                      "folder in LOOM_TOOLS)",
                      name, package_of(name));

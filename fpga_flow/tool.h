@@ -27,14 +27,14 @@ struct loom_tool {
 
 enum { LOOM_TOOL_STOPPED = 1000 };
 
-/* Find a program in the folders of LOOM_TOOLS, then in PATH. LOOM_ERR_MISSING
+/* Find a program in the folders of LOOM_TOOLS, then in PATH. LOOM_ERR_TOOL
  * with one line that names the Debian package. */
 int loom_tool_find(const char *name, char *path, size_t size,
                    struct loom_errmsg *e);
 
 /* Run to the end. Returns the exit status 0..255, 128 + signal, or
- * LOOM_TOOL_STOPPED; LOOM_ERR_MISSING, LOOM_ERR_CANCELLED, LOOM_ERR_TOOL
- * (deadline) or LOOM_ERR_IO with a sentence. Ends within a second of
+ * LOOM_TOOL_STOPPED; LOOM_ERR_CANCELLED, LOOM_ERR_TOOL (deadline, or there
+ * is no such program) or LOOM_ERR_IO with a sentence. Ends within a second of
  * `cancel`. The tool has its own TMPDIR, removed afterwards. */
 int loom_tool_run(const struct loom_tool *t, struct loom_errmsg *e);
 

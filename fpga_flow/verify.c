@@ -16,11 +16,6 @@ enum { RANDOM_VECTORS = 1000, MAX_EXTREMES = 2000, SERIAL_VECTORS = 4 };
 
 /* ---- vectors ------------------------------------------------------------ */
 
-struct rows {
-    int64_t *v;
-    size_t n, width;
-};
-
 /* Interval of input element i. */
 static const struct loom_exact_elem *input_elem(const struct loom_exact *net,
                                                 size_t i)
@@ -35,26 +30,23 @@ static const struct loom_exact_elem *input_elem(const struct loom_exact *net,
     return NULL;
 }
 
-/* The given vectors first, then the corners. */
-static int make_rows(const struct loom_verify *v, struct rows *r,
+int loom_verify_rows(const struct loom_design *d, const int64_t *vectors,
+                     size_t n, int64_t **rows, size_t *n_rows,
                      struct loom_errmsg *e)
 {
-    const struct loom_exact *net = v->d->net;
-    size_t w = net->in_size, extremes = 2 * w;
+    size_t w = d->net->in_size, extremes = 2 * w;
     if (extremes > MAX_EXTREMES)
         extremes = MAX_EXTREMES;
-    size_t most = v->n_vectors + 2 + extremes + RANDOM_VECTORS;
     struct loom_rng rng = loom_rng_init(1, 7);
-    r->width = w;
-    r->v = loom_try_alloc(most * w + 1, sizeof(*r->v), "test vectors", e);
-    if (!r->v)
+    *n_rows = n + 2 + extremes + RANDOM_VECTORS;
+    *rows = loom_try_alloc(*n_rows * w + 1, sizeof(**rows), "test vectors", e);
+    if (!*rows)
         return LOOM_ERR_NOMEM;
-    if (v->n_vectors)
-        memcpy(r->v, v->vectors, v->n_vectors * w * sizeof(*r->v));
-    r->n = most;
+    if (n)
+        memcpy(*rows, vectors, n * w * sizeof(**rows));
     for (size_t i = 0; i < w; i++) {
-        const struct loom_exact_elem *x = input_elem(net, i);
-        int64_t *at = r->v + v->n_vectors * w + i;
+        const struct loom_exact_elem *x = input_elem(d->net, i);
+        int64_t *at = *rows + n * w + i;
         at[0] = x->lo;
         at[w] = x->hi;
         at += 2 * w;
@@ -163,26 +155,24 @@ static int put(const char *dir, const char *name, char *text,
     return err;
 }
 
-static int write_bench(const struct loom_design *d, const char *dir,
-                       const struct rows *r, bool serial, struct loom_errmsg *e)
+int loom_verify_write(const struct loom_design *d, const char *dir,
+                      const int64_t *rows, size_t n, bool serial,
+                      struct loom_errmsg *e)
 {
-    int64_t *y = loom_try_alloc(r->n * d->w->n_out + 1, sizeof(*y),
-                                "expected outputs", e);
+    int64_t *y =
+        loom_try_alloc(n * d->w->n_out + 1, sizeof(*y), "expected outputs", e);
     if (!y)
         return LOOM_ERR_NOMEM;
-    loom_exact_run(d->net, r->v, r->n, y);
-    int err = put(dir, "bench.v",
-                  serial ? loom_verilog_serial_bench(d, r->n)
-                         : loom_verilog_bench(d, r->n),
-                  e);
+    loom_exact_run(d->net, rows, n, y);
+    int err = put(
+        dir, "bench.v",
+        serial ? loom_verilog_serial_bench(d, n) : loom_verilog_bench(d, n), e);
     if (!err)
-        err =
-            put(dir, "vectors.hex",
-                loom_design_hex(d->in, d->w->n_in, d->in_bits, r->v, r->n), e);
+        err = put(dir, "vectors.hex",
+                  loom_design_hex(d->in, d->w->n_in, d->in_bits, rows, n), e);
     if (!err)
-        err =
-            put(dir, "expected.hex",
-                loom_design_hex(d->out, d->w->n_out, d->out_bits, y, r->n), e);
+        err = put(dir, "expected.hex",
+                  loom_design_hex(d->out, d->w->n_out, d->out_bits, y, n), e);
     free(y);
     return err;
 }
@@ -205,7 +195,7 @@ static int choose(const struct loom_verify *v, bool serial, char name[16],
     return loom_tool_find(name, path, sizeof(path), NULL) ? err : 0;
 }
 
-static int simulate(struct sim *s, const struct rows *r, bool serial,
+static int simulate(struct sim *s, const int64_t *rows, size_t n, bool serial,
                     char simulator[16], struct loom_errmsg *e)
 {
     char core[PATH_MAX], harness[PATH_MAX] = "";
@@ -219,11 +209,11 @@ static int simulate(struct sim *s, const struct rows *r, bool serial,
         return err;
     s->vectors = -1;
     s->first[0] = s->last[0] = 0;
-    err = write_bench(v->d, s->dir, r, serial, e);
+    err = loom_verify_write(v->d, s->dir, rows, n, serial, e);
     if (!err)
         err = simulator[0] == 'i' ? with_iverilog(s, files, e)
                                   : with_verilator(s, files, e);
-    if (!err && s->vectors != (long)r->n)
+    if (!err && s->vectors != (long)n)
         err = loom_fail(e, LOOM_ERR_TOOL,
                         "%s: the simulation ended without a result", simulator);
     return err;
@@ -241,26 +231,27 @@ static int remove_one(const char *path, const struct stat *st, int flag,
 static int run_in(const struct loom_verify *v, const char *dir,
                   struct loom_verify_result *r, struct loom_errmsg *e)
 {
-    struct rows rows = {0};
+    int64_t *rows = NULL;
+    size_t n = 0;
     struct sim s = {.v = v, .dir = dir};
     char simulator[16];
-    int err = make_rows(v, &rows, e);
+    int err = loom_verify_rows(v->d, v->vectors, v->n_vectors, &rows, &n, e);
     if (!err)
-        err = simulate(&s, &rows, false, r->simulator, e);
+        err = simulate(&s, rows, n, false, r->simulator, e);
     if (!err) {
         r->vectors = s.vectors;
         r->mismatches = s.mismatches;
         snprintf(r->first, sizeof(r->first), "%s", s.first);
     }
     if (!err && v->serial) {
-        rows.n = rows.n < SERIAL_VECTORS ? rows.n : SERIAL_VECTORS;
-        err = simulate(&s, &rows, true, simulator, e);
+        n = n < SERIAL_VECTORS ? n : SERIAL_VECTORS;
+        err = simulate(&s, rows, n, true, simulator, e);
         r->serial_vectors = s.vectors;
         r->serial_mismatches = s.mismatches;
         if (!r->first[0])
             snprintf(r->first, sizeof(r->first), "%s", s.first);
     }
-    free(rows.v);
+    free(rows);
     return err;
 }
 

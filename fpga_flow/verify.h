@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,8 +32,19 @@ struct loom_verify_result {
     char first[160]; /* the first mismatch, in the bench's words */
 };
 
-/* Simulate every given vector, and the corners: all lowest, all highest, each
- * input alone at either end, random ones. 0 (whatever the mismatches), or
- * LOOM_ERR_TOOL, LOOM_ERR_MISSING, LOOM_ERR_IO, LOOM_ERR_CANCELLED. */
+/* The rows that are simulated: the n given ones, all lowest, all highest, each
+ * input alone at either end, random ones. Fresh memory in *rows. */
+int loom_verify_rows(const struct loom_design *d, const int64_t *vectors,
+                     size_t n, int64_t **rows, size_t *n_rows,
+                     struct loom_errmsg *e);
+
+/* Write bench.v, vectors.hex and expected.hex for n rows into a folder. */
+int loom_verify_write(const struct loom_design *d, const char *dir,
+                      const int64_t *rows, size_t n, bool serial,
+                      struct loom_errmsg *e);
+
+/* Simulate every given vector, and the corners of loom_verify_rows.
+ * 0 (whatever the mismatches), or
+ * LOOM_ERR_TOOL, LOOM_ERR_IO, LOOM_ERR_CANCELLED. */
 int loom_verify_run(const struct loom_verify *v, struct loom_verify_result *r,
                     struct loom_errmsg *e);

@@ -2,7 +2,11 @@
  * Each returns an exit status of cli.h. */
 #pragma once
 
+int cmd_build(int argc, char **argv);
+int cmd_compile(int argc, char **argv);
+int cmd_devices(int argc, char **argv);
 int cmd_ebops(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_freeze(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
+int cmd_verify(int argc, char **argv);

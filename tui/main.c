@@ -32,6 +32,32 @@ const struct cli_command cli_commands[] = {
      "its folder. tag adds a tag, or takes it away: tag ID -T.\n"
      "--out DIR is the store's folder; without it, the default one.",
      cmd_runs},
+    {"compile",
+     "MODEL --device DEV [--clock MHZ] [--levels N] -o DIR [--json]",
+     "write a network as Verilog, with all that a build needs\n\n"
+     "Needs no tools. DIR gets core.v, a serial harness, a self-checking\n"
+     "bench, pins and a Makefile that builds and simulates without bitloom.\n"
+     "--levels N: a register after every N levels of adders (default 2); 0: a\n"
+     "register a layer. --data X.npy: rows for the bench.",
+     cmd_compile},
+    {"verify",
+     "MODEL|DIR [--data X.npy] [--levels N] [--timeout S] [--json] [-q]",
+     "simulate the Verilog against the integer network\n\n"
+     "DIR is a folder that compile or build wrote: its files are taken as they\n"
+     "are. Every row of X.npy (or the test rows kept with the run), and corner\n"
+     "and random vectors, must agree in every bit; else exit status 1.",
+     cmd_verify},
+    {"build",
+     "MODEL --device DEV [--clock MHZ] [--levels N] [--seeds N]\n"
+     "                     [--timeout S] [--data X.npy] -o DIR [--json] [-q]",
+     "compile, verify, synthesize, place, route: a bitstream\n\n"
+     "--seeds N: placements to try, the fastest is kept. --timeout S: of each\n"
+     "tool. A missed clock is not a failure: the report says so. DIR also gets\n"
+     "build.json and the logs of the tools. Tools are looked for in the\n"
+     "folders of LOOM_TOOLS, then in PATH.",
+     cmd_build},
+    {"devices", "[--json]", "list the devices that can be built for",
+     cmd_devices},
     {NULL, NULL, NULL, NULL},
 };
 

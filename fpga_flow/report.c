@@ -1,0 +1,153 @@
+#include "fpga_flow/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/mem.h"
+
+static json_t *load(const char *path, struct loom_errmsg *e)
+{
+    json_error_t je;
+    json_t *j = json_load_file(path, 0, &je);
+    if (!j)
+        loom_fail(e, LOOM_ERR_IO, "%s: line %d: %s", path, je.line, je.text);
+    return j;
+}
+
+/* Layer that a hierarchical name ("core.dense_0.n3_17_r[2]") lies in, and the
+ * output if the name tells; -1 if none. */
+static int layer_of_name(const struct loom_design *d, const char *name,
+                         int *output)
+{
+    *output = -1;
+    if (strncmp(name, "core.", 5))
+        return -1;
+    name += 5;
+    size_t n = strcspn(name, ".");
+    for (size_t l = 0; name[n] && l < d->w->n_layers; l++)
+        if (strlen(d->layer[l]) == n && !strncmp(d->layer[l], name, n)) {
+            sscanf(name + n + 1, "n%d_", output);
+            return (int)l;
+        }
+    return -1;
+}
+
+/* ---- nextpnr ------------------------------------------------------------ */
+
+static double delay_of(const json_t *path)
+{
+    double sum = 0;
+    size_t i;
+    json_t *step;
+    json_array_foreach(json_object_get(path, "path"), i, step) sum +=
+        json_number_value(json_object_get(step, "delay"));
+    return sum;
+}
+
+static json_t *path_step(const struct loom_design *d, const json_t *step)
+{
+    const char *net = json_string_value(json_object_get(step, "net"));
+    const char *cell =
+        json_string_value(json_object_get(json_object_get(step, "to"), "cell"));
+    const char *type = json_string_value(json_object_get(step, "type"));
+    int output, layer = -1;
+    json_t *j = json_pack("{s:s*,s:f,s:s*,s:s*}", "type", type, "delay_ns",
+                          json_number_value(json_object_get(step, "delay")),
+                          "net", net, "cell", cell);
+    if (net)
+        layer = layer_of_name(d, net, &output);
+    if (layer < 0 && cell)
+        layer = layer_of_name(d, cell, &output);
+    if (layer >= 0) {
+        json_object_set_new(j, "layer", json_string(d->w->layer[layer].name));
+        if (output >= 0)
+            json_object_set_new(j, "output", json_integer(output));
+    }
+    return j;
+}
+
+/* The slowest path from clock edge to clock edge. */
+static json_t *critical_path(const struct loom_design *d, const json_t *report)
+{
+    json_t *out = json_array(), *p, *step, *worst = NULL;
+    size_t i;
+    json_array_foreach(json_object_get(report, "critical_paths"), i, p)
+    {
+        const char *a = json_string_value(json_object_get(p, "from"));
+        const char *b = json_string_value(json_object_get(p, "to"));
+        if (a && b && strstr(a, "edge") && strstr(b, "edge") &&
+            (!worst || delay_of(p) > delay_of(worst)))
+            worst = p;
+    }
+    json_array_foreach(json_object_get(worst, "path"), i, step)
+        json_array_append_new(out, path_step(d, step));
+    return out;
+}
+
+static int used(const json_t *report, const char *cell)
+{
+    const json_t *u = json_object_get(report, "utilization");
+    return (int)json_integer_value(
+        json_object_get(json_object_get(u, cell), "used"));
+}
+
+int loom_report_placed(const char *path, const struct loom_design *d,
+                       struct loom_placed *out, struct loom_errmsg *e)
+{
+    json_t *report = load(path, e), *clock;
+    const char *key;
+    if (!report)
+        return LOOM_ERR_IO;
+    *out = (struct loom_placed){.fmax_mhz = -1};
+    json_object_foreach(json_object_get(report, "fmax"), key, clock)
+    {
+        double f = json_number_value(json_object_get(clock, "achieved"));
+        if (out->fmax_mhz < 0 || f < out->fmax_mhz)
+            out->fmax_mhz = f;
+    }
+    out->lc = used(report, "ICESTORM_LC");
+    out->bram = used(report, "ICESTORM_RAM");
+    out->dsp = used(report, "ICESTORM_DSP");
+    out->path = critical_path(d, report);
+    json_decref(report);
+    return 0;
+}
+
+/* ---- Yosys -------------------------------------------------------------- */
+
+static void count(struct loom_synthesized *s, const char *type)
+{
+    s->lut4 += !strcmp(type, "SB_LUT4");
+    s->carry += !strcmp(type, "SB_CARRY");
+    s->ff += !strncmp(type, "SB_DFF", 6);
+    s->bram += !strncmp(type, "SB_RAM", 6);
+    s->dsp += !strcmp(type, "SB_MAC16");
+}
+
+int loom_report_netlist(const char *path, const struct loom_design *d,
+                        struct loom_synthesized *all,
+                        struct loom_synthesized *layer, struct loom_errmsg *e)
+{
+    json_t *netlist = load(path, e), *module, *cell;
+    const char *name;
+    if (!netlist)
+        return LOOM_ERR_IO;
+    memset(all, 0, sizeof(*all));
+    memset(layer, 0, d->w->n_layers * sizeof(*layer));
+    char *top = loom_asprintf("%s_serial", d->name);
+    module = json_object_get(json_object_get(netlist, "modules"), top);
+    json_object_foreach(json_object_get(module, "cells"), name, cell)
+    {
+        const char *type = json_string_value(json_object_get(cell, "type"));
+        int output, l = layer_of_name(d, name, &output);
+        if (!type)
+            continue;
+        count(all, type);
+        if (l >= 0)
+            count(&layer[l], type);
+    }
+    free(top);
+    json_decref(netlist);
+    return 0;
+}

@@ -1,0 +1,33 @@
+/* bitloom devices: what can be built for. */
+#include <stdio.h>
+#include <string.h>
+
+#include "fpga_flow/target.h"
+#include "tui/cli.h"
+#include "tui/commands.h"
+
+int cmd_devices(int argc, char **argv)
+{
+    bool json = argc == 2 && !strcmp(argv[1], "--json");
+    if (argc > 1 && !json)
+        return cli_usage(argv[0], "no such argument: %s", argv[1]);
+    json_t *a = json_array();
+    if (!json)
+        printf("%-18s %-6s %6s %5s %4s %10s\n", "device", "short", "cells",
+               "BRAM", "DSP", "clock MHz");
+    for (const struct loom_device *d = loom_devices; d->name; d++) {
+        if (!json)
+            printf("%-18s %-6s %6d %5d %4d %10g\n", d->name, d->shorthand,
+                   d->lc, d->bram, d->dsp, d->clock_mhz);
+        json_array_append_new(a, json_pack("{s:s,s:s,s:s,s:i,s:i,s:i,s:f}",
+                                           "name", d->name, "short",
+                                           d->shorthand, "package", d->package,
+                                           "lc", d->lc, "bram", d->bram, "dsp",
+                                           d->dsp, "clock_mhz", d->clock_mhz));
+    }
+    if (json)
+        return cli_print_json(json_pack("{s:s,s:o}", "schema",
+                                        "bitloom/devices/1", "devices", a));
+    json_decref(a);
+    return CLI_DONE;
+}

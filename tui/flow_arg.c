@@ -1,0 +1,166 @@
+#include "tui/flow_arg.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/cli.h"
+
+/* A number in [lo, hi]; false if s is none. */
+static bool number(const char *s, double lo, double hi, double *out)
+{
+    char *end;
+    *out = strtod(s, &end);
+    return end != s && !*end && isfinite(*out) && *out >= lo && *out <= hi;
+}
+
+/* CLI_DONE, or the exit status. */
+static int set(const char *command, struct flow_arg *a, int option,
+               const char *value)
+{
+    double v;
+    switch (option) {
+    case 'd':
+        a->device = loom_device_find(value);
+        if (!a->device)
+            return cli_usage(command,
+                             "device \"%s\" is not known; bitloom devices "
+                             "lists those that are",
+                             value);
+        return CLI_DONE;
+    case 'c':
+        if (!number(value, 0.1, 1000, &a->clock_mhz))
+            return cli_usage(command, "--clock %s: expected MHz, 0.1 to 1000",
+                             value);
+        return CLI_DONE;
+    case 't':
+        if (!number(value, 0.1, 1e7, &a->timeout_s))
+            return cli_usage(command, "--timeout %s: expected seconds", value);
+        return CLI_DONE;
+    case 'l':
+        if (!number(value, 0, 100, &v) || v != floor(v))
+            return cli_usage(command,
+                             "--levels %s: expected adder levels a stage, 1 "
+                             "to 100, or 0 for a stage a layer",
+                             value);
+        a->levels = v > 0 ? (int)v : -1;
+        return CLI_DONE;
+    default:
+        if (!number(value, 1, 64, &v) || v != floor(v))
+            return cli_usage(command, "--seeds %s: expected 1 to 64", value);
+        a->seeds = (int)v;
+        return CLI_DONE;
+    }
+}
+
+int flow_arg_parse(int argc, char **argv, const char *allowed,
+                   struct flow_arg *a)
+{
+    static const struct option options[] = {
+        {"device", required_argument, NULL, 'd'},
+        {"clock", required_argument, NULL, 'c'},
+        {"levels", required_argument, NULL, 'l'},
+        {"out", required_argument, NULL, 'o'},
+        {"seeds", required_argument, NULL, 's'},
+        {"timeout", required_argument, NULL, 't'},
+        {"data", required_argument, NULL, 'x'},
+        {"store", required_argument, NULL, 'S'},
+        {"json", no_argument, NULL, 'j'},
+        {"quiet", no_argument, NULL, 'q'},
+        {NULL, 0, NULL, 0}};
+    int c;
+    *a = (struct flow_arg){0};
+    optind = 1;
+    while ((c = getopt_long(argc, argv, "o:q", options, NULL)) != -1) {
+        if (c == '?' || (!strchr("jqS", c) && !strchr(allowed, c)))
+            return cli_usage(argv[0], "wrong option");
+        if (c == 'j')
+            a->json = true;
+        else if (c == 'q')
+            a->quiet = true;
+        else if (c == 'S')
+            a->store = optarg;
+        else if (c == 'o')
+            a->out = optarg;
+        else if (c == 'x')
+            a->data = optarg;
+        else if (set(argv[0], a, c, optarg) != CLI_DONE)
+            return CLI_USAGE;
+    }
+    if (optind + 1 != argc)
+        return cli_usage(argv[0], "one MODEL is needed");
+    a->model = argv[optind];
+    if (strchr(allowed, 'o') && !a->out)
+        return cli_usage(argv[0], "-o DIR is needed");
+    if (strchr(allowed, 'd') && !a->device)
+        return cli_usage(argv[0], "--device DEV is needed");
+    return CLI_DONE;
+}
+
+/* ---- input -------------------------------------------------------------- */
+
+static int read_vectors(const struct flow_arg *a, struct flow_input *in,
+                        struct loom_errmsg *e)
+{
+    struct cli_rows rows;
+    int err = cli_rows_read(&in->model, a->data, NULL, &rows, e);
+    if (err)
+        return err;
+    if (rows.n) {
+        in->vectors = cli_rows_quantize(&rows, in->model.net, e);
+        in->n_vectors = rows.n;
+        err = in->vectors ? 0 : LOOM_ERR_RANGE;
+    }
+    cli_rows_free(&rows);
+    return err;
+}
+
+int flow_input_open(const struct flow_arg *a, struct flow_input *in,
+                    struct loom_errmsg *e)
+{
+    *in = (struct flow_input){0};
+    int err = cli_model_open(a->model, a->store, &in->model, e);
+    if (err)
+        return err;
+    err = cli_model_freeze(&in->model, e);
+    if (!err && in->model.net->n_inputs == 1)
+        err = read_vectors(a, in, e);
+    else if (!err && a->data)
+        err = loom_fail(e, LOOM_ERR_ARG,
+                        "--data: the network has %zu inputs; only networks "
+                        "with one can be given rows",
+                        in->model.net->n_inputs);
+    if (err)
+        flow_input_close(in);
+    return err;
+}
+
+void flow_input_close(struct flow_input *in)
+{
+    free(in->vectors);
+    cli_model_close(&in->model);
+    *in = (struct flow_input){0};
+}
+
+/* ---- interrupts --------------------------------------------------------- */
+
+static atomic_bool interrupted;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    atomic_store(&interrupted, true);
+}
+
+atomic_bool *flow_interrupts(void)
+{
+    struct sigaction a = {.sa_handler = on_signal};
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+    sigaction(SIGHUP, &a, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return &interrupted;
+}

@@ -1,0 +1,41 @@
+/* The options that compile, verify and build share, and what they mean. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fpga_flow/target.h"
+#include "tui/model_arg.h"
+
+struct flow_arg {
+    const char *model, *out, *data, *store;
+    const struct loom_device *device; /* NULL: not given */
+    double clock_mhz;                 /* 0: not given */
+    double timeout_s;                 /* 0: not given */
+    int levels;                       /* 0: not given; -1: a stage a layer */
+    int seeds;                        /* 0: not given */
+    bool json, quiet;
+};
+
+/* Read the options named in `allowed` (letters: d device, c clock, l levels,
+ * o out, s seeds, t timeout, x data). CLI_DONE, or the exit status after a
+ * sentence was printed. */
+int flow_arg_parse(int argc, char **argv, const char *allowed,
+                   struct flow_arg *a);
+
+/* The network and its test rows as integers: from --data, else those kept
+ * with the run, else none. */
+struct flow_input {
+    struct cli_model model;
+    int64_t *vectors;
+    size_t n_vectors;
+};
+
+int flow_input_open(const struct flow_arg *a, struct flow_input *in,
+                    struct loom_errmsg *e);
+void flow_input_close(struct flow_input *in);
+
+/* From now on SIGINT, SIGTERM and SIGHUP set this flag (and SIGPIPE is
+ * ignored). */
+atomic_bool *flow_interrupts(void);
