@@ -223,21 +223,24 @@ static int check_part(const struct loom_dataset *d, int part,
 
 int loom_dataset_check(const struct loom_dataset *d, struct loom_errmsg *e)
 {
-    const struct loom_rows *train = &d->part[LOOM_TRAIN];
-    if (!d->n_in || !d->n_out || !train->rows)
+    int first = 0; /* the part that the others are compared with */
+    while (first < LOOM_N_PARTS - 1 && !d->part[first].rows)
+        first++;
+    const struct loom_rows *a = &d->part[first];
+    if (!d->n_in || !d->n_out || !a->rows)
         return loom_fail(e, LOOM_ERR_SHAPE,
-                         "%s: %zu inputs, %zu outputs, %zu training rows; "
-                         "at least one of each is needed",
-                         d->name, d->n_in, d->n_out, train->rows);
-    for (int p = 0; p < LOOM_N_PARTS; p++) {
+                         "%s: %zu inputs, %zu outputs, %zu rows; at least "
+                         "one of each is needed",
+                         d->name, d->n_in, d->n_out, a->rows);
+    for (int p = first; p < LOOM_N_PARTS; p++) {
         int err = d->part[p].rows ? check_part(d, p, e) : 0;
         if (err)
             return err;
-        if (d->part[p].rows && !d->part[p].y != !train->y)
+        if (d->part[p].rows && !d->part[p].y != !a->y)
             return loom_fail(e, LOOM_ERR_SHAPE,
-                             "%s: the training part has %s, the %s part %s",
-                             d->name, train->y ? "labels" : "targets",
-                             part_word[p], train->y ? "targets" : "labels");
+                             "%s: the %s part has %s, the %s part %s", d->name,
+                             part_word[first], a->y ? "labels" : "targets",
+                             part_word[p], a->y ? "targets" : "labels");
     }
     return 0;
 }

@@ -156,11 +156,12 @@ static int check_fit(const struct loom_model *m, const struct loom_dataset *d,
     if (out->n > 64 && !classes)
         return loom_fail(e, LOOM_ERR_SHAPE, "at most 64 targets, not %zu",
                          out->n);
-    if (!d->part[LOOM_VAL].rows)
+    if (!d->part[LOOM_TRAIN].rows || !d->part[LOOM_VAL].rows)
         return loom_fail(e, LOOM_ERR_MISSING,
-                         "%s: the validation part has "
-                         "no rows",
-                         d->name);
+                         "the data %s has %zu training and %zu validation "
+                         "rows; both are needed",
+                         d->name, d->part[LOOM_TRAIN].rows,
+                         d->part[LOOM_VAL].rows);
     if (c->batch < 1 || c->epochs < 1)
         return loom_fail(e, LOOM_ERR_ARG,
                          "batch and epochs must be at least 1");
@@ -183,7 +184,7 @@ static int allocate(struct loom_trainer *t, struct loom_errmsg *e)
         err = loom_adam_init(&t->adam, t->model, e);
     t->order = loom_try_alloc(t->data->part[LOOM_TRAIN].rows, sizeof(*t->order),
                               "order of rows", e);
-    t->kept = loom_try_alloc(t->model->n_theta, sizeof(float),
+    t->kept = loom_try_alloc(t->model->n_theta + t->model->n_top, sizeof(float),
                              "copy of the parameters", e);
     return err || !t->order || !t->kept ? LOOM_ERR_NOMEM : 0;
 }
@@ -358,31 +359,34 @@ static int train_batch(struct loom_trainer *t, struct loom_errmsg *e)
     return 0;
 }
 
+/* chunk[0].top = the largest of all chunks' and `more` (may be NULL). */
+static void merge_tops(struct loom_trainer *t, const float *more)
+{
+    float *top = t->chunk[0].top;
+    for (size_t j = 0; j < t->model->n_top; j++) {
+        for (int c = 1; c < LOOM_CHUNKS; c++)
+            top[j] = fmaxf(top[j], t->chunk[c].top[j]);
+        if (more)
+            top[j] = fmaxf(top[j], more[j]);
+    }
+}
+
 /* Calibrate the ranges on the training and validation rows, and keep the
  * point if it is still wanted; training goes on from the parameters as they
- * were. */
+ * were. The validation rows have just been through, in mode TRACE. */
 static int try_point(struct loom_trainer *t, struct loom_errmsg *e)
 {
     struct loom_model *m = t->model;
-    struct loom_sums *seen = t->chunk;
+    const struct loom_rows *rows = &t->data->part[LOOM_TRAIN];
+    struct pass p = {.t = t, .rows = rows, .n = rows->rows};
+    float *val_top = t->kept + m->n_theta;
     int err = 0;
     memcpy(t->kept, m->theta, m->n_theta * sizeof(float));
-    loom_model_prepare(m, LOOM_MODE_TRACE);
-    for (int part = LOOM_TRAIN; part <= LOOM_VAL; part++) {
-        const struct loom_rows *rows = &t->data->part[part];
-        struct pass p = {.t = t, .rows = rows, .n = rows->rows};
-        /* run_pass clears the maxima: carry those of the part before. */
-        float *before = m->grad; /* free between two steps */
-        if (part != LOOM_TRAIN)
-            memcpy(before, seen[0].top, m->n_top * sizeof(float));
-        run_pass(&p);
-        for (int c = 1; c < LOOM_CHUNKS; c++)
-            for (size_t j = 0; j < m->n_top; j++)
-                seen[0].top[j] = fmaxf(seen[0].top[j], seen[c].top[j]);
-        for (size_t j = 0; part != LOOM_TRAIN && j < m->n_top; j++)
-            seen[0].top[j] = fmaxf(seen[0].top[j], before[j]);
-    }
-    loom_model_trace(m, seen, 1);
+    merge_tops(t, NULL);
+    memcpy(val_top, t->chunk[0].top, m->n_top * sizeof(float));
+    run_pass(&p);
+    merge_tops(t, val_top);
+    loom_model_trace(m, t->chunk, 1);
     loom_model_prepare(m, LOOM_MODE_EVAL);
     double cost = loom_model_ebops(m, 0.0f, NULL);
     struct loom_score val = score_part(t, LOOM_VAL);
@@ -428,7 +432,9 @@ static int end_epoch(struct loom_trainer *t, struct loom_errmsg *e)
     t->epoch++;
     t->new_point = -1;
     t->n_gone = 0;
-    loom_model_prepare(t->model, LOOM_MODE_EVAL);
+    /* Ranges are calibrated for every point that is kept, so here no value
+     * wraps, and what validation sees is remembered for that. */
+    loom_model_prepare(t->model, LOOM_MODE_TRACE);
     t->ebops = loom_model_ebops(t->model, 0.0f, NULL);
     t->val = score_part(t, LOOM_VAL);
     int err = 0;

@@ -28,7 +28,8 @@ struct loom_trainer {
     struct loom_loss_sums loss[LOOM_CHUNKS];
     struct loom_adam adam;
     uint32_t *order; /* [train rows] of this epoch */
-    float *kept;     /* [n_theta] while a point is calibrated */
+    float *kept;     /* [n_theta + n_top] while a point is calibrated: the
+                      * parameters as they were, ranges of the validation rows */
 
     int epoch, batch, batches; /* finished, in this epoch, of an epoch */
     double lr, beta;           /* of this epoch, factors applied */
