@@ -26,18 +26,24 @@ note(struct ui *ui, enum style s, const char *fmt, ...)
     ui->note_style = s;
 }
 
-/* Send a command; the answer of the user's key is `said`. */
-static void send(struct ui *ui, enum loom_cmd_kind kind, double value,
+/* Send a command; the answer to the user's key is `said`. False: not taken,
+ * and the note says why. */
+static bool send(struct ui *ui, enum loom_cmd_kind kind, double value,
                  const char *text, const char *said)
 {
     struct loom_command c = {.kind = kind, .value = value};
     snprintf(c.text, sizeof c.text, "%s", text);
-    if (!ui->send)
+    if (!ui->send) {
         note(ui, STYLE_WARN, "no script is open: :open SCRIPT.lua");
-    else if (!ui->send(ui->ud, &c))
+        return false;
+    }
+    if (!ui->send(ui->ud, &c)) {
         note(ui, STYLE_WARN, "busy with earlier commands: try again");
-    else if (*said)
+        return false;
+    }
+    if (*said)
         note(ui, STYLE_GOOD, "%s", said);
+    return true;
 }
 
 /* When an action can be done. */
@@ -118,12 +124,30 @@ static void resume_training(struct ui *ui, const char *arg)
     send(ui, LOOM_CMD_RESUME, 0, "", "training goes on");
 }
 
-static void scale(struct ui *ui, enum loom_cmd_kind kind, double factor)
+/* The factor on a schedule. Keys are faster than views, so what was sent
+ * counts, not what is shown. */
+static double factor_of(const struct ui *ui, enum loom_cmd_kind kind)
+{
+    const struct loom_train_view *t = &ui->view->train;
+    bool beta = kind == LOOM_CMD_SCALE_BETA;
+    float sent = beta ? ui->beta_factor : ui->lr_factor;
+    float shown = beta ? t->beta_factor : t->lr_factor;
+    return (double)(sent > 0 ? sent : shown > 0 ? shown : 1);
+}
+
+static void set_factor(struct ui *ui, enum loom_cmd_kind kind, double factor)
 {
     char said[80];
-    snprintf(said, sizeof said, "%s ×%.4g from the next batch on",
-             kind == LOOM_CMD_SCALE_BETA ? "β" : "lr", factor);
-    send(ui, kind, factor, "", said);
+    bool beta = kind == LOOM_CMD_SCALE_BETA;
+    snprintf(said, sizeof said, "%s ×%.3g on its schedule from the next batch",
+             beta ? "β" : "lr", factor);
+    if (send(ui, kind, factor, "", said))
+        *(beta ? &ui->beta_factor : &ui->lr_factor) = (float)factor;
+}
+
+static void scale(struct ui *ui, enum loom_cmd_kind kind, double by)
+{
+    set_factor(ui, kind, factor_of(ui, kind) * by);
 }
 
 static void beta_up(struct ui *ui, const char *arg)
@@ -150,9 +174,10 @@ static void lr_down(struct ui *ui, const char *arg)
     scale(ui, LOOM_CMD_SCALE_LR, 1 / step);
 }
 
-/* "x1.5" is a factor; "1e-5" is the value to reach, from `now`. */
+/* "x1.5" is a factor; "1e-5" is the value to reach from `now`, which has the
+ * shown factor in it. */
 static void scale_typed(struct ui *ui, enum loom_cmd_kind kind, double now,
-                        const char *arg)
+                        float shown, const char *arg)
 {
     const char *name = kind == LOOM_CMD_SCALE_BETA ? "beta" : "lr";
     bool factor = *arg == 'x' || *arg == '*';
@@ -171,17 +196,19 @@ static void scale_typed(struct ui *ui, enum loom_cmd_kind kind, double now,
              ":%s x1.5",
              name, name);
     else
-        scale(ui, kind, v / now);
+        set_factor(ui, kind, v / now * (double)(shown > 0 ? shown : 1));
 }
 
 static void beta_typed(struct ui *ui, const char *arg)
 {
-    scale_typed(ui, LOOM_CMD_SCALE_BETA, (double)ui->view->train.beta, arg);
+    const struct loom_train_view *t = &ui->view->train;
+    scale_typed(ui, LOOM_CMD_SCALE_BETA, (double)t->beta, t->beta_factor, arg);
 }
 
 static void lr_typed(struct ui *ui, const char *arg)
 {
-    scale_typed(ui, LOOM_CMD_SCALE_LR, (double)ui->view->train.lr, arg);
+    const struct loom_train_view *t = &ui->view->train;
+    scale_typed(ui, LOOM_CMD_SCALE_LR, (double)t->lr, t->lr_factor, arg);
 }
 
 static void snapshot(struct ui *ui, const char *arg)

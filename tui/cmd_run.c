@@ -1,6 +1,6 @@
 /* bitloom run SCRIPT.lua: the same run without a screen. JSON lines, a bar on
  * a terminal, or plain lines at most about one a second. */
-#include "tui/cmd_run.h"
+#include "tui/commands.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -215,7 +215,7 @@ static void put_bar(struct report *r, const struct loom_train_view *t)
         what[0] = 0;
     snprintf(left, sizeof left, "  %3.0f%%  %s/s  %s left", 100 * fraction,
              format_count((double)t->samples_per_s, rate),
-             t->eta_s > 0 ? format_seconds((double)t->eta_s, eta) : "?");
+             t->eta_s > 0 ? format_whole_seconds((double)t->eta_s, eta) : "?");
     int used = (int)(strlen(head) + strlen(left) + strlen(what)) + 3;
     int w = terminal_width() - used;
     if (w < 8) {
@@ -238,7 +238,7 @@ static void put_line(const struct loom_train_view *t)
            t->epoch, t->epochs, what, format_value((double)t->val_loss, val),
            format_seconds((double)t->seconds_per_epoch, per));
     if (t->eta_s > 0)
-        printf("  %s left", format_seconds((double)t->eta_s, eta));
+        printf("  %s left", format_whole_seconds((double)t->eta_s, eta));
     putchar('\n');
     fflush(stdout);
 }
@@ -264,17 +264,6 @@ static void put_words(struct report *r, const char *mark, const char *text)
     wipe_bar(r);
     printf("%s%s\n", mark, text);
     fflush(stdout);
-}
-
-static void put_point(struct report *r, const struct loom_event *ev)
-{
-    char text[400], m[FORMAT_CHARS], e[FORMAT_CHARS];
-    const struct loom_train_view *t = ev->train;
-    snprintf(text, sizeof text, "front: epoch %d, %s %s%s%s at %s EBOPs  %s",
-             t->epoch, t->metric, format_value((double)t->val_metric, m),
-             t->unit[0] ? " " : "", t->unit, format_count((double)t->ebops, e),
-             ev->checkpoint ? ev->checkpoint : "");
-    put_words(r, "", text);
 }
 
 /* The table at the end. */
@@ -313,10 +302,8 @@ static void put_event(struct report *r, const struct loom_event *ev)
             put_progress(r, ev->train, true);
         break;
     case LOOM_EVENT_PARETO:
-        if (r->json)
+        if (r->json) /* people read it in the log */
             put_pareto(ev);
-        else
-            put_point(r, ev);
         break;
     case LOOM_EVENT_LOG:
         if (r->json)

@@ -531,10 +531,12 @@ static void draw_budget(struct area a, const struct ui *ui, bool focus,
     else
         snprintf(note, sizeof note, "%s", b ? b->device : v->device);
     struct area in = area_box(a, focus, "budget", note);
+    bool ended = v->train.state >= LOOM_TRAIN_DONE;
     if (!b) {
         area_text(in, 1, 1, STYLE_DIM, "no build yet");
         area_text(in, 1, 2, STYLE_DIM,
                   v->train.n_front ? "b builds the best point"
+                  : ended          ? "no point to build"
                                    : "the first epoch makes a point");
     } else {
         int room = in.h - 2 * schedule;
@@ -565,7 +567,7 @@ static void draw_jobs(struct area a, const struct ui *ui, bool focus)
                     t->batches);
     if (t->eta_s > 0 && t->state == LOOM_TRAIN_RUNNING)
         area_right(in, in.w, 0, STYLE_PLAIN, "eta %s",
-                   format_seconds((double)t->eta_s, e));
+                   format_whole_seconds((double)t->eta_s, e));
     for (int i = 0; i < v->n_builds && i + 1 < in.h; i++) {
         area_printf(in, 0, 1 + i, STYLE_DIM, "b-%d", v->build[i].id);
         build_row(in, 6, 1 + i, in.w - 6, &v->build[i]);

@@ -64,7 +64,7 @@ const char *format_seconds(double s, char buf[FORMAT_CHARS])
         return dash(buf);
     if (s < 9.995)
         snprintf(buf, FORMAT_CHARS, "%.2f s", s);
-    else if (s < 99.5)
+    else if (s < 59.5)
         snprintf(buf, FORMAT_CHARS, "%.0f s", s);
     else if (s < 3599.5)
         snprintf(buf, FORMAT_CHARS, "%dm%02d", (int)(s + 0.5) / 60,
@@ -77,5 +77,13 @@ const char *format_seconds(double s, char buf[FORMAT_CHARS])
                  (int)(s / 3600) % 24);
     else
         return dash(buf);
+    return buf;
+}
+
+const char *format_whole_seconds(double s, char buf[FORMAT_CHARS])
+{
+    if (!(s >= 0 && s < 59.5))
+        return format_seconds(s, buf);
+    snprintf(buf, FORMAT_CHARS, "%.0f s", s);
     return buf;
 }

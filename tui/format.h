@@ -18,3 +18,7 @@ const char *format_count(double v, char buf[FORMAT_CHARS]);
 /* A span of time in at most six columns: "0.41 s", "33 s", "2m38", "1h04",
  * "3d02h". */
 const char *format_seconds(double s, char buf[FORMAT_CHARS]);
+
+/* The same in whole seconds, for what is only a guess or changes each second:
+ * "7 s", "2m38". */
+const char *format_whole_seconds(double s, char buf[FORMAT_CHARS]);

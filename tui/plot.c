@@ -185,9 +185,15 @@ static int row_of(double v, const struct plot_axes *ax, int rows)
     return (int)((1 - t) * (rows - 1) + 0.5);
 }
 
-/* "50k", not "50.0k". */
-static void short_count(double v, char buf[FORMAT_CHARS])
+/* "50k", not "50.0k"; in full where the axis is so short that its ends would
+ * look alike. */
+static void count_label(double v, const struct plot_axes *ax,
+                        char buf[FORMAT_CHARS])
 {
+    if (ax->x1 - ax->x0 < 0.02 * fabs(ax->x1) && fabs(v) < 1e9) {
+        snprintf(buf, FORMAT_CHARS, "%.0f", v);
+        return;
+    }
     format_count(v, buf);
     char *zero = strstr(buf, ".0");
     if (zero)
@@ -198,8 +204,8 @@ static void x_labels(struct area a, const struct plot_axes *ax,
                      const char *name)
 {
     char lo[FORMAT_CHARS], hi[FORMAT_CHARS];
-    short_count(ax->x0, lo);
-    short_count(ax->x1, hi);
+    count_label(ax->x0, ax, lo);
+    count_label(ax->x1, ax, hi);
     area_text(a, 0, 0, STYLE_DIM, lo);
     area_right(a, a.w, 0, STYLE_DIM, "%s", hi);
     int room = a.w - text_width(lo) - text_width(hi), w = text_width(name);

@@ -104,16 +104,13 @@ static void pieces(const struct ui *ui, char out[PIECES][80])
         snprintf(out[3], 80, "%s/ep",
                  format_seconds((double)t->seconds_per_epoch, time));
     if (t->state == LOOM_TRAIN_RUNNING && t->eta_s > 0 && t->eta_s < 1e7f)
-        snprintf(out[4], 80, "eta %s", format_seconds((double)t->eta_s, time));
+        snprintf(out[4], 80, "eta %s",
+                 format_whole_seconds((double)t->eta_s, time));
     if (t->threads > 0)
         snprintf(out[5], 80, "%d thr", t->threads);
     if (t->checkpoint_age_s >= 0)
-        snprintf(
-            out[6], 80, "saved %s ago",
-            t->checkpoint_age_s < 60
-                ? (snprintf(time, sizeof time, "%d s", t->checkpoint_age_s),
-                   time)
-                : format_seconds(t->checkpoint_age_s, time));
+        snprintf(out[6], 80, "saved %s ago",
+                 format_whole_seconds(t->checkpoint_age_s, time));
 }
 
 static void draw_status(struct area a, const struct ui *ui, int from)
@@ -238,7 +235,9 @@ static void draw_error(struct area body, const struct ui *ui)
         h++;
     h = h < body.h ? h : body.h;
     struct area a = area_sub(body, (body.w - w) / 2, (body.h - h) / 2, w, h);
-    struct area in = area_box(a, true, "✘ training stopped", "Esc close");
+    struct area in =
+        area_box(a, true, t->epoch ? "✘ training stopped" : "✘ it cannot start",
+                 "Esc close");
     area_wrap(area_sub(in, 1, h > 5, in.w - 2, in.h - (h > 5)), 0, STYLE_PLAIN,
               t->error[0] ? t->error : "no reason given");
 }

@@ -47,6 +47,7 @@ struct ui {
     char choices[UI_LINE]; /* what Tab could complete to, or "" */
     char note[UI_LINE];    /* the answer to the last key, or "" */
     enum style note_style;
+    float beta_factor, lr_factor; /* last sent; 0: as the view says */
     /* What to open when there is no session yet. */
     int n_scripts, script;
     char scripts[UI_SCRIPTS][UI_PATH];

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "tui/cli.h"
-#include "tui/cmd_run.h"
+#include "tui/commands.h"
 
 int main(int argc, char **argv)
 {

@@ -115,8 +115,8 @@ bool loom_session_send(struct loom_session *s, const struct loom_command *c)
         t->state = t->state == LOOM_TRAIN_PAUSED ? LOOM_TRAIN_RUNNING
                                                  : LOOM_TRAIN_PAUSED;
     if (c->kind == LOOM_CMD_SCALE_BETA) {
-        t->beta *= (float)c->value;
-        t->beta_factor *= (float)c->value;
+        t->beta *= (float)c->value / t->beta_factor;
+        t->beta_factor = (float)c->value;
     }
     publish(s);
     return true;

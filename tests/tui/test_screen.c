@@ -205,8 +205,29 @@ static void test_commands(void **unused)
         double want = commands[i].value;
         if (want < 0)
             want = 1e-5 / (double)views[VIEW_BUILDING].train.beta;
-        assert_true(fabs(sent.value - want) <= 1e-9 * fabs(want));
+        assert_true(fabs(sent.value - want) <= 1e-6 * fabs(want));
     }
+}
+
+/* Factors add up from what was sent, also before a view tells of it; a value
+ * to reach counts from the schedule. */
+static void test_factors(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    start(&ui, VIEW_PAUSED, 80, 24); /* its beta factor is 1.5625 */
+    press(&ui, "+");
+    assert_true(fabs(sent.value - 1.5625 * 1.25) < 1e-6);
+    press(&ui, "+-");
+    assert_true(fabs(sent.value - 1.5625 * 1.25) < 1e-6);
+    press(&ui, ":beta 1e-5\r");
+    double now = (double)views[VIEW_PAUSED].train.beta;
+    assert_true(fabs(sent.value - 1.5625 * 1e-5 / now) < 1e-6);
+    refuse = true;
+    press(&ui, "+");
+    refuse = false;
+    press(&ui, ":beta x1\r");
+    assert_true(fabs(sent.value - 1.5625 * 1e-5 / now) < 1e-6);
 }
 
 static void test_refusals(void **unused)
@@ -378,10 +399,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),      cmocka_unit_test(test_layout),
         cmocka_unit_test(test_table),      cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_commands),   cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_quit),       cmocka_unit_test(test_log_scroll),
-        cmocka_unit_test(test_random),     cmocka_unit_test(test_format),
-        cmocka_unit_test(test_plot_edges), cmocka_unit_test(test_style),
+        cmocka_unit_test(test_commands),   cmocka_unit_test(test_factors),
+        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_quit),
+        cmocka_unit_test(test_log_scroll), cmocka_unit_test(test_random),
+        cmocka_unit_test(test_format),     cmocka_unit_test(test_plot_edges),
+        cmocka_unit_test(test_style),
     };
     setenv("TZ", "UTC", 1);
     if (!setlocale(LC_CTYPE, "C.UTF-8"))

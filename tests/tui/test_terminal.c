@@ -245,7 +245,7 @@ static void test_keys(void **unused)
     type("\033");
     wait_shows("budget", true);
     type(":beta x2\r");
-    wait_shows("β ×2 from the next batch", true);
+    wait_shows("β ×2 on its schedule", true);
     wait_shows("8.7e-6", true);
     type("b");
     wait_shows("building the best point", true);
