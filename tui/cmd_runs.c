@@ -584,6 +584,7 @@ static int parse(struct options *o, int argc, char **argv)
         const char *name;
         const char **value;
     } with_value[] = {{"--out", &o->out},
+                      {"--store", &o->out},
                       {"--csv", &o->csv},
                       {"--state", &o->state},
                       {"--tag", &o->tag}};

@@ -5,6 +5,7 @@
 int cmd_build(int argc, char **argv);
 int cmd_compile(int argc, char **argv);
 int cmd_devices(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_ebops(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_freeze(int argc, char **argv);

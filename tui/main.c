@@ -30,7 +30,8 @@ const struct cli_command cli_commands[] = {
      "puts runs side by side, settings only where they differ. export writes\n"
      "the epochs (--csv - to standard output). rm forgets a run and removes\n"
      "its folder. tag adds a tag, or takes it away: tag ID -T.\n"
-     "--out DIR is the store's folder; without it, the default one.",
+     "--out DIR (or --store DIR) is the store's folder; without it, the\n"
+     "default one.",
      cmd_runs},
     {"compile",
      "MODEL --device DEV [--clock MHZ] [--levels N] -o DIR [--json]",
@@ -58,6 +59,11 @@ const struct cli_command cli_commands[] = {
      cmd_build},
     {"devices", "[--json]", "list the devices that can be built for",
      cmd_devices},
+    {"doctor", "[--json]",
+     "what is installed, which versions, what is missing\n\n"
+     "Tools are looked for in the folders of LOOM_TOOLS, then in PATH. Exit\n"
+     "status 1 when one that builds need is missing or broken.",
+     cmd_doctor},
     {NULL, NULL, NULL, NULL},
 };
 
