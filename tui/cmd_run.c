@@ -21,8 +21,9 @@ struct report {
     bool json, quiet, bar; /* bar: standard output is a terminal */
     bool utf8;
     bool bar_shown;
-    bool lost;        /* standard output is gone */
-    double last_line; /* seconds: of the last plain line or bar */
+    bool lost;                  /* standard output is gone */
+    double last_line;           /* seconds: of the last plain line or bar */
+    char error[LOOM_LOG_CHARS]; /* of the log, not yet shown */
     struct loom_session *session;
     struct loom_train_view train; /* the latest */
 };
@@ -288,8 +289,27 @@ static void put_summary(struct report *r, bool complete)
     fflush(stdout);
 }
 
+/* An error waits for the next event: when it is what ends the run, it is
+ * said once, on standard error. */
+static void put_error(struct report *r)
+{
+    if (r->error[0])
+        put_words(r, "error: ", r->error);
+    r->error[0] = 0;
+}
+
+static void put_log_words(struct report *r, const struct loom_log_line *line)
+{
+    if (line->level == LOOM_LOG_ERROR)
+        snprintf(r->error, sizeof r->error, "%s", line->text);
+    else
+        put_words(r, line->level == LOOM_LOG_WARN ? "warning: " : "",
+                  line->text);
+}
+
 static void put_event(struct report *r, const struct loom_event *ev)
 {
+    put_error(r);
     switch (ev->kind) {
     case LOOM_EVENT_BATCH:
         if (!r->json)
@@ -309,8 +329,7 @@ static void put_event(struct report *r, const struct loom_event *ev)
         if (r->json)
             put_log(ev->line);
         else
-            put_words(r, ev->line->level == LOOM_LOG_WARN ? "warning: " : "",
-                      ev->line->text);
+            put_log_words(r, ev->line);
         break;
     default:
         break;
@@ -341,6 +360,7 @@ static int finish(struct report *r, int rc, const struct loom_errmsg *e)
                                               "stopped, the run is saved"});
     if (rc && !(stopped && rc == LOOM_ERR_CANCELLED))
         return cli_fail(rc, e);
+    put_error(r);
     if (r->json && !r->quiet)
         put_done(&r->train, !stopped);
     else if (!r->quiet)

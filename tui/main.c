@@ -8,6 +8,18 @@
 #include "tui/commands.h"
 
 const struct cli_command cli_commands[] = {
+    {"run",
+     "SCRIPT.lua [--set KEY=VALUE]... [--epochs N] [--seed N]\n"
+     "                   [--threads N] [--out DIR] [--resume RUN] "
+     "[--device DEV]\n"
+     "                   [--json] [-q]",
+     "train without a screen\n\n"
+     "On a terminal it shows a bar, elsewhere a line a second; -q nothing.\n"
+     "--json prints a line of JSON an event (schema bitloom/run/1).\n"
+     "--set gives the script's settings other values. --out is the folder\n"
+     "that keeps runs. --resume goes on with a run or a checkpoint.\n"
+     "Ctrl-C saves and ends with status 130.",
+     cmd_run},
     {"eval",
      "MODEL [--data X.npy] [--labels Y.npy] [--exact] [--out Y.npy] [--json]",
      "score a network, in float and in integers\n\n"
@@ -75,6 +87,12 @@ static int help(void)
          "A script, or nothing, opens the screen. Commands:\n");
     for (const struct cli_command *c = cli_commands; c->name; c++)
         printf("  %-8s %.*s\n", c->name, (int)strcspn(c->help, "\n"), c->help);
+    puts("\nThe screen takes the options of run, but --json and -q, and\n"
+         "  --ascii    no characters beyond ASCII\n"
+         "  --mono     no colours (also NO_COLOR=1)\n"
+         "  --blocks   curves of quadrant blocks, for fonts without braille\n"
+         "  --fps N    at most N pictures a second (10)\n"
+         "Keys are on the screen; ? lists them all.");
     puts("\nbitloom COMMAND --help tells more of one. Exit status: 0 done,\n"
          "1 the work failed, 2 wrong use or bad input, 130 interrupted.");
     return CLI_DONE;
