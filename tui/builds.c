@@ -64,6 +64,14 @@ const char *builds_stage(const struct loom_build_view *b, char *buf, size_t n)
     return buf;
 }
 
+int builds_epoch(const struct loom_build_view *b)
+{
+    const char *slash = strrchr(b->dir, '/');
+    int epoch;
+    return sscanf(slash ? slash + 1 : b->dir, "build-%d-", &epoch) == 1 ? epoch
+                                                                        : -1;
+}
+
 float builds_seconds(const struct loom_build_view *b)
 {
     float sum = 0;
@@ -120,6 +128,7 @@ struct column {
 enum {
     COL_ID,
     COL_NAME,
+    COL_EPOCH,
     COL_DEVICE,
     COL_STAGE,
     COL_LUT4,
@@ -137,7 +146,8 @@ enum {
 static const struct column column[COLUMNS] = {
     [COL_ID] = {"id", 5, 0, false},
     [COL_NAME] = {"network", 0, 0, false}, /* takes what is left */
-    [COL_DEVICE] = {"device", 16, 76, false},
+    [COL_EPOCH] = {"epoch", 5, 66, true},
+    [COL_DEVICE] = {"device", 16, 86, false},
     [COL_STAGE] = {"state", 14, 0, false},
     [COL_LUT4] = {"LUT4", 6, 110, true},
     [COL_FF] = {"FF", 6, 110, true},
@@ -176,6 +186,10 @@ static void cell_text(const struct loom_build_view *b, int col, char buf[64])
         break;
     case COL_NAME:
         snprintf(buf, 64, "%s", b->name);
+        break;
+    case COL_EPOCH:
+        if (builds_epoch(b) >= 0)
+            snprintf(buf, 64, "%d", builds_epoch(b));
         break;
     case COL_DEVICE:
         snprintf(buf, 64, "%s", b->device);
@@ -322,13 +336,10 @@ static int draw_results(struct area a, int y, const struct loom_build_view *b)
 {
     char text[96];
     if (b->fmax_mhz >= 0) {
-        snprintf(text, sizeof text, "%.1f MHz%s%.0f asked", (double)b->fmax_mhz,
-                 b->fmax_mhz >= b->clock_mhz ? ", at least the "
-                                             : ", less than the ",
-                 (double)b->clock_mhz);
-        y = fact(a, y, "Fmax",
-                 b->fmax_mhz >= b->clock_mhz ? STYLE_MEASURED : STYLE_WARN,
-                 text);
+        bool met = b->fmax_mhz >= b->clock_mhz;
+        snprintf(text, sizeof text, "%.1f MHz %s %.0f", (double)b->fmax_mhz,
+                 met ? "≥" : "<", (double)b->clock_mhz);
+        y = fact(a, y, "Fmax", met ? STYLE_MEASURED : STYLE_WARN, text);
     }
     if (b->latency_cycles >= 0) {
         double mhz = (double)(b->fmax_mhz > 0 ? b->fmax_mhz : b->clock_mhz);
@@ -392,7 +403,11 @@ void builds_draw(struct area all, const struct ui *ui)
     draw_table(area_box(area_sub(body, 0, 0, body.w, h), true, "builds", note),
                ui);
     const struct loom_build_view *b = &v->build[at];
-    snprintf(title, sizeof title, "b-%d %s", b->id, b->name);
+    if (builds_epoch(b) >= 0)
+        snprintf(title, sizeof title, "b-%d %s of epoch %d", b->id, b->name,
+                 builds_epoch(b));
+    else
+        snprintf(title, sizeof title, "b-%d %s", b->id, b->name);
     snprintf(note, sizeof note, "%s  %d LC", b->device, b->lc_available);
     draw_selected(area_box(area_sub(body, 0, h, body.w, body.h - h), false,
                            title, b->lc_available > 0 ? note : b->device),

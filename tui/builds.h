@@ -16,6 +16,9 @@ const struct loom_build_view *builds_current(const struct loom_view *v);
 const char *builds_mark(const struct loom_build_view *b);
 enum style builds_style(const struct loom_build_view *b);
 const char *builds_stage(const struct loom_build_view *b, char *buf, size_t n);
+/* The epoch of the network that is built, as its folder's name tells
+ * ("build-00024-hx8k"); -1: it does not. */
+int builds_epoch(const struct loom_build_view *b);
 float builds_seconds(const struct loom_build_view *b);
 
 /* Rows "LUT4  ███··· 27%  2070  ~2200": measured beside predicted, against

@@ -285,7 +285,7 @@ static void put_summary(struct report *r, bool complete)
                format_count((double)t->front[i].ebops, e),
                i == best ? "  best" : "");
     if (!complete && t->run[0])
-        printf("go on with --resume %s\n", t->run);
+        printf("go on with --resume %s and the options of this run\n", t->run);
     fflush(stdout);
 }
 

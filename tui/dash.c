@@ -175,14 +175,12 @@ static void draw_metric(struct area a, const struct ui *ui, bool focus)
 
 /* The front. */
 
-/* A build named NAME@EPOCH was made of that epoch's point. */
 static bool is_built(const struct loom_view *v, int epoch)
 {
-    for (int i = 0; i < v->n_builds; i++) {
-        const char *at = strrchr(v->build[i].name, '@');
-        if (v->build[i].state == LOOM_BUILD_DONE && at && atoi(at + 1) == epoch)
+    for (int i = 0; i < v->n_builds; i++)
+        if (v->build[i].state == LOOM_BUILD_DONE &&
+            builds_epoch(&v->build[i]) == epoch)
             return true;
-    }
     return false;
 }
 

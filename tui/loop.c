@@ -28,14 +28,15 @@ struct loop {
     char opened[UI_PATH];      /* the script, if it was chosen on the screen */
     struct ui ui;
     struct grid grid;
-    bool paint;        /* a key or the window changed: at once */
-    bool news;         /* the session has a new view: when it is time */
-    bool all;          /* paint every cell */
-    int64_t next;      /* ms: not before this for news */
-    bool suspended;    /* the shell has the terminal */
-    bool looks_for_it; /* and may have given it back unseen */
-    bool gone;         /* the terminal has hung up */
-    bool stop;         /* a signal asked to end */
+    bool paint;         /* a key or the window changed: at once */
+    bool news;          /* the session has a new view: when it is time */
+    bool all;           /* paint every cell */
+    int64_t next;       /* ms: not before this for news */
+    int64_t note_until; /* ms: an answer older than that may go */
+    bool suspended;     /* the shell has the terminal */
+    bool looks_for_it;  /* and may have given it back unseen */
+    bool gone;          /* the terminal has hung up */
+    bool stop;          /* a signal asked to end */
 };
 
 /* Signals become bytes in a pipe. The write end has to be global. */
@@ -131,6 +132,8 @@ static void paint(struct loop *l)
         const struct loom_view *v = loom_session_look(l->session);
         if (v)
             l->ui.view = v;
+        if (start > l->note_until)
+            l->ui.note[0] = 0;
     }
     term_size(&l->ui.w, &l->ui.h);
     ui_draw(&l->grid, &l->ui);
@@ -222,6 +225,7 @@ static void take_keys(struct loop *l)
     while (!l->suspended && !l->ui.quit && (key = term_key()) != KEY_NONE) {
         action_key(&l->ui, key);
         do_wishes(l);
+        l->note_until = now_ms() + 5000;
         l->paint = true;
     }
 }
@@ -273,17 +277,20 @@ static void run(struct loop *l)
 static void say_goodbye(const struct loop *l)
 {
     const struct loom_train_view *t = &l->ui.view->train;
+    const char *out = l->args->conf.out;
+    const char *store = out ? " --out " : "";
+    out = out ? out : "";
     if (!t->run[0])
         return;
     if (t->state == LOOM_TRAIN_DONE)
-        printf("%s is done after %d epochs; bitloom runs show %s\n", t->run,
-               t->epoch, t->run);
+        printf("%s is done after %d epochs; bitloom runs show %s%s%s\n", t->run,
+               t->epoch, t->run, store, out);
     else if (t->state == LOOM_TRAIN_FAILED)
         printf("%s failed after epoch %d: %s\n", t->run, t->epoch, t->error);
     else
         printf("%s is saved at epoch %d of %d; go on with: bitloom %s "
-               "--resume %s\n",
-               t->run, t->epoch, t->epochs, l->ui.view->script, t->run);
+               "--resume %s%s%s\n",
+               t->run, t->epoch, t->epochs, l->conf.script, t->run, store, out);
 }
 
 static void leave(struct loop *l)

@@ -139,9 +139,10 @@ static struct loom_build_view *add_build(struct loom_view *v, int id,
         .predicted_carry = 1190,
         .predicted_ff = 980,
         .predicted_lc = 2430};
-    snprintf(b->name, sizeof b->name, "muon@%d", 115 + id % 99 * 11);
+    snprintf(b->name, sizeof b->name, "muon_017");
     snprintf(b->device, sizeof b->device, "ice40-hx8k-ct256");
-    snprintf(b->dir, sizeof b->dir, "runs/muon-017/build/b-%d", id);
+    snprintf(b->dir, sizeof b->dir, "runs/muon-017/build-%05d-hx8k",
+             115 + id % 99 * 11);
     for (int i = 0; s != LOOM_BUILD_QUEUED && i <= (int)phase; i++)
         b->seconds[i] = seconds[i];
     if (phase >= LOOM_PHASE_PLACE) {
