@@ -1,5 +1,6 @@
 #include "engine/exact.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -32,21 +33,25 @@ void loom_exact_destroy(struct loom_exact *net)
 
 /* ---- intervals --------------------------------------------------------- */
 
-static int input_interval(struct loom_exact_node *d, struct loom_errmsg *e)
+static int check_widths(const struct loom_exact_node *d, struct loom_errmsg *e)
 {
-    for (size_t j = 0; j < d->n; j++) {
-        struct loom_fixed t = d->format[j];
-        bool dead = !loom_fixed_width(t);
-        if (loom_fixed_width(t) > 62)
+    for (size_t j = 0; d->format && j < d->n; j++)
+        if (loom_fixed_width(d->format[j]) > 62)
             return loom_fail(e, LOOM_ERR_RANGE,
                              "%s: element %zu is %d bits wide, at most 62 can "
                              "be handled",
-                             d->name, j, loom_fixed_width(t));
-        d->elem[j].f = dead ? 0 : t.f;
+                             d->name, j, loom_fixed_width(d->format[j]));
+    return 0;
+}
+
+static void input_interval(struct loom_exact_node *d)
+{
+    for (size_t j = 0; j < d->n; j++) {
+        struct loom_fixed t = d->format[j];
+        d->elem[j].f = loom_fixed_width(t) ? t.f : 0;
         d->elem[j].lo = loom_fixed_min(t, d->overflow);
         d->elem[j].hi = loom_fixed_max(t);
     }
-    return 0;
 }
 
 /* Whether v / 2^shift, rounded, lies in [min, max]. */
@@ -90,14 +95,14 @@ static int dense_interval(const struct loom_exact_node *d, size_t j,
                           const struct loom_exact_elem *in, size_t n_in,
                           struct loom_exact_elem *out)
 {
-    int f = d->b[j] ? d->bf[j] : -1000;
+    int f = d->b[j] ? d->bf[j] : INT_MIN;
     for (size_t i = 0; i < n_in; i++)
         if (d->w[i * d->n + j] && (in[i].lo || in[i].hi)) {
             int wf = d->wf[i * d->n + j] + in[i].f;
             f = wf > f ? wf : f;
         }
-    *out = (struct loom_exact_elem){.f = f == -1000 ? 0 : f};
-    if (f == -1000)
+    *out = (struct loom_exact_elem){.f = f == INT_MIN ? 0 : f};
+    if (f == INT_MIN)
         return 0;
     double lo = 0, hi = 0; /* doubles decide about overflow, integers exact */
     uint64_t ilo = 0, ihi = 0;
@@ -125,8 +130,13 @@ static int dense_interval(const struct loom_exact_node *d, size_t j,
 static int node_interval(struct loom_exact *net, struct loom_exact_node *d,
                          struct loom_errmsg *e)
 {
-    if (d->op == LOOM_EXACT_INPUT)
-        return input_interval(d, e);
+    int err = check_widths(d, e);
+    if (err)
+        return err;
+    if (d->op == LOOM_EXACT_INPUT) {
+        input_interval(d);
+        return 0;
+    }
     const struct loom_exact_node *src = &net->nodes[d->input];
     for (size_t j = 0; j < d->n; j++) {
         switch (d->op) {
@@ -185,14 +195,25 @@ int loom_exact_quantize(const struct loom_exact *net, const float *const *x,
                                      "inputs must be finite",
                                      r, j, (double)v);
                 float y = loom_quant_infer(m, v, t.k, t.i, t.f);
-                q[r * net->in_size + at + j] =
-                    (int64_t)ldexp((double)y, d->elem[j].f);
+                double u = ldexp((double)y, d->elem[j].f);
+                /* float32 may round up past the end of a wide format. */
+                if (!(fabs(u) < 0x1p63) || (int64_t)u < d->elem[j].lo ||
+                    (int64_t)u > d->elem[j].hi)
+                    return loom_fail(e, LOOM_ERR_RANGE,
+                                     "input row %zu, element %zu: %g cannot "
+                                     "be brought to the %d bits of %s in "
+                                     "float32",
+                                     r, j, (double)v, loom_fixed_width(t),
+                                     d->name);
+                q[r * net->in_size + at + j] = (int64_t)u;
             }
         at += d->n;
     }
     return 0;
 }
 
+/* Unsigned on the way: a sum of some of the terms may pass what 64 bits hold,
+ * the sum of all does not. */
 static void run_dense(const struct loom_exact_node *d,
                       const struct loom_exact_node *src, const int64_t *x,
                       int64_t *y)
@@ -209,7 +230,8 @@ static void run_dense(const struct loom_exact_node *d,
             if (!w)
                 continue;
             int s = d->elem[j].f - src->elem[i].f - d->wf[i * d->n + j];
-            y[j] += (int64_t)((uint64_t)(w * x[i]) << s);
+            y[j] =
+                (int64_t)((uint64_t)y[j] + ((uint64_t)w * (uint64_t)x[i] << s));
         }
     }
 }

@@ -75,7 +75,8 @@ int loom_exact_intervals(struct loom_exact *net, struct loom_errmsg *e);
 
 /* Quantize rows of float inputs to the integers of the INPUT nodes.
  *   x [n_inputs] pointers to [rows][input_size[k]]; q [rows][in_size]
- * Not finite or not representable in 62 bits: LOOM_ERR_RANGE, naming it. */
+ * LOOM_ERR_NAN for what is not finite, LOOM_ERR_RANGE for what float32 cannot
+ * bring to the format (only formats of more than 24 bits); both name it. */
 int loom_exact_quantize(const struct loom_exact *net, const float *const *x,
                         size_t rows, int64_t *q, struct loom_errmsg *e);
 

@@ -76,3 +76,6 @@ int loom_conf_check(const json_t *conf, const char *layer,
 int loom_conf_number(const json_t *conf, const char *layer, const char *name,
                      double lo, double hi, double *value,
                      struct loom_errmsg *e);
+/* The same, and it must be whole. */
+int loom_conf_whole(const json_t *conf, const char *layer, const char *name,
+                    double lo, double hi, double *value, struct loom_errmsg *e);

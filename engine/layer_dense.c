@@ -62,7 +62,7 @@ static int build(struct loom_model *m, struct loom_layer *l,
     double units = 0;
     int err = loom_conf_check(l->conf, l->name, names, e);
     if (!err)
-        err = loom_conf_number(l->conf, l->name, "units", 1, 65536, &units, e);
+        err = loom_conf_whole(l->conf, l->name, "units", 1, 65536, &units, e);
     if (!err && units < 1)
         err = loom_fail(e, LOOM_ERR_ARG,
                         "%s: field \"units\", the number of outputs, is "

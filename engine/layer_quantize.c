@@ -44,9 +44,7 @@ static int build(struct loom_model *m, struct loom_layer *l,
     s->over = loom_model_floats(m, l->ld);
     s->bias = loom_model_floats(m, l->ld);
     s->unit = loom_model_floats(m, l->n);
-    if (m->out_of_memory)
-        return LOOM_ERR_NOMEM;
-    for (size_t j = 0; j < l->n; j++)
+    for (size_t j = 0; s->unit && j < l->n; j++)
         s->unit[j] = s->fast ? LN2 : 1.0f;
     l->sum_n = 2 * l->ld; /* gradients on f, i */
     l->top_n = 2 * l->ld; /* |q|, -q */

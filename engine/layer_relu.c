@@ -9,7 +9,7 @@ static int build_input(struct loom_model *m, struct loom_layer *l,
     (void)m;
     int err = loom_conf_check(l->conf, l->name, names, e);
     if (!err)
-        err = loom_conf_number(l->conf, l->name, "n", 1, 1 << 20, &n, e);
+        err = loom_conf_whole(l->conf, l->name, "n", 1, 1 << 20, &n, e);
     if (!err && n < 1)
         err = loom_fail(e, LOOM_ERR_ARG,
                         "%s: field \"n\", the number of inputs, is missing",

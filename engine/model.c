@@ -15,7 +15,13 @@ static const struct loom_layer_ops *const kinds[] = {
     &loom_layer_relu,
 };
 
-enum { N_KINDS = sizeof(kinds) / sizeof(*kinds), MAX_LAYERS = 4096 };
+/* MAX_FLOATS: of one model and one worker's activations, 1 GB. A file that
+ * asks for more is damaged, a script that does has slipped. */
+enum {
+    N_KINDS = sizeof(kinds) / sizeof(*kinds),
+    MAX_LAYERS = 4096,
+    MAX_FLOATS = 1 << 28
+};
 
 struct loom_model *loom_model_new(void)
 {
@@ -45,7 +51,10 @@ void loom_model_destroy(struct loom_model *m)
 
 float *loom_model_floats(struct loom_model *m, size_t n)
 {
-    float *p = loom_try_alloc(n, sizeof(float), "layer", NULL);
+    float *p = NULL;
+    m->n_floats += n;
+    if (m->n_floats <= MAX_FLOATS)
+        p = loom_try_alloc(n, sizeof(float), "layer", NULL);
     if (!p)
         m->out_of_memory = true;
     m->block =
@@ -107,12 +116,29 @@ int loom_conf_number(const json_t *conf, const char *layer, const char *name,
     return 0;
 }
 
+int loom_conf_whole(const json_t *conf, const char *layer, const char *name,
+                    double lo, double hi, double *value, struct loom_errmsg *e)
+{
+    int err = loom_conf_number(conf, layer, name, lo, hi, value, e);
+    if (!err && *value != floor(*value))
+        err = loom_fail(e, LOOM_ERR_ARG,
+                        "%s: field \"%s\" must be a whole number", layer, name);
+    return err;
+}
+
 static const struct loom_layer_ops *kind_of(const char *word)
 {
     for (int k = 0; k < N_KINDS; k++)
         if (!strcmp(word, kinds[k]->kind))
             return kinds[k];
     return NULL;
+}
+
+static bool is_utf8(const char *s)
+{
+    json_t *j = json_string(s);
+    json_decref(j);
+    return j != NULL;
 }
 
 static int check_new(const struct loom_model *m,
@@ -129,6 +155,13 @@ static int check_new(const struct loom_model *m,
         return loom_fail(e, LOOM_ERR_ARG,
                          "layer name \"%s\": 1 to %zu characters are allowed",
                          name, sizeof(m->layer->name) - 1);
+    if (!is_utf8(name)) /* or it could not be saved */
+        return loom_fail(e, LOOM_ERR_ARG, "layer %d: its name is not UTF-8",
+                         m->n_layers);
+    if (ops == &loom_layer_input && m->input >= 0)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: there is an input layer already: %s", name,
+                         m->layer[m->input].name);
     if (m->n_layers == MAX_LAYERS)
         return loom_fail(e, LOOM_ERR_RANGE, "%s: at most %d layers", name,
                          MAX_LAYERS);
@@ -163,6 +196,12 @@ int loom_model_add(struct loom_model *m, const char *kind, const char *name,
     l->conf = conf ? json_deep_copy(conf) : json_object();
     l->state = ops->state_size ? loom_calloc(1, ops->state_size) : NULL;
     err = ops->build(m, l, e);
+    m->n_floats += 2 * LOOM_BLOCK * loom_pad(l->n);
+    if (!err && (m->out_of_memory || m->n_floats > MAX_FLOATS))
+        err = loom_fail(e, LOOM_ERR_NOMEM,
+                        "%s: with this layer the model is too large, or there "
+                        "is no memory; fewer inputs or units help",
+                        name);
     if (err) {
         json_decref(l->conf);
         free(l->state);
@@ -178,16 +217,37 @@ int loom_model_add(struct loom_model *m, const char *kind, const char *name,
     return m->n_layers++;
 }
 
+/* Every layer but the output is read by exactly one other: a gradient comes
+ * from one place, and none is missing. */
+static int check_chain(const struct loom_model *m, int output,
+                       struct loom_errmsg *e)
+{
+    for (int k = 0; k < m->n_layers; k++) {
+        int readers = k == output;
+        for (int r = k + 1; r < m->n_layers; r++)
+            for (int i = 0; i < m->layer[r].n_inputs; i++)
+                readers += m->layer[r].input[i] == k;
+        if (readers != 1)
+            return loom_fail(e, LOOM_ERR_ARG,
+                             "%s: read by %d layers; exactly one must read it",
+                             m->layer[k].name, readers);
+    }
+    return 0;
+}
+
 int loom_model_finish(struct loom_model *m, int output, uint64_t seed,
                       struct loom_errmsg *e)
 {
     if (m->input < 0 || output < 0 || output >= m->n_layers)
         return loom_fail(e, LOOM_ERR_ARG,
                          "the model needs an input and an output layer");
+    int err = check_chain(m, output, e);
+    if (err)
+        return err;
     m->output = output;
     m->theta = loom_try_alloc(m->n_theta, sizeof(float), "parameters", e);
     m->grad = loom_try_alloc(m->n_theta, sizeof(float), "gradients", e);
-    if (!m->theta || !m->grad || m->out_of_memory)
+    if (!m->theta || !m->grad)
         return loom_fail(e, LOOM_ERR_NOMEM,
                          "no memory for a model of %zu parameters", m->n_theta);
     for (int k = 0; k < m->n_layers; k++) {
@@ -227,7 +287,8 @@ static int add_from_json(struct loom_model *m, const json_t *j,
                          "model: layer %d lacks kind, name, inputs or conf",
                          m->n_layers);
     for (size_t k = 0; k < n; k++) {
-        json_int_t v = json_integer_value(json_array_get(inputs, k));
+        const json_t *j_in = json_array_get(inputs, k);
+        json_int_t v = json_is_integer(j_in) ? json_integer_value(j_in) : -1;
         input[k] = v < 0 || v >= MAX_LAYERS ? -1 : (int)v;
     }
     return loom_model_add(m, kind, name, input, (int)n, conf, e);
@@ -505,8 +566,9 @@ static double dense_bound(const struct loom_exact *net,
 }
 
 /* Largest number that rounding and wrapping element j passes through: the
- * value plus half a step of the new grid, in the old grid's steps; and, when
- * it wraps, the rounded value plus half the modulus, in the new grid's. */
+ * (clipped) value plus half a step of the new grid, in steps of the finer of
+ * the old grid and that half; and, when it wraps, the rounded value plus half
+ * the modulus, in the new grid's. */
 static double quantize_bound(const struct loom_exact *net,
                              const struct loom_exact_node *d, size_t j)
 {
@@ -515,10 +577,20 @@ static double quantize_bound(const struct loom_exact *net,
     double top = fmax(fabs((double)x->lo), fabs((double)x->hi));
     if (!width)
         return 0.0;
-    double rounded = drop > 0 ? top + ldexp(1.0, drop - 1) : 0.0;
-    double wrapped =
-        d->overflow == LOOM_WRAP ? ldexp(top, -drop) + ldexp(1.0, width) : 0.0;
+    double now = ldexp(top, -drop); /* in the new grid's steps */
+    if (d->overflow != LOOM_WRAP)
+        now = fmin(now, ldexp(1.0, d->format[j].i + d->format[j].f));
+    double rounded = drop > 0 ? top + ldexp(1.0, drop - 1) : 2.0 * now + 1.0;
+    double wrapped = d->overflow == LOOM_WRAP ? now + ldexp(1.0, width) : 0.0;
     return fmax(rounded, wrapped);
+}
+
+/* An input may be anything: rounding must stay exact up to the format's end,
+ * half a step included. */
+static double input_bound(const struct loom_exact_node *d, size_t j)
+{
+    const struct loom_fixed *t = &d->format[j];
+    return loom_fixed_width(*t) ? ldexp(2.0, t->i + t->f) : 0.0;
 }
 
 /* float32 evaluation follows the integers as long as every number on the way,
@@ -533,12 +605,15 @@ static int check_float32(const struct loom_exact *net, struct loom_errmsg *e)
                 top = dense_bound(net, d, j);
             else if (d->op == LOOM_EXACT_QUANTIZE)
                 top = quantize_bound(net, d, j);
+            else if (d->op == LOOM_EXACT_INPUT)
+                top = input_bound(d, j);
             if (top > 0x1p24)
                 return loom_fail(
                     e, LOOM_ERR_RANGE,
-                    "%s: output %zu needs %d bits, more than the 24 that "
-                    "float32 evaluation holds exactly; bound the bits of its "
-                    "weights or inputs (field f = {lowest, highest})",
+                    "%s: element %zu needs %d bits, more than the 24 that "
+                    "float32 evaluation holds exactly; bound its bits, or "
+                    "those of its weights or inputs (field f = {lowest, "
+                    "highest})",
                     d->name, j, (int)ceil(log2(top)));
         }
     }

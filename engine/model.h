@@ -68,7 +68,8 @@ struct loom_model {
     size_t n_sum, n_top; /* floats of sums and maxima a chunk needs */
     enum loom_mode mode; /* of the last prepare */
     int n_blocks;
-    void **block; /* memory handed out by loom_model_floats */
+    void **block;    /* memory handed out by loom_model_floats */
+    size_t n_floats; /* in there, and of one worker's activations */
     bool out_of_memory;
 };
 
@@ -94,7 +95,8 @@ int loom_model_add(struct loom_model *m, const char *kind, const char *name,
                    struct loom_errmsg *e);
 
 /* Close the graph: `output` becomes the output, memory is laid out and
- * parameters are initialised from the seed. */
+ * parameters are initialised from the seed. Every other layer must be read by
+ * exactly one. */
 int loom_model_finish(struct loom_model *m, int output, uint64_t seed,
                       struct loom_errmsg *e);
 

@@ -9,6 +9,9 @@
 /* Keras' backend epsilon, part of the KBI range formula. */
 static const float EPSILON = 1e-7f;
 
+/* Of integer or fractional bits, either way: float32 has no more. */
+enum { MAX_BITS = 32 };
+
 struct loom_qconf loom_qconf_default(enum loom_qplace place)
 {
     struct loom_qconf c = {
@@ -47,13 +50,35 @@ static int read_range(const json_t *j, const char *layer, const char *name,
         return 0;
     const json_t *lo = json_array_get(v, 0), *hi = json_array_get(v, 1);
     if (json_array_size(v) != 2 || !json_is_number(lo) || !json_is_number(hi) ||
-        json_number_value(lo) > json_number_value(hi))
+        json_number_value(lo) > json_number_value(hi) ||
+        json_number_value(lo) < -MAX_BITS || json_number_value(hi) > MAX_BITS)
         return loom_fail(e, LOOM_ERR_ARG,
                          "%s: quantizer field \"%s\" must be {lowest, "
-                         "highest}",
-                         layer, name);
+                         "highest}, within -%d to %d",
+                         layer, name, MAX_BITS, MAX_BITS);
     out[0] = (float)json_number_value(lo);
     out[1] = (float)json_number_value(hi);
+    return 0;
+}
+
+/* A field that is there must be of its type; nothing is ignored. */
+static int check_types(const json_t *j, const char *layer,
+                       struct loom_errmsg *e)
+{
+    static const char *const words[] = {"type", "round", "overflow", "per"};
+    for (size_t n = 0; n < sizeof(words) / sizeof(*words); n++) {
+        const json_t *v = json_object_get(j, words[n]);
+        if (v && !json_is_string(v))
+            return loom_fail(e, LOOM_ERR_ARG,
+                             "%s: quantizer field \"%s\" must be a string",
+                             layer, words[n]);
+    }
+    const json_t *trained = json_object_get(j, "trained");
+    if (trained && !json_is_boolean(trained))
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: quantizer field \"trained\" must be true or "
+                         "false",
+                         layer);
     return 0;
 }
 
@@ -108,15 +133,23 @@ int loom_qconf_read(struct loom_qconf *c, const json_t *j, const char *layer,
         float *at;
         double lo, hi;
     } numbers[] = {
-        {"k0", &c->k0, 0, 1},    {"b0", &c->b0, 0, 32},
-        {"i0", &c->i0, -32, 32}, {"f0", &c->f0, -32, 32},
-        {"l1", &c->l1, 0, 1e3},  {"i_decay", &c->i_decay, 0, INFINITY},
+        {"b0", &c->b0, 0, MAX_BITS},
+        {"i0", &c->i0, -MAX_BITS, MAX_BITS},
+        {"f0", &c->f0, -MAX_BITS, MAX_BITS},
+        {"l1", &c->l1, 0, 1e3},
+        {"i_decay", &c->i_decay, 0, 1e9},
     };
     if (!j)
         return 0;
     int err = loom_conf_check(j, layer, names, e);
     if (!err)
+        err = check_types(j, layer, e);
+    if (!err)
         err = read_words(c, j, layer, e);
+    double k = (double)c->k0;
+    if (!err)
+        err = loom_conf_whole(j, layer, "k0", 0, 1, &k, e);
+    c->k0 = (float)k;
     for (size_t n = 0; !err && n < sizeof(numbers) / sizeof(*numbers); n++) {
         double v = (double)*numbers[n].at;
         err = loom_conf_number(j, layer, numbers[n].name, numbers[n].lo,

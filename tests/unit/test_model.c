@@ -1,0 +1,237 @@
+/* Building models: JSON and back, and what is said about a wrong one. */
+#include "tests/unit/unit.h"
+
+#include <math.h>
+
+static const char whole[] =
+    "[['input','x',{'n':5}],"
+    "['quantize','a/iq',{'k0':0,'i0':2,'f0':3,'per':'tensor'}],"
+    "['dense','a',{'units':7,'kernel':{'b0':4,'type':'kbi','b':[0,9]},"
+    "  'bias':{'round':'TRN','overflow':'SAT'}}],"
+    "['relu','a/relu',{}],"
+    "['quantize','b/iq',{'overflow':'SAT_SYM','i':[-3,5],'f':[-2,8]}],"
+    "['dense','b',{'units':2}]]";
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    struct loom_errmsg e = {""};
+    struct loom_model *m = unit_chain(whole);
+    json_t *j = loom_model_to_json(m);
+    struct loom_model *n = loom_model_from_json(j, &e);
+    if (!n)
+        fail_msg("%s", e.text);
+    json_t *k = loom_model_to_json(n);
+    assert_true(json_equal(j, k));
+    assert_int_equal(m->n_params, n->n_params);
+    assert_int_equal(m->n_theta, n->n_theta);
+    for (int p = 0; p < m->n_params; p++) {
+        assert_string_equal(m->param[p].name, n->param[p].name);
+        assert_int_equal(m->param[p].n, n->param[p].n);
+        assert_true(m->param[p].lo == n->param[p].lo);
+        assert_true(m->param[p].hi == n->param[p].hi);
+        assert_true(m->param[p].l1 == n->param[p].l1);
+        assert_int_equal(m->param[p].trained, n->param[p].trained);
+    }
+    json_decref(j);
+    json_decref(k);
+    loom_model_destroy(m);
+    loom_model_destroy(n);
+}
+
+/* Same seed, same parameters; another seed, others. */
+static void test_seed(void **state)
+{
+    (void)state;
+    struct loom_errmsg e;
+    struct loom_model *m = unit_chain(whole), *n = unit_chain(whole);
+    json_t *j = loom_model_to_json(m);
+    struct loom_model *other = loom_model_from_json(j, &e); /* seed 0 */
+    assert_memory_equal(m->theta, n->theta, m->n_theta * sizeof(float));
+    assert_memory_not_equal(m->theta, other->theta, m->n_theta * sizeof(float));
+    json_decref(j);
+    loom_model_destroy(m);
+    loom_model_destroy(n);
+    loom_model_destroy(other);
+}
+
+/* A chain that must be refused, and words its sentence must have. */
+static void test_wrong(void **state)
+{
+    (void)state;
+#define X "['input','x',{'n':4}],"
+#define Q X "['quantize','q',{}],"
+    static const struct {
+        const char *text, *word[3];
+    } cases[] = {
+        {"[['imput','x',{'n':4}]]", {"x", "imput", "dense"}},
+        {"[['input','x',{}]]", {"x", "\"n\"", "missing"}},
+        {"[['input','x',{'n':0}]]", {"x", "\"n\"", "1"}},
+        {"[['input','x',{'n':-1}]]", {"x", "\"n\""}},
+        {"[['input','x',{'n':2.5}]]", {"x", "\"n\"", "whole"}},
+        {"[['input','x',{'n':1e30}]]", {"x", "\"n\""}},
+        {"[['input','x',{'n':'4'}]]", {"x", "\"n\"", "number"}},
+        {"[['input','x',{'m':4}]]", {"x", "\"m\"", "n"}},
+        {"[['input','',{'n':4}]]", {"name"}},
+        {"[['input','x234567890123456789012345678901234567890123456789',"
+         "{'n':4}]]",
+         {"name", "47"}},
+        {"[" X "['input','y',{'n':4}]]", {"y", "input"}},
+        {"[" X "['relu','x',{}]]", {"x", "already"}},
+        {"[" X "['relu','r',{'slope':1}]]", {"r", "slope", "none"}},
+        {"[" X "['dense','d',{'units':2}]]", {"d", "x", "quantize"}},
+        {"[" X "['quantize','q',{'bits':3}]]", {"q", "bits", "k0"}},
+        {"[" X "['quantize','q',{'type':'kfi'}]]", {"q", "kfi", "kbi"}},
+        {"[" X "['quantize','q',{'type':3}]]", {"q", "type", "string"}},
+        {"[" X "['quantize','q',{'round':'RDN'}]]", {"q", "RDN", "RND"}},
+        {"[" X "['quantize','q',{'round':1}]]", {"q", "round", "string"}},
+        {"[" X "['quantize','q',{'overflow':'CLIP'}]]", {"q", "CLIP", "SAT"}},
+        {"[" X "['quantize','q',{'overflow':[]}]]", {"q", "overflow"}},
+        {"[" X "['quantize','q',{'per':'layer'}]]", {"q", "layer", "tensor"}},
+        {"[" X "['quantize','q',{'per':true}]]", {"q", "per", "string"}},
+        {"[" X "['quantize','q',{'trained':'no'}]]", {"q", "trained", "true"}},
+        {"[" X "['quantize','q',{'k0':0.5}]]", {"q", "k0", "whole"}},
+        {"[" X "['quantize','q',{'k0':2}]]", {"q", "k0"}},
+        {"[" X "['quantize','q',{'f0':'3'}]]", {"q", "f0", "number"}},
+        {"[" X "['quantize','q',{'f0':99}]]", {"q", "f0", "32"}},
+        {"[" X "['quantize','q',{'f':3}]]", {"q", "\"f\"", "lowest"}},
+        {"[" X "['quantize','q',{'f':[3]}]]", {"q", "\"f\""}},
+        {"[" X "['quantize','q',{'f':[3,1]}]]", {"q", "\"f\""}},
+        {"[" X "['quantize','q',{'f':[-999,1]}]]", {"q", "\"f\"", "32"}},
+        {"[" X "['quantize','q',{'i':['a',1]}]]", {"q", "\"i\""}},
+        {"[" X "['quantize','q',{'l1':-1}]]", {"q", "l1"}},
+        {"[" X "['quantize','q',{'type':'kbi'}]]", {"q", "kbi", "WRAP"}},
+        {"[" Q "['dense','d',{}]]", {"d", "units", "missing"}},
+        {"[" Q "['dense','d',{'units':0}]]", {"d", "units"}},
+        {"[" Q "['dense','d',{'units':1.5}]]", {"d", "units", "whole"}},
+        {"[" Q "['dense','d',{'units':99999}]]", {"d", "units", "65536"}},
+        {"[" Q "['dense','d',{'units':2,'kernel':3}]]", {"d", "kernel"}},
+        {"[" Q "['dense','d',{'units':2,'kernel':{'bb':1}}]]", {"d", "bb"}},
+        {"[" Q "['dense','d',{'units':2,'bias':[1]}]]", {"d", "bias"}},
+        {"[['input','x',{'n':4096}],['quantize','q',{}],"
+         "['dense','d',{'units':65536}]]",
+         {"d", "too large"}},
+        {"[]", {"input"}},
+        {"[['quantize','q',{}]]", {"q", "inputs"}},
+    };
+    for (size_t c = 0; c < sizeof(cases) / sizeof(*cases); c++) {
+        struct loom_errmsg e = {""};
+        struct loom_model *m = unit_try_chain(cases[c].text, &e);
+        if (m)
+            fail_msg("%s: accepted", cases[c].text);
+        for (int w = 0; w < 3 && cases[c].word[w]; w++)
+            if (!strstr(e.text, cases[c].word[w]))
+                fail_msg("%s: \"%s\" lacks \"%s\"", cases[c].text, e.text,
+                         cases[c].word[w]);
+    }
+}
+
+/* JSON that no model wrote. */
+static void test_wrong_json(void **state)
+{
+    (void)state;
+#define IN "{'kind':'input','name':'x','inputs':[],'conf':{'n':2}}"
+#define QU(name, from)                                                         \
+    "{'kind':'quantize','name':'" name "','inputs':[" from "],'conf':{}}"
+    static const char *const cases[] = {
+        "null",
+        "5",
+        "[]",
+        "{}",
+        "{'layers':5,'output':0}",
+        "{'layers':[],'output':0}",
+        "{'layers':[5],'output':0}",
+        "{'layers':[null],'output':0}",
+        "{'layers':[{}],'output':0}",
+        "{'layers':[" IN "],'output':1}",
+        "{'layers':[" IN "],'output':-1}",
+        "{'layers':[" IN "],'output':99999999999}",
+        "{'layers':[" IN "," QU("q", "1") "],'output':1}",
+        "{'layers':[" IN "," QU("q", "-1") "],'output':1}",
+        "{'layers':[" IN "," QU("q", "'x'") "],'output':1}",
+        "{'layers':[" IN "," QU("q", "0,0") "],'output':1}",
+        "{'layers':[" IN "," QU("q", "0,0,0,0,0") "],'output':1}",
+        "{'layers':[" IN "," QU("q", "4294967296") "],'output':1}",
+        /* The graph must be one chain: what is read twice, or not at all,
+         * would get a wrong gradient. */
+        "{'layers':[" IN
+        "," QU("q", "0") "," QU("r", "1") "," QU("s", "1") "],'output':3}",
+        "{'layers':[" IN "," QU("q", "0") "," QU("r", "1") "],'output':1}",
+        "{'layers':[" IN ",{'kind':'relu','name':'r','inputs':[0],"
+        "'conf':[]}],'output':1}",
+        "{'layers':[" IN ",{'kind':'relu','name':5,'inputs':[0],"
+        "'conf':{}}],'output':1}",
+    };
+    for (size_t c = 0; c < sizeof(cases) / sizeof(*cases); c++) {
+        struct loom_errmsg e = {""};
+        json_t *j = unit_json(cases[c]);
+        struct loom_model *m = loom_model_from_json(j, &e);
+        if (m || !e.text[0])
+            fail_msg("%s: %s", cases[c], m ? "accepted" : "no sentence");
+        json_decref(j);
+    }
+}
+
+/* A name that JSON cannot hold would make checkpoints that cannot be read. */
+static void test_name_is_text(void **state)
+{
+    (void)state;
+    struct loom_model *m = loom_model_new();
+    json_t *conf = json_pack("{s:i}", "n", 3);
+    assert_fails(loom_model_add(m, "input",
+                                "gr\xf6\xdf"
+                                "e",
+                                NULL, 0, conf, e),
+                 LOOM_ERR_ARG, "UTF-8");
+    json_decref(conf);
+    loom_model_destroy(m);
+}
+
+/* Freezing says which layer float32 cannot follow. */
+static void test_freeze_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *word;
+    } cases[] = {
+        {"[['input','x',{'n':1}],['quantize','q',{'f0':20,'i0':10}],"
+         "['dense','d',{'units':1}]]",
+         "q"}, /* 30 bits of an input */
+        {"[['input','x',{'n':1}],['quantize','q',{'f0':8,'i0':8}],"
+         "['dense','d',{'units':1,'kernel':{'b0':16,'i0':4}}]]",
+         "d"}, /* 32 bits of a product */
+        {"[['input','x',{'n':1}],['quantize','q',{'f0':4,'i0':4}],"
+         "['dense','d',{'units':1,'kernel':{'b0':4,'i0':4}}],"
+         "['quantize','r',{'f0':32,'i0':32}]]",
+         "r"}, /* 65 bits of a format */
+        {"[['input','x',{'n':1}],['quantize','q',{'f0':4,'i0':4}],"
+         "['relu','r',{}],"
+         "['quantize','s',{'f0':20,'i0':6,'overflow':'SAT'}]]",
+         "s"}, /* 2^6 - 2^-20 is no float32 */
+        {"[['input','x',{'n':1}],['relu','r',{}]]", "r"},
+    };
+    for (size_t c = 0; c < sizeof(cases) / sizeof(*cases); c++) {
+        struct loom_errmsg e = {""};
+        struct loom_model *m = unit_chain(cases[c].text);
+        struct loom_param *w = loom_model_param(m, "d/kernel");
+        if (w)
+            m->theta[w->at] = 0.337f;
+        struct loom_exact *net = loom_model_freeze(m, &e);
+        if (net || strncmp(e.text, cases[c].word, strlen(cases[c].word)))
+            fail_msg("%s: %s", cases[c].text, net ? "freezes" : e.text);
+        loom_model_destroy(m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_seed),
+        cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_wrong_json),
+        cmocka_unit_test(test_name_is_text),
+        cmocka_unit_test(test_freeze_limits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
