@@ -33,13 +33,6 @@ static const struct {
     [LOOM_BUILD_CANCELLED] = {"✘", "cancelled", STYLE_DIM},
 };
 
-static const char *const phase_words[] = {
-    [LOOM_PHASE_EMIT] = "emit",           [LOOM_PHASE_VERIFY] = "verify",
-    [LOOM_PHASE_YOSYS] = "yosys",         [LOOM_PHASE_PACK] = "pack",
-    [LOOM_PHASE_PLACE] = "place",         [LOOM_PHASE_ROUTE] = "route",
-    [LOOM_PHASE_BITSTREAM] = "bitstream",
-};
-
 const char *builds_mark(const struct loom_build_view *b)
 {
     return states[b->state].mark;
@@ -52,7 +45,7 @@ enum style builds_style(const struct loom_build_view *b)
 
 const char *builds_stage(const struct loom_build_view *b, char *buf, size_t n)
 {
-    const char *phase = phase_words[b->phase];
+    const char *phase = loom_phase_word(b->phase);
     if (b->state == LOOM_BUILD_RUNNING && b->fraction >= 0)
         snprintf(buf, n, "%s %2.0f%%", phase, 100 * (double)b->fraction);
     else if (b->state == LOOM_BUILD_RUNNING)
@@ -293,7 +286,7 @@ static void phase_row(struct area a, int y, const struct loom_build_view *b,
               now    ? STYLE_BOLD
               : past ? STYLE_PLAIN
                      : STYLE_DIM,
-              phase_words[p]);
+              loom_phase_word((enum loom_phase)p));
     if (past || now)
         area_right(a, 19, y, STYLE_PLAIN, "%s",
                    format_seconds((double)b->seconds[p], t));

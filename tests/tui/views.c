@@ -203,6 +203,37 @@ static void make_odd(struct loom_view *v)
     memset(b->detail, 'x', sizeof b->detail - 1);
 }
 
+/* A run some way on. */
+static void make_run(enum view_kind kind, struct loom_view *v)
+{
+    struct loom_train_view *t = &v->train;
+    make_points(t, kind == VIEW_DONE ? 480 : 214);
+    t->seconds_per_epoch = 0.41f;
+    t->eta_s = 158;
+    t->checkpoint_age_s = 7;
+    make_logs(v);
+    if (kind == VIEW_DONE) {
+        t->epochs = t->epoch;
+        t->eta_s = 0;
+        add_log(v, LOOM_LOG_GOOD, "done: 480 epochs in 3m17");
+        finish_build(add_build(v, 1, LOOM_BUILD_DONE, LOOM_PHASE_BITSTREAM));
+    } else if (kind == VIEW_BUILDING) {
+        make_builds(v);
+    } else if (kind == VIEW_PAUSED) {
+        t->beta_factor = 1.5625f;
+    } else if (kind == VIEW_FAILED) {
+        snprintf(t->error, sizeof t->error,
+                 "examples/muon.lua:31: loss is not a number at epoch 215, "
+                 "batch 118.\nThe first bad tensor is the input of dense_1. "
+                 "Lower the learning rate, or start beta smaller.\nThe last "
+                 "good state is epoch 214: bitloom run examples/muon.lua "
+                 "--resume muon-017");
+        add_log(v, LOOM_LOG_ERROR, "loss is not a number at epoch 215");
+    } else if (kind == VIEW_ODD) {
+        make_odd(v);
+    }
+}
+
 void view_make(enum view_kind kind, struct loom_view *v)
 {
     static const enum loom_train_state states[VIEW_KINDS] = {
@@ -247,29 +278,5 @@ void view_make(enum view_kind kind, struct loom_view *v)
         t->lr = 2e-3f;
         return;
     }
-    make_points(t, kind == VIEW_DONE ? 480 : 214);
-    t->seconds_per_epoch = 0.41f;
-    t->eta_s = 158;
-    t->checkpoint_age_s = 7;
-    make_logs(v);
-    if (kind == VIEW_DONE) {
-        t->epochs = t->epoch;
-        t->eta_s = 0;
-        add_log(v, LOOM_LOG_GOOD, "done: 480 epochs in 3m17");
-        finish_build(add_build(v, 1, LOOM_BUILD_DONE, LOOM_PHASE_BITSTREAM));
-    } else if (kind == VIEW_BUILDING) {
-        make_builds(v);
-    } else if (kind == VIEW_PAUSED) {
-        t->beta_factor = 1.5625f;
-    } else if (kind == VIEW_FAILED) {
-        snprintf(t->error, sizeof t->error,
-                 "examples/muon.lua:31: loss is not a number at epoch 215, "
-                 "batch 118.\nThe first bad tensor is the input of dense_1. "
-                 "Lower the learning rate, or start beta smaller.\nThe last "
-                 "good state is epoch 214: bitloom run examples/muon.lua "
-                 "--resume muon-017");
-        add_log(v, LOOM_LOG_ERROR, "loss is not a number at epoch 215");
-    } else if (kind == VIEW_ODD) {
-        make_odd(v);
-    }
+    make_run(kind, v);
 }
