@@ -93,9 +93,7 @@ struct loom_build *loom_build_new(const struct loom_build_conf *conf,
 {
     if (check(conf, e) < 0)
         return NULL;
-    int levels = conf->levels < 0 ? 0
-                 : conf->levels   ? conf->levels
-                                  : LOOM_PIPELINE_LEVELS;
+    int levels = loom_pipeline_levels(conf->levels);
     struct loom_design *d =
         loom_design_new(conf->net, conf->name ? conf->name : "net", levels, e);
     if (!d)

@@ -23,6 +23,12 @@ struct loom_pipeline {
  * 1,942 cells 78 MHz. */
 enum { LOOM_PIPELINE_LEVELS = 2 };
 
+/* What a caller's number means: 0 the default, -1 a stage a layer. */
+static inline int loom_pipeline_levels(int asked)
+{
+    return asked < 0 ? 0 : asked ? asked : LOOM_PIPELINE_LEVELS;
+}
+
 void loom_pipeline_make(struct loom_pipeline *p, const struct loom_wires *w,
                         int levels);
 void loom_pipeline_deinit(struct loom_pipeline *p);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/checkpoint.h"
 #include "engine/mem.h"
+#include "fpga_flow/choose.h"
 #include "lua/session_impl.h"
 
 enum { MAX_VECTORS = 10000 };
@@ -33,38 +33,53 @@ static int make_vectors(struct loom_session *s, struct session_build *b,
               : 0;
 }
 
-static struct session_build *make(struct loom_session *s, const char *device,
+/* The best point of the front that should fit; its number in the front. */
+static int choose(struct loom_session *s, const struct loom_device *device,
+                  struct loom_choice *out, struct loom_errmsg *e)
+{
+    const struct loom_pareto *f = loom_trainer_front(s->trainer);
+    char *path[LOOM_PARETO_MAX];
+    int order[LOOM_PARETO_MAX];
+    for (int k = 0; k < f->n; k++) {
+        /* Along the front more EBOPs is a better metric. */
+        order[k] = f->n - 1 - k;
+        path[k] = loom_asprintf("%s/%s", s->dir, f->point[order[k]].file);
+    }
+    int err = loom_choose((const char *const *)path, f->n, device, 0, out, e);
+    for (int k = 0; k < f->n; k++)
+        free(path[k]);
+    if (!err)
+        out->index = order[out->index];
+    return err;
+}
+
+static struct session_build *make(struct loom_session *s,
+                                  const struct loom_device *device,
                                   const struct loom_pareto_point *p,
+                                  struct loom_exact *take_net,
                                   struct loom_errmsg *e)
 {
     struct session_build *b = loom_calloc(1, sizeof(*b));
-    struct loom_checkpoint c = {0};
     size_t n = 0;
-    char *path = loom_asprintf("%s/%s", s->dir, p->file);
-    char *dir = loom_asprintf("%s/build-%05d-%s", s->dir, p->epoch, device);
-    int err = loom_checkpoint_read(path, &c, e);
-    if (!err && !(b->net = loom_model_freeze(c.model, e)))
-        err = LOOM_ERR_RANGE;
-    if (!err)
-        err = make_vectors(s, b, &n, e);
-    if (!err) {
+    char *dir =
+        loom_asprintf("%s/build-%05d-%s", s->dir, p->epoch, device->shorthand);
+    b->net = take_net;
+    if (!make_vectors(s, b, &n, e)) {
         struct loom_build_conf conf = {
             .net = b->net,
             .vectors = b->vectors,
             .n_vectors = n,
             .name = s->run,
-            .device = device,
+            .device = device->name,
             .dir = dir,
         };
         b->build = loom_build_new(&conf, e);
     }
-    loom_checkpoint_deinit(&c);
-    free(path);
     if (b->build) {
         struct loom_store_build row = {.epoch = p->epoch, .dir = dir};
         struct loom_errmsg ignored;
         snprintf(row.run, sizeof(row.run), "%s", s->run);
-        snprintf(row.device, sizeof(row.device), "%s", device);
+        snprintf(row.device, sizeof(row.device), "%s", device->name);
         if (!loom_store_add_build(s->store, &row, &ignored))
             b->row = row.id;
     } else {
@@ -91,39 +106,55 @@ static bool make_room(struct loom_session *s)
     return false;
 }
 
-void loom_session_build(struct loom_session *s, const char *device)
+static bool can_build(struct loom_session *s)
 {
-    struct loom_errmsg e = {""};
-    const struct loom_pareto *f =
-        s->trainer ? loom_trainer_front(s->trainer) : NULL;
-    const struct loom_pareto_point *p = f ? loom_pareto_best(f, 0) : NULL;
-    if (device[0])
-        snprintf(s->view.device, sizeof(s->view.device), "%s", device);
-    if (!p) {
+    if (!s->trainer || !loom_trainer_front(s->trainer)->n)
         loom_session_log(s, LOOM_LOG_WARN,
                          "nothing to build yet: the front is empty until the "
                          "first epoch is done");
-        return;
-    }
-    if (!make_room(s)) {
+    else if (!make_room(s))
         loom_session_log(s, LOOM_LOG_WARN, "%d builds wait already",
                          LOOM_VIEW_BUILDS);
+    else
+        return true;
+    return false;
+}
+
+void loom_session_build(struct loom_session *s, const char *name)
+{
+    struct loom_errmsg e = {""};
+    struct loom_choice choice = {0};
+    struct session_build *b = NULL;
+    const struct loom_device *device =
+        loom_device_find(name[0] ? name : s->view.device);
+    if (!can_build(s))
         return;
-    }
-    struct session_build *b = make(s, s->view.device, p, &e);
+    if (!device)
+        loom_fail(&e, LOOM_ERR_ARG, "there is no device \"%s\"",
+                  name[0] ? name : s->view.device);
+    else if (!choose(s, device, &choice, &e))
+        b = make(s, device,
+                 &loom_trainer_front(s->trainer)->point[choice.index],
+                 choice.net, &e);
     if (!b) {
         loom_session_log(s, LOOM_LOG_ERROR, "build: %s", e.text);
         return;
     }
+    const struct loom_pareto_point *p =
+        &loom_trainer_front(s->trainer)->point[choice.index];
+    snprintf(s->view.device, sizeof(s->view.device), "%s", device->shorthand);
     b->id = ++s->last_build_id;
     memmove(&s->build[1], &s->build[0],
             (size_t)s->n_builds * sizeof(s->build[0]));
     s->build[0] = b;
     s->n_builds++;
-    loom_session_log(s, LOOM_LOG_INFO,
-                     "build %d: epoch %d (%.0f EBOPs) for "
-                     "%s",
-                     b->id, p->epoch, p->cost, s->view.device);
+    loom_session_log(s, choice.fits ? LOOM_LOG_INFO : LOOM_LOG_WARN,
+                     "build %d: epoch %d, %s %.5g, %.0f EBOPs, %s %s: ~%d of "
+                     "%d LC",
+                     b->id, p->epoch, s->view.train.metric, p->metric, p->cost,
+                     choice.fits ? "the best that should fit"
+                                 : "the closest, though too large for",
+                     device->shorthand, choice.predicted_lc, device->lc);
 }
 
 void loom_session_cancel_build(struct loom_session *s, int id)

@@ -122,7 +122,8 @@ int flow_input_open(const struct flow_arg *a, struct flow_input *in,
                     struct loom_errmsg *e)
 {
     *in = (struct flow_input){0};
-    int err = cli_model_open(a->model, a->store, &in->model, e);
+    int err = cli_model_open_for(a->model, a->store, a->device, a->levels,
+                                 &in->model, e);
     if (err)
         return err;
     err = cli_model_freeze(&in->model, e);

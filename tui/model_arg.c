@@ -11,6 +11,7 @@
 #include "engine/mem.h"
 #include "engine/npy.h"
 #include "engine/store.h"
+#include "fpga_flow/choose.h"
 
 static bool is_folder(const char *path)
 {
@@ -24,48 +25,118 @@ static bool is_file(const char *path)
     return !stat(path, &st) && S_ISREG(st.st_mode);
 }
 
-/* Path of the checkpoint that "RUN" or "RUN@EPOCH" means. */
-static int find_run(const char *arg, const char *store, char **path,
+/* Files that MODEL may mean, the best first. */
+struct paths {
+    char **path;
+    int n;
+};
+
+static void add_path(struct paths *p, char *take_path)
+{
+    p->path = loom_realloc(p->path, (size_t)(p->n + 1) * sizeof(*p->path));
+    p->path[p->n++] = take_path;
+}
+
+static void free_paths(struct paths *p)
+{
+    for (int k = 0; k < p->n; k++)
+        free(p->path[k]);
+    free(p->path);
+}
+
+/* All points of a run's front. */
+static int add_points(struct loom_store *s, const char *id, struct paths *out,
+                      struct loom_errmsg *e)
+{
+    struct loom_store_run run;
+    struct loom_store_point *p = NULL;
+    size_t n = 0;
+    int err = loom_store_get(s, id, &run, e);
+    if (err)
+        return err;
+    err = loom_store_points(s, run.id, true, &p, &n, e);
+    if (!err && !n)
+        err = loom_fail(e, LOOM_ERR_MISSING,
+                        "run %s has no point on its front yet", run.id);
+    for (size_t k = 1; k < n; k++) { /* insertion: at most a hundred */
+        struct loom_store_point q = p[k];
+        size_t at = k;
+        for (;
+             at && (run.lower_is_better ? p[at - 1].val_metric > q.val_metric
+                                        : p[at - 1].val_metric < q.val_metric);
+             at--)
+            p[at] = p[at - 1];
+        p[at] = q;
+    }
+    for (size_t k = 0; !err && k < n; k++)
+        add_path(out, loom_asprintf("%s/%s", run.dir, p[k].checkpoint));
+    loom_store_run_deinit(&run);
+    free(p);
+    return err;
+}
+
+/* "RUN", "RUN@EPOCH", or (NULL) the newest run. */
+static int find_run(const char *what, const char *store, struct paths *out,
                     struct loom_errmsg *e)
 {
     int err = 0;
+    char *path = NULL;
     struct loom_store *s = loom_store_open(store, LOOM_STORE_READ, &err, e);
     if (!s)
-        return loom_fail_prefix(e, err, "%s is no file; looking for a run",
-                                arg);
-    err = loom_store_resolve(s, arg, path, e);
+        return what ? loom_fail_prefix(e, err,
+                                       "%s is no file; looking for a run", what)
+                    : err;
+    if (!what) {
+        struct loom_store_run *runs = NULL;
+        size_t n = 0;
+        err = loom_store_list(s, NULL, &runs, &n, e);
+        if (!err && !n)
+            err = loom_fail(e, LOOM_ERR_MISSING, "%s: no runs yet", store);
+        if (!err)
+            err = add_points(s, runs[0].id, out, e);
+        loom_store_runs_free(runs, n);
+    } else if (strchr(what, '@')) {
+        err = loom_store_resolve(s, what, &path, e);
+        if (!err)
+            add_path(out, path);
+    } else {
+        err = add_points(s, what, out, e);
+    }
     loom_store_close(s);
     return err;
 }
 
-/* A run's folder: its best point, by the store beside it. */
-static int find_in_folder(const char *folder, char **path,
+static int find_in_folder(const char *folder, struct paths *out,
                           struct loom_errmsg *e)
 {
+    char *net = loom_asprintf("%s/net.json", folder);
+    char *db = loom_asprintf("%s/bitloom.db", folder);
     char *copy = loom_strdup(folder), *copy2 = loom_strdup(folder);
-    int err = find_run(basename(copy), dirname(copy2), path, e);
+    int err = 0;
+    if (is_file(net)) {
+        add_path(out, net);
+        net = NULL;
+    } else if (is_file(db)) {
+        err = find_run(NULL, folder, out, e);
+    } else {
+        err = find_run(basename(copy), dirname(copy2), out, e);
+    }
+    free(net);
+    free(db);
     free(copy);
     free(copy2);
     return err;
 }
 
-static int find_path(const char *arg, const char *store, char **path,
-                     struct loom_errmsg *e)
+static int find_paths(const char *arg, const char *store, struct paths *out,
+                      struct loom_errmsg *e)
 {
-    if (is_folder(arg)) {
-        char *net = loom_asprintf("%s/net.json", arg);
-        if (is_file(net)) {
-            *path = net;
-            return 0;
-        }
-        free(net);
-        return find_in_folder(arg, path, e);
-    }
-    if (is_file(arg) || strchr(arg, '/')) {
-        *path = loom_strdup(arg);
-        return 0;
-    }
-    return find_run(arg, store, path, e);
+    if (is_folder(arg))
+        return find_in_folder(arg, out, e);
+    if (!is_file(arg) && !strchr(arg, '/'))
+        return find_run(arg, store, out, e);
+    add_path(out, loom_strdup(arg));
+    return 0;
 }
 
 /* "…/muon-001/epoch-00040.loom" is muon-001; anything else its own name. */
@@ -83,31 +154,55 @@ static void name_model(struct cli_model *m)
     free(b);
 }
 
-int cli_model_open(const char *arg, const char *store, struct cli_model *out,
-                   struct loom_errmsg *e)
+static int read_model(const char *path, struct cli_model *out,
+                      struct loom_errmsg *e)
 {
     struct loom_checkpoint c = {0};
-    *out = (struct cli_model){0};
-    int err = find_path(arg, store, &out->path, e);
-    if (err)
-        return err;
-    size_t n = strlen(out->path);
-    if (n > 5 && !strcmp(out->path + n - 5, ".json")) {
-        out->net = loom_exact_load(out->path, e);
+    size_t n = strlen(path);
+    int err = 0;
+    out->path = loom_strdup(path);
+    if (n > 5 && !strcmp(path + n - 5, ".json")) {
+        out->net = loom_exact_load(path, e);
         err = out->net ? 0 : LOOM_ERR_FORMAT;
     } else {
-        err = loom_checkpoint_read(out->path, &c, e);
+        err = loom_checkpoint_read(path, &c, e);
     }
     out->model = c.model;
     out->info = c.info;
     c.model = NULL;
     c.info = NULL;
     loom_checkpoint_deinit(&c);
+    name_model(out);
+    return err;
+}
+
+int cli_model_open_for(const char *arg, const char *store,
+                       const struct loom_device *device, int levels,
+                       struct cli_model *out, struct loom_errmsg *e)
+{
+    struct paths p = {0};
+    struct loom_choice choice = {0};
+    *out = (struct cli_model){0};
+    int err = find_paths(arg, store, &p, e);
+    if (!err && device && p.n > 1)
+        err = loom_choose((const char *const *)p.path, p.n, device, levels,
+                          &choice, e);
+    if (!err)
+        err = read_model(p.path[choice.index], out, e);
+    if (!err && choice.net)
+        out->net = choice.net;
+    else
+        loom_exact_destroy(choice.net);
     if (err)
         cli_model_close(out);
-    else
-        name_model(out);
+    free_paths(&p);
     return err;
+}
+
+int cli_model_open(const char *arg, const char *store, struct cli_model *out,
+                   struct loom_errmsg *e)
+{
+    return cli_model_open_for(arg, store, NULL, 0, out, e);
 }
 
 void cli_model_close(struct cli_model *m)

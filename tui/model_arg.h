@@ -1,6 +1,7 @@
 /* The argument MODEL of many commands: a checkpoint, a run of the store
- * ("muon-001", "muon-001@40", or the run's folder), a frozen network
- * (NET.json), or a folder that `bitloom compile` wrote. */
+ * ("muon-001", "muon-001@40", or the run's folder), the folder of a store (its
+ * newest run), a frozen network (NET.json), or a folder that `bitloom compile`
+ * wrote. */
 #pragma once
 
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include "engine/err.h"
 #include "engine/exact.h"
 #include "engine/model.h"
+#include "fpga_flow/target.h"
 
 struct cli_model {
     char *path;    /* of the file that was read */
@@ -32,6 +34,12 @@ struct cli_rows {
 /* store: folder of the run store, NULL for the default. */
 int cli_model_open(const char *arg, const char *store, struct cli_model *out,
                    struct loom_errmsg *e);
+
+/* The same; of a run whose epoch is not named, the best point that is
+ * predicted to fit the device (or that comes closest). */
+int cli_model_open_for(const char *arg, const char *store,
+                       const struct loom_device *device, int levels,
+                       struct cli_model *out, struct loom_errmsg *e);
 void cli_model_close(struct cli_model *m);
 
 /* Make m->net if it is not there yet. */

@@ -1,0 +1,54 @@
+#include "fpga_flow/choose.h"
+
+#include "engine/checkpoint.h"
+#include "fpga_flow/design.h"
+
+/* The checkpoint's network and its predicted cells. */
+static int predict(const char *path, int levels, struct loom_exact **net,
+                   int *lc, struct loom_errmsg *e)
+{
+    struct loom_checkpoint c;
+    int err = loom_checkpoint_read(path, &c, e);
+    if (err)
+        return err;
+    struct loom_design *d = NULL;
+    *net = loom_model_freeze(c.model, e);
+    if (*net)
+        d = loom_design_new(*net, "net", levels, e);
+    if (d)
+        *lc = loom_target_predict(d, -1).lc;
+    else
+        err = LOOM_ERR_RANGE;
+    loom_design_destroy(d);
+    loom_checkpoint_deinit(&c);
+    if (err) {
+        loom_exact_destroy(*net);
+        *net = NULL;
+    }
+    return err;
+}
+
+int loom_choose(const char *const *paths, int n,
+                const struct loom_device *device, int levels,
+                struct loom_choice *out, struct loom_errmsg *e)
+{
+    int err = loom_fail(e, LOOM_ERR_MISSING, "the front has no point yet");
+    *out = (struct loom_choice){.index = -1};
+    levels = loom_pipeline_levels(levels);
+    for (int k = 0; k < n && !out->fits; k++) {
+        struct loom_exact *net = NULL;
+        int lc = 0;
+        err = predict(paths[k], levels, &net, &lc, e);
+        if (err && err != LOOM_ERR_RANGE)
+            break;
+        if (!err && (out->index < 0 || lc < out->predicted_lc)) {
+            loom_exact_destroy(out->net);
+            *out = (struct loom_choice){k, net, lc, lc <= device->lc};
+            net = NULL;
+        }
+        loom_exact_destroy(net);
+    }
+    if (out->index >= 0)
+        err = 0;
+    return err;
+}
