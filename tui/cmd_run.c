@@ -182,7 +182,7 @@ static int terminal_width(void)
 static int numbers(const struct loom_train_view *t, char *buf, size_t n)
 {
     char l[FORMAT_CHARS], m[FORMAT_CHARS], e[FORMAT_CHARS];
-    return snprintf(buf, n, "loss %6s  %s %6s%s%s  ebops %6s",
+    return snprintf(buf, n, "loss %6s   %s %6s%s%s   ebops %6s",
                     format_value((double)t->loss, l), t->metric,
                     format_value((double)t->val_metric, m),
                     t->unit[0] ? " " : "", t->unit,
@@ -205,28 +205,40 @@ static void bar_cells(struct report *r, double fraction, int w)
         fputs("·", stdout);
 }
 
+/* Cut text that is wider than w between two of its fields, which stand three
+ * blanks apart. */
+static void keep_fields(char *text, int w)
+{
+    size_t most = w > 0 ? (size_t)w : 0;
+    while (strlen(text) > most) {
+        char *last = text;
+        for (char *p = text; (p = strstr(p, "   ")); p += strspn(p, " "))
+            last = p;
+        *last = 0;
+    }
+}
+
 static void put_bar(struct report *r, const struct loom_train_view *t)
 {
     char what[160], rate[FORMAT_CHARS], eta[FORMAT_CHARS], left[64], head[48];
     double part = t->batches > 0 ? (double)t->batch / t->batches : 0;
     double fraction = t->epochs > 0 ? (t->epoch + part) / t->epochs : 0;
     fraction = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
-    snprintf(head, sizeof head, "ep %d/%d ", t->epoch, t->epochs);
+    snprintf(head, sizeof head, "ep %*d/%d ",
+             snprintf(NULL, 0, "%d", t->epochs), t->epoch, t->epochs);
     if (t->epoch < 1 || numbers(t, what, sizeof what) < 0)
         what[0] = 0;
-    snprintf(left, sizeof left, "  %3.0f%%  %s/s  %s left", 100 * fraction,
+    snprintf(left, sizeof left, " %3.0f%%  %6s/s  %5s left  ", 100 * fraction,
              format_count((double)t->samples_per_s, rate),
              t->eta_s > 0 ? format_whole_seconds((double)t->eta_s, eta) : "?");
-    int used = (int)(strlen(head) + strlen(left) + strlen(what)) + 3;
-    int w = terminal_width() - used;
-    if (w < 8) {
-        what[0] = 0;
-        w = terminal_width() - (int)(strlen(head) + strlen(left)) - 1;
-    }
+    int room = terminal_width() - 1 - (int)(strlen(head) + strlen(left));
+    int w = room < 0 ? 0 : room < 20 ? room : 20;
+    keep_fields(what, room - w);
     wipe_bar(r);
     fputs(head, stdout);
-    bar_cells(r, fraction, w < 0 ? 0 : w < 30 ? w : 30);
-    printf("%s  %s", left, what);
+    bar_cells(r, fraction, w);
+    if (room >= 0)
+        printf("%s%s", left, what);
     fflush(stdout);
     r->bar_shown = true;
 }
@@ -235,11 +247,12 @@ static void put_line(const struct loom_train_view *t)
 {
     char what[160], per[FORMAT_CHARS], eta[FORMAT_CHARS], val[FORMAT_CHARS];
     numbers(t, what, sizeof what);
-    printf("ep %*d/%d  %s  val %6s  %s/ep", snprintf(NULL, 0, "%d", t->epochs),
-           t->epoch, t->epochs, what, format_value((double)t->val_loss, val),
+    printf("ep %*d/%d   %s   val %6s   %s/ep",
+           snprintf(NULL, 0, "%d", t->epochs), t->epoch, t->epochs, what,
+           format_value((double)t->val_loss, val),
            format_seconds((double)t->seconds_per_epoch, per));
     if (t->eta_s > 0)
-        printf("  %s left", format_whole_seconds((double)t->eta_s, eta));
+        printf("   %s left", format_whole_seconds((double)t->eta_s, eta));
     putchar('\n');
     fflush(stdout);
 }
