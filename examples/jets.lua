@@ -1,14 +1,13 @@
 -- Jet tagging: 16 features of a jet in, one of five kinds of jets out.
 -- The network of the HGQ paper (arXiv 2405.00645): 16-64-32-32-5.
 --   --set data=32k    the 32,000 simulated jets that come with bitloom
---   --set data=full   all of jets_sim, where it is (see loom.find)
+--   --set data=full   all 415,880 of jets_sim, where they are (see loom.find)
 
-local which = loom.option("data", loom.find("jets_sim/x_train.npy", true) and
-  "full" or "32k")
-local names = {"g", "q", "t", "w", "z"}
+local full = loom.option("data", loom.find("jets_sim/x_train.npy", true) and
+  "full" or "32k") == "full"
 
 local data
-if which == "full" then
+if full then
   data = loom.data{
     name = "jets_sim", classes = 5, standardize = true, val = 0.1,
     x_train = loom.load(loom.find("jets_sim/x_train.npy")),
@@ -35,8 +34,9 @@ local real = real_x and loom.data{
   y_test = loom.load(loom.find("jets1024/y_u8.npy")),
 }
 
-local kernel = {b0 = 3, i0 = 0}
-local bits = {i0 = 3, f0 = 3}
+-- Bits to begin with: weights of 5 bits below 1, data of 3 + 5 bits.
+local kernel = {b0 = 5, i0 = 0}
+local bits = {i0 = 3, f0 = 5}
 
 local model = loom.model{
   input = data.inputs,
@@ -46,21 +46,25 @@ local model = loom.model{
   loom.dense{5, input = bits, kernel = kernel},
 }
 
-local epochs = loom.option("epochs", which == "full" and 200 or 400)
+local epochs = loom.option("epochs", full and 600 or 300)
+
+-- Learning rate by epoch: level at first, while bits melt, then half a cosine.
+local function lr(epoch)
+  local t = math.max(0, 2 * epoch / epochs - 1)
+  return 1e-6 + 1e-3 * (1 + math.cos(math.pi * t))
+end
 
 local front = loom.train{
   name = "jets", model = model, data = data,
-  batch = loom.option("batch", 4096), epochs = epochs,
-  lr = loom.cosine{from = loom.option("lr", 5e-3), cycle = epochs,
-                   floor = 1e-6},
-  beta = loom.log{{0, loom.option("beta", 1e-6)},
-                  {epochs, loom.option("beta_end", 2e-5)}},
+  batch = loom.option("batch", full and 2048 or 512), epochs = epochs, lr = lr,
+  -- The price of one effective bit operation.
+  beta = loom.log{{0, 1e-6}, {0.3 * epochs, loom.option("beta", 6e-6)}},
   device = "hx8k",
 }
 
-print("   EBOPs   test     " .. (real and "real jets" or ""))
+print("   EBOPs     test" .. (real and "  real jets" or ""))
 for _, point in ipairs(front) do
-  print(("%8.0f  %5.2f %%  %s"):format(point.ebops,
+  print(("%8.0f  %5.2f %%%s"):format(point.ebops,
     100 * point.score(data, "test"),
-    real and ("%5.2f %%"):format(100 * point.score(real, "test")) or ""))
+    real and ("    %5.2f %%"):format(100 * point.score(real, "test")) or ""))
 end
