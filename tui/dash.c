@@ -260,17 +260,21 @@ static void bit_cell(struct area a, int x, int y, float bits)
     area_put(a, x, y, (enum style)(STYLE_BITS + n), ch);
 }
 
-/* The channels of a layer from (0, 0) on, over as many rows as a has. */
+/* The channels of a layer from (0, 0) on, over as many rows as a has; an
+ * ellipsis stands for those that the view leaves out. */
 static void draw_channels(struct area a, const struct loom_train_layer *l)
 {
-    int k = map_group(l, a.w * a.h);
-    for (int i = 0; i * k < l->n_channels; i++) {
+    bool more = l->n_out > l->n_channels;
+    int cells = a.w * a.h, k = map_group(l, cells - more), at = 0;
+    for (int i = 0; i < l->n_channels; i += k, at++) {
         float sum = 0;
         int n = 0;
-        for (int c = i * k; c < l->n_channels && c < (i + 1) * k; c++, n++)
+        for (int c = i; c < l->n_channels && c < i + k; c++, n++)
             sum += l->channel_bits[c];
-        bit_cell(a, i % a.w, i / a.w, sum / (float)n);
+        bit_cell(a, at % a.w, at / a.w, sum / (float)n);
     }
+    if (more && l->n_channels && at < cells)
+        area_put(a, at % a.w, at / a.w, STYLE_DIM, 0x2026);
 }
 
 static void shape_text(const struct loom_train_layer *l, char buf[24])

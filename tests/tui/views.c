@@ -195,6 +195,7 @@ static void make_odd(struct loom_view *v)
     t->layer[2].channel_bits[3] = NAN;
     t->layer[2].channel_bits[4] = 31;
     t->layer[3].ebops = INFINITY;
+    t->layer[3].n_out = 4000;
     add_log(v, LOOM_LOG_ERROR,
             "tab\there, bell\x07, broken \xe2\x94, 漢字, e\xcc\x81");
     struct loom_build_view *b =
