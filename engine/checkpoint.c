@@ -40,9 +40,11 @@ static void put(struct buffer *b, const void *data, size_t n)
         memcpy(grow(b, n), data, n);
 }
 
-static uint32_t crc_of(const void *data, size_t n)
+/* Of a section whose head is at `head`, its own place left out. */
+static uint32_t crc_of(const unsigned char *head, size_t length)
 {
-    return (uint32_t)crc32_z(crc32_z(0, NULL, 0), data, n);
+    uLong crc = crc32_z(crc32_z(0, NULL, 0), head, 4);
+    return (uint32_t)crc32_z(crc, head + 8, HEAD - 8 + length);
 }
 
 static size_t begin_section(struct buffer *b, const char *tag)
@@ -55,9 +57,9 @@ static size_t begin_section(struct buffer *b, const char *tag)
 static void end_section(struct buffer *b, size_t start)
 {
     uint64_t length = b->n - start;
-    uint32_t crc = crc_of(b->data + start, length);
-    memcpy(b->data + start - 12, &crc, 4);
     memcpy(b->data + start - 8, &length, 8);
+    uint32_t crc = crc_of(b->data + start - HEAD, length);
+    memcpy(b->data + start - 12, &crc, 4);
     size_t pad = (8 - b->n % 8) % 8;
     memset(grow(b, pad), 0, pad);
 }
@@ -147,7 +149,7 @@ static int find_sections(const char *path, const unsigned char *data, size_t n,
         at += HEAD;
         if (length > n - at)
             return damaged(e, path, "it ends too early");
-        if (crc_of(data + at, (size_t)length) != crc)
+        if (crc_of(head, (size_t)length) != crc)
             return damaged(e, path, "a checksum is wrong");
         if (!memcmp(head, "END.", 4))
             return 0;
@@ -209,7 +211,9 @@ static int read_parts(const char *path, struct loom_checkpoint *c,
         err = damaged(e, path, "section THET has the wrong length");
     if (!err) {
         memcpy(c->model->theta, s[1].data, s[1].n);
-        if (s[2].data)
+        if (loom_model_not_finite(c->model))
+            err = damaged(e, path, "it holds what is not a number");
+        else if (s[2].data)
             err = read_adam(path, c, s[2], e);
     }
     if (!err && s[3].data) {

@@ -2,7 +2,8 @@
  *
  * Format (all little-endian): 8 bytes "LOOMCKP1", then sections
  *   tag[4]  crc32 u32  length u64  payload[length]  zeros to a multiple of 8
- * up to and including an empty section "END.". The CRC-32 is of the payload.
+ * up to and including an empty section "END.". The CRC-32 is of tag, length and
+ * payload.
  *   INFO  JSON: {"model": ..., "params": [[name, n], ...], "info": {...}}
  *   THET  float32 [n_theta], parameters in the order of "params"
  *   ADAM  u64 step, float32 m [n_theta], v [n_theta]        (to go on only)

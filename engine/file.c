@@ -80,7 +80,8 @@ int loom_file_read(const char *path, size_t max, void **data, size_t *n,
     int err = 0;
     struct stat st;
     char *buf = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: a pipe must not hang the open; it is refused below. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return fail_errno(e, path, "cannot be read");
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
@@ -94,7 +95,12 @@ int loom_file_read(const char *path, size_t max, void **data, size_t *n,
         goto out;
     }
     size_t size = (size_t)st.st_size, got = 0;
-    buf = loom_malloc(size + 1);
+    buf = malloc(size + 1);
+    if (!buf) {
+        err = loom_fail(e, LOOM_ERR_NOMEM, "%s: no memory for its %zu bytes",
+                        path, size);
+        goto out;
+    }
     while (got < size) {
         ssize_t r = read(fd, buf + got, size - got);
         if (r < 0 && errno == EINTR)
@@ -122,7 +128,7 @@ int loom_file_mkdirs(const char *path, struct loom_errmsg *e)
 {
     char *copy = loom_strdup(path);
     int err = 0;
-    for (char *p = copy + 1; !err; p++) {
+    for (char *p = copy + (*copy == '/'); !err; p++) {
         if (*p && *p != '/')
             continue;
         char old = *p;

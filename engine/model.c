@@ -329,6 +329,15 @@ struct loom_param *loom_model_param(const struct loom_model *m,
     return NULL;
 }
 
+const char *loom_model_not_finite(const struct loom_model *m)
+{
+    for (int k = 0; k < m->n_params; k++)
+        for (size_t j = 0; j < m->param[k].n; j++)
+            if (!isfinite(m->theta[m->param[k].at + j]))
+                return m->param[k].name;
+    return NULL;
+}
+
 /* ---- memory of a step -------------------------------------------------- */
 
 int loom_scratch_init(struct loom_scratch *s, const struct loom_model *m,

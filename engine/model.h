@@ -109,6 +109,9 @@ int loom_model_find(const struct loom_model *m, const char *layer);
 struct loom_param *loom_model_param(const struct loom_model *m,
                                     const char *name);
 
+/* Name of the first parameter that holds what is no finite number, or NULL. */
+const char *loom_model_not_finite(const struct loom_model *m);
+
 int loom_scratch_init(struct loom_scratch *s, const struct loom_model *m,
                       struct loom_errmsg *e);
 void loom_scratch_deinit(struct loom_scratch *s);

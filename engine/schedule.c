@@ -35,30 +35,32 @@ static double cosine(const struct loom_schedule *s, double epoch)
 double loom_schedule_at(const struct loom_schedule *s, double epoch,
                         struct loom_errmsg *e)
 {
-    switch (s->kind) {
-    case LOOM_CONSTANT:
-        return s->value;
-    case LOOM_PIECEWISE:
-        return piecewise(s, epoch);
-    case LOOM_COSINE:
-        return cosine(s, epoch);
-    case LOOM_CALLBACK:
+    if (s->kind == LOOM_CALLBACK)
         return s->call(s->ud, epoch, e);
-    }
-    return NAN;
+    double v = s->kind == LOOM_PIECEWISE ? piecewise(s, epoch)
+               : s->kind == LOOM_COSINE  ? cosine(s, epoch)
+                                         : s->value;
+    if (!isfinite(v))
+        loom_fail(e, LOOM_ERR_RANGE, "the schedule's numbers are too large");
+    return v;
 }
 
 static int check_piecewise(const struct loom_schedule *s, const char *what,
                            struct loom_errmsg *e)
 {
-    if (s->n_keys < 1)
-        return loom_fail(e, LOOM_ERR_ARG, "%s: needs at least one point", what);
+    if (s->n_keys < 1 || s->n_keys > LOOM_MAX_KEYS)
+        return loom_fail(e, LOOM_ERR_ARG, "%s: needs 1 to %d points", what,
+                         LOOM_MAX_KEYS);
     for (int k = 0; k < s->n_keys; k++) {
         if (!isfinite(s->key[k].value) || s->key[k].value < 0.0)
             return loom_fail(e, LOOM_ERR_ARG,
                              "%s: point %d has the value %g; 0 or more is "
                              "allowed",
                              what, k + 1, s->key[k].value);
+        if (!isfinite(s->key[k].epoch))
+            return loom_fail(e, LOOM_ERR_ARG,
+                             "%s: point %d lies at no finite epoch", what,
+                             k + 1);
         if (k && s->key[k].epoch <= s->key[k - 1].epoch)
             return loom_fail(e, LOOM_ERR_ARG,
                              "%s: point %d lies at epoch %g, not after the "

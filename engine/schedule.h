@@ -33,7 +33,8 @@ struct loom_schedule {
 
 struct loom_schedule loom_schedule_constant(double value);
 
-/* Value at an epoch (0 is the first). Not a number: a callback failed. */
+/* Value at an epoch (0 is the first). Not finite, with a sentence in e: a
+ * callback failed, or the numbers are too large. */
 double loom_schedule_at(const struct loom_schedule *s, double epoch,
                         struct loom_errmsg *e);
 

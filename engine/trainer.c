@@ -275,10 +275,10 @@ int loom_trainer_gone(const struct loom_trainer *t,
 
 void loom_trainer_scale(struct loom_trainer *t, double beta, double lr)
 {
-    t->beta = t->beta / t->beta_factor * beta;
-    t->lr = t->lr / t->lr_factor * lr;
     t->beta_factor = beta;
     t->lr_factor = lr;
+    t->beta = t->beta_planned * beta;
+    t->lr = t->lr_planned * lr;
 }
 
 /* ---- the loop ---------------------------------------------------------- */
@@ -300,34 +300,27 @@ void loom_trainer_shuffle(struct loom_trainer *t)
 
 int loom_trainer_schedules(struct loom_trainer *t, struct loom_errmsg *e)
 {
-    double lr = loom_schedule_at(&t->conf.lr, t->epoch, e);
-    double beta = loom_schedule_at(&t->conf.beta, t->epoch, e);
-    if (!isfinite(lr) || !isfinite(beta))
-        return loom_fail_prefix(e, LOOM_ERR_SCRIPT, "%s at epoch %d",
-                                isfinite(lr) ? "beta" : "lr", t->epoch + 1);
-    t->lr = lr * t->lr_factor;
-    t->beta = beta * t->beta_factor;
+    t->lr_planned = loom_schedule_at(&t->conf.lr, t->epoch, e);
+    if (!isfinite(t->lr_planned))
+        return loom_fail_prefix(e, LOOM_ERR_SCRIPT, "lr at epoch %d",
+                                t->epoch + 1);
+    t->beta_planned = loom_schedule_at(&t->conf.beta, t->epoch, e);
+    if (!isfinite(t->beta_planned))
+        return loom_fail_prefix(e, LOOM_ERR_SCRIPT, "beta at epoch %d",
+                                t->epoch + 1);
+    loom_trainer_scale(t, t->beta_factor, t->lr_factor);
     return 0;
 }
 
-/* The first parameter that is not finite, for the error's sentence. */
-static const char *bad_param(const struct loom_model *m)
+static int nan_error(const struct loom_trainer *t, int epoch, int batch,
+                     struct loom_errmsg *e)
 {
-    for (int k = 0; k < m->n_params; k++)
-        for (size_t j = 0; j < m->param[k].n; j++)
-            if (!isfinite(m->theta[m->param[k].at + j]))
-                return m->param[k].name;
-    return "the activations";
-}
-
-static int nan_error(const struct loom_trainer *t, struct loom_errmsg *e)
-{
+    const char *bad = loom_model_not_finite(t->model);
     return loom_fail(
         e, LOOM_ERR_NAN,
         "the loss is not a number at epoch %d, batch %d of %d; first bad: "
         "%s; lr %.3g, beta %.3g; lower the learning rate, or go on from %s",
-        t->epoch + 1, t->batch + 1, t->batches, bad_param(t->model), t->lr,
-        t->beta,
+        epoch, batch, t->batches, bad ? bad : "the activations", t->lr, t->beta,
         t->front.n ? t->front.point[t->front.n - 1].file
                    : "the start with other settings");
 }
@@ -347,7 +340,7 @@ static int train_batch(struct loom_trainer *t, struct loom_errmsg *e)
     loom_model_prepare(m, LOOM_MODE_TRAIN);
     struct loom_loss_sums s = run_pass(&p);
     if (!isfinite(s.loss))
-        return nan_error(t, e);
+        return nan_error(t, t->epoch + 1, t->batch + 1, e);
     loom_model_reduce(m, t->chunk, LOOM_CHUNKS);
     t->ebops = loom_model_ebops(m, (float)t->beta, NULL);
     loom_model_l1(m, true);
@@ -437,6 +430,8 @@ static int end_epoch(struct loom_trainer *t, struct loom_errmsg *e)
     loom_model_prepare(t->model, LOOM_MODE_TRACE);
     t->ebops = loom_model_ebops(t->model, 0.0f, NULL);
     t->val = score_part(t, LOOM_VAL);
+    if (!isfinite(t->val.loss))
+        return nan_error(t, t->epoch, t->batch, e);
     int err = 0;
     if (loom_pareto_wants(&t->front, t->val.metric, t->ebops))
         err = try_point(t, e);

@@ -31,8 +31,9 @@ struct loom_trainer {
     float *kept;     /* [n_theta + n_top] while a point is calibrated: the
                       * parameters as they were, ranges of the validation rows */
 
-    int epoch, batch, batches; /* finished, in this epoch, of an epoch */
-    double lr, beta;           /* of this epoch, factors applied */
+    int epoch, batch, batches;       /* finished, in this epoch, of an epoch */
+    double lr, beta;                 /* of this epoch, factors applied */
+    double lr_planned, beta_planned; /* what the schedules say */
     double lr_factor, beta_factor;
     struct loom_loss_sums epoch_loss; /* of this epoch so far */
     double train_rows;                /* that epoch_loss is of */
@@ -51,7 +52,7 @@ double loom_now(void);
 
 /* Set t->order for the epoch, from seed and epoch alone. */
 void loom_trainer_shuffle(struct loom_trainer *t);
-/* Schedules at the current epoch, factors applied. */
+/* Schedules at the current epoch, and the factors applied to them. */
 int loom_trainer_schedules(struct loom_trainer *t, struct loom_errmsg *e);
 /* Append the epoch that just ended to the history. */
 void loom_history_add(struct loom_history *h, const struct loom_train_point *p);

@@ -167,6 +167,12 @@ int loom_trainer_save(struct loom_trainer *t, struct loom_errmsg *e)
 {
     if (!t->dir)
         return 0;
+    const char *bad = loom_model_not_finite(t->model);
+    if (bad)
+        return loom_fail(e, LOOM_ERR_NAN,
+                         "%s is not a number any more; nothing is saved over "
+                         "the last good state; lower the learning rate",
+                         bad);
     char *path = loom_asprintf("%s/last.loom", t->dir);
     json_t *info = loom_trainer_info(t), *state = state_to_json(t);
     int err = loom_checkpoint_write(path, t->model, info, &t->adam, state, e);
@@ -233,13 +239,13 @@ static int read_state(struct loom_trainer *t, const json_t *j,
 {
     double epoch = number_of(j, "epoch"), batch = number_of(j, "batch");
     double seed = number_of(j, "seed_high") * 0x1p32 + number_of(j, "seed_low");
-    if (!(epoch >= 0 && epoch <= 1e9) || !(batch >= 0) || batch > t->batches)
-        return loom_fail(e, LOOM_ERR_FORMAT, "its position is damaged");
     if (number_of(j, "batches") != (double)t->batches ||
         seed != (double)t->conf.seed)
         return loom_fail(e, LOOM_ERR_ARG,
                          "it was trained with another seed, batch size or "
                          "data; resume with the same script and settings");
+    if (!(epoch >= 0 && epoch <= 1e9) || !(batch >= 0 && batch < t->batches))
+        return loom_fail(e, LOOM_ERR_FORMAT, "its position is damaged");
     t->epoch = (int)epoch;
     t->batch = (int)batch;
     t->lr_factor = number_of(j, "lr_factor");
@@ -252,7 +258,8 @@ static int read_state(struct loom_trainer *t, const json_t *j,
     t->val.metric = number_of(j, "val_metric");
     t->val.outliers = number_of(j, "val_outliers");
     t->elapsed_before = number_of(j, "elapsed");
-    if (!(t->lr_factor > 0) || !(t->beta_factor > 0) ||
+    if (!(t->lr_factor > 0 && t->lr_factor < INFINITY) ||
+        !(t->beta_factor > 0 && t->beta_factor < INFINITY) ||
         !isfinite(t->epoch_loss.loss) || !isfinite(t->train_rows))
         return loom_fail(e, LOOM_ERR_FORMAT, "its numbers are damaged");
     int err = read_front(t, json_object_get(j, "front"), e);

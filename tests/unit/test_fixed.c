@@ -99,7 +99,8 @@ static void test_round(void **state)
         int shift = unit_between(&g, 0, 62);
         int64_t v = random_value(&g);
         if (unit_between(&g, 0, 3) == 0 && shift && shift < 60) /* a tie */
-            v = (v >> shift << shift) + (INT64_C(1) << (shift - 1));
+            v = (v >> shift) * (INT64_C(1) << shift) +
+                (INT64_C(1) << (shift - 1));
         enum loom_round r =
             (enum loom_round)unit_between(&g, 0, LOOM_N_ROUNDS - 1);
         wide want = naive_round(v, power(shift), r);
