@@ -262,8 +262,11 @@ struct loom_exact *loom_exact_load(const char *path, struct loom_errmsg *e)
     json_error_t je;
     json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
     if (!j) {
-        loom_fail(e, je.line < 0 ? LOOM_ERR_IO : LOOM_ERR_FORMAT,
-                  "%s: line %d: %s", path, je.line, je.text);
+        if (je.line < 0)
+            loom_fail(e, LOOM_ERR_IO, "%s", je.text);
+        else
+            loom_fail(e, LOOM_ERR_FORMAT, "%s: line %d: %s", path, je.line,
+                      je.text);
         return NULL;
     }
     struct loom_exact *net = loom_exact_from_json(j, e);

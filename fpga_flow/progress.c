@@ -11,7 +11,7 @@
 #include "engine/mem.h"
 
 enum {
-    STUCK_ROWS = 60, /* of 1,000 arcs; a healthy router improves in a few */
+    STUCK_VISITS = 60000, /* a healthy router improves every few thousand */
     MAX_GROUPS = 8
 };
 
@@ -85,18 +85,19 @@ static void route_begins(struct loom_progress *p, char g[MAX_GROUPS][160])
     p->phase = LOOM_PHASE_ROUTE;
     p->fraction = 0;
     p->arcs = p->remaining = atoi(g[1]);
-    p->rows_stuck = 0;
+    p->visits_stuck = p->best_visit = 0;
     snprintf(p->detail, sizeof(p->detail), "routing %d arcs", p->arcs);
 }
 
 static void route_row(struct loom_progress *p, char g[MAX_GROUPS][160])
 {
-    int left = atoi(g[6]);
+    int left = atoi(g[6]), visits = atoi(g[1]);
     p->phase = LOOM_PHASE_ROUTE;
-    p->rows_stuck =
-        left < p->remaining || p->remaining < 0 ? 0 : p->rows_stuck + 1;
-    if (left < p->remaining || p->remaining < 0)
+    if (left < p->remaining || p->remaining < 0) {
         p->remaining = left;
+        p->best_visit = visits;
+    }
+    p->visits_stuck = visits - p->best_visit;
     if (p->arcs > 0)
         p->fraction = 1 - (float)p->remaining / (float)p->arcs;
     snprintf(p->detail, sizeof(p->detail), "%d arcs to route", left);
@@ -210,5 +211,5 @@ bool loom_progress_line(struct loom_progress *p, const struct loom_patterns *t,
 
 bool loom_progress_is_stuck(const struct loom_progress *p)
 {
-    return p->phase == LOOM_PHASE_ROUTE && p->rows_stuck >= STUCK_ROWS;
+    return p->phase == LOOM_PHASE_ROUTE && p->visits_stuck >= STUCK_VISITS;
 }

@@ -13,7 +13,8 @@ struct loom_progress {
     int lc_used, lc_available; /* -1 until printed */
     double fmax_mhz;           /* latest estimate; -1 until printed */
     int arcs, remaining;       /* of the router; -1 until printed */
-    int rows_stuck;  /* router rows since `remaining` was at its least */
+    /* Arcs routed, again and again, when `remaining` fell last, and since. */
+    int best_visit, visits_stuck;
     char error[160]; /* the tool's first error */
 };
 

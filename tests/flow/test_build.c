@@ -1,0 +1,173 @@
+/* One real build of a small network, and those that must fail. */
+#include <ftw.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/file.h"
+#include "engine/mem.h"
+#include "fpga_flow/build.h"
+#include "fpga_flow/sha256.h"
+#include "fpga_flow/tool.h"
+#include "tests/flow/netgen.h"
+
+static char dir[64];
+
+static bool have_tools(void)
+{
+    static const char *const tools[] = {"yosys", "nextpnr-ice40", "icepack",
+                                        "verilator"};
+    for (size_t i = 0; i < 4; i++) {
+        char path[4096];
+        struct loom_errmsg e;
+        if (loom_tool_find(tools[i], path, sizeof(path), &e)) {
+            print_message("%s\n", e.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct loom_build *new_build(const struct loom_exact *net,
+                                    const char *device, struct loom_errmsg *e)
+{
+    return loom_build_new(&(struct loom_build_conf){.net = net,
+                                                    .name = "small",
+                                                    .device = device,
+                                                    .seeds = 2,
+                                                    .dir = dir},
+                          e);
+}
+
+static void test_build(void **state)
+{
+    (void)state;
+    static const int sizes[] = {16, 8, 3};
+    if (!have_tools())
+        skip();
+    struct loom_exact *net = netgen_like(4, sizes, 3, 400, 4);
+    struct loom_errmsg e = {""};
+    struct loom_build *b = new_build(net, "hx1k", &e);
+    assert_non_null(b);
+    if (loom_build_run(b, &e))
+        fail_msg("%s", e.text);
+    struct loom_build_view v;
+    loom_build_look(b, &v);
+    assert_int_equal(v.state, LOOM_BUILD_DONE);
+    assert_true(v.vectors > 1000);
+    assert_int_equal(v.mismatches, 0);
+    assert_true(v.lc > 0 && v.lc <= 1280 && v.fmax_mhz > 20);
+    assert_true(abs(v.lc - v.predicted_lc) < v.lc / 3);
+    json_t *j = loom_build_report(b);
+    assert_int_equal(json_array_size(json_object_get(j, "seeds")), 2);
+    assert_true(json_array_size(json_object_get(j, "critical_path")) > 0);
+    void *bin;
+    size_t n;
+    char hex[65];
+    assert_int_equal(loom_file_read(v.bitstream, 1 << 20, &bin, &n, NULL), 0);
+    loom_sha256(bin, n, hex);
+    assert_string_equal(hex, json_string_value(json_object_get(j, "sha256")));
+    assert_int_equal(n, 32220); /* a whole HX1K */
+    free(bin);
+    json_decref(j);
+    loom_build_destroy(b);
+    loom_exact_destroy(net);
+}
+
+static void *run(void *arg)
+{
+    return (void *)(intptr_t)loom_build_run(arg, NULL);
+}
+
+static void test_cancel(void **state)
+{
+    (void)state;
+    static const int sizes[] = {16, 8, 3};
+    if (!have_tools())
+        skip();
+    struct loom_exact *net = netgen_like(4, sizes, 3, 400, 4);
+    struct loom_build *b = new_build(net, "hx1k", NULL);
+    struct loom_build_view v;
+    pthread_t t;
+    void *err;
+    pthread_create(&t, NULL, run, b);
+    do {
+        usleep(20000);
+        loom_build_look(b, &v);
+    } while (v.phase < LOOM_PHASE_VERIFY);
+    usleep(300000);
+    loom_build_cancel(b);
+    pthread_join(t, &err);
+    assert_int_equal((intptr_t)err, LOOM_ERR_CANCELLED);
+    loom_build_look(b, &v);
+    assert_int_equal(v.state, LOOM_BUILD_CANCELLED);
+    assert_string_equal(v.bitstream, "");
+    char *bin = loom_asprintf("%s/small.bin", dir);
+    assert_int_equal(access(bin, F_OK), -1);
+    free(bin);
+    loom_build_destroy(b);
+    loom_exact_destroy(net);
+}
+
+static void test_wrong_use(void **state)
+{
+    (void)state;
+    static const int sizes[] = {2, 1};
+    struct loom_exact *net = netgen_like(1, sizes, 2, 1000, 2);
+    static const struct {
+        struct loom_build_conf conf;
+        const char *says;
+    } cases[] = {{{.device = "hx9k", .dir = "x"}, "hx9k"},
+                 {{.device = "hx8k", .dir = ""}, "folder"},
+                 {{.device = "hx8k", .dir = "x", .clock_mhz = -1}, "clock"},
+                 {{.device = "hx8k", .dir = "x", .seeds = 1000}, "seeds"},
+                 {{.device = "hx8k", .dir = "x", .levels = -2}, "levels"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct loom_build_conf c = cases[i].conf;
+        struct loom_errmsg e = {""};
+        c.net = net;
+        assert_null(loom_build_new(&c, &e));
+        assert_non_null(strstr(e.text, cases[i].says));
+    }
+    loom_exact_destroy(net);
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/bitloom-test-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag,
+                      struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_build),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_wrong_use),
+    };
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
