@@ -120,6 +120,22 @@ static bool can_build(struct loom_session *s)
     return false;
 }
 
+/* A prediction this far beyond the device is not worth minutes of synthesis;
+ * frees the network then. */
+static bool hopeless(const struct loom_device *device,
+                     struct loom_choice *choice, struct loom_errmsg *e)
+{
+    if (choice->predicted_lc < 2 * device->lc)
+        return false;
+    loom_fail(e, LOOM_ERR_FIT,
+              "nothing on the front comes near %s: ~%d of %d LC; train on, or "
+              "raise beta",
+              device->shorthand, choice->predicted_lc, device->lc);
+    loom_exact_destroy(choice->net);
+    choice->net = NULL;
+    return true;
+}
+
 void loom_session_build(struct loom_session *s, const char *name)
 {
     struct loom_errmsg e = {""};
@@ -132,7 +148,7 @@ void loom_session_build(struct loom_session *s, const char *name)
     if (!device)
         loom_fail(&e, LOOM_ERR_ARG, "there is no device \"%s\"",
                   name[0] ? name : s->view.device);
-    else if (!choose(s, device, &choice, &e))
+    else if (!choose(s, device, &choice, &e) && !hopeless(device, &choice, &e))
         b = make(s, device,
                  &loom_trainer_front(s->trainer)->point[choice.index],
                  choice.net, &e);
