@@ -52,6 +52,20 @@ static void quant_wrap(size_t M, size_t N, const float *x, size_t ld,
         }
 }
 
+static void relu(size_t n, const float *x, float *y)
+{
+    for (size_t j = 0; j < n; j++)
+        y[j] = x[j] > 0.0f ? x[j] : 0.0f;
+}
+
+static void relu_back(size_t n, const float *y, const float *g, float *gx)
+{
+    for (size_t j = 0; j < n; j++) {
+        float v = g[j];
+        gx[j] = y[j] > 0.0f ? v : 0.0f;
+    }
+}
+
 static void error_dot(size_t M, size_t N, const float *g, const float *x,
                       const float *q, size_t ld, float *sum)
 {
@@ -95,8 +109,8 @@ static void adam(size_t n, float *p, const float *g, float *m, float *v,
 }
 
 static const struct loom_kernels plain = {
-    "plain",   gemm,       gemm_tn,    quant_round, quant_wrap,
-    error_dot, column_sum, round_even, saturate,    adam,
+    "plain",   gemm,      gemm_tn,    quant_round, quant_wrap, relu,
+    relu_back, error_dot, column_sum, round_even,  saturate,   adam,
 };
 
 extern const struct loom_kernels loom_kernels_avx512, loom_kernels_avx2,

@@ -43,6 +43,10 @@ struct loom_kernels {
                  const float *scale, const float *inverse, const float *modulus,
                  const float *over, const float *bias, float *q);
 
+    /* y = max(x, 0); and gx = g where y > 0, else 0. */
+    void (*relu)(size_t n, const float *x, float *y);
+    void (*relu_back)(size_t n, const float *y, const float *g, float *gx);
+
     /* sum[n] += sum over rows of g (x - q). */
     void (*error_dot)(size_t M, size_t N, const float *g, const float *x,
                       const float *q, size_t ld, float *sum);

@@ -147,6 +147,21 @@ static void quant_wrap(size_t M, size_t N, const float *restrict x, size_t ld,
         }
 }
 
+static void relu(size_t n, const float *restrict x, float *restrict y)
+{
+    for (size_t j = 0; j < n; j++)
+        y[j] = x[j] > 0.0f ? x[j] : 0.0f;
+}
+
+static void relu_back(size_t n, const float *restrict y,
+                      const float *restrict g, float *restrict gx)
+{
+    for (size_t j = 0; j < n; j++) {
+        float v = g[j];
+        gx[j] = y[j] > 0.0f ? v : 0.0f;
+    }
+}
+
 static void error_dot(size_t M, size_t N, const float *restrict g,
                       const float *restrict x, const float *restrict q,
                       size_t ld, float *restrict sum)
@@ -220,6 +235,6 @@ static void adam(size_t n, float *restrict p, const float *restrict g,
 
 extern const struct loom_kernels TABLE(NAME);
 const struct loom_kernels TABLE(NAME) = {
-    TEXT(NAME), gemm,       gemm_tn,    quant_round, quant_wrap,
-    error_dot,  column_sum, round_even, saturate,    adam,
+    TEXT(NAME), gemm,      gemm_tn,    quant_round, quant_wrap, relu,
+    relu_back,  error_dot, column_sum, round_even,  saturate,   adam,
 };

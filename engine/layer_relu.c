@@ -48,22 +48,14 @@ static int build_relu(struct loom_model *m, struct loom_layer *l,
 static void forward_relu(const struct loom_model *m, const struct loom_layer *l,
                          const struct loom_block *b)
 {
-    (void)m;
-    const float *restrict x = b->in[0];
-    float *restrict y = b->out;
-    for (size_t j = 0; j < b->rows * l->ld; j++)
-        y[j] = x[j] > 0.0f ? x[j] : 0.0f;
+    m->kernels->relu(b->rows * l->ld, b->in[0], b->out);
 }
 
 static void backward_relu(const struct loom_model *m,
                           const struct loom_layer *l,
                           const struct loom_block *b)
 {
-    (void)m;
-    const float *restrict y = b->out, *restrict g = b->gout;
-    float *restrict gx = b->gin[0];
-    for (size_t j = 0; j < b->rows * l->ld; j++)
-        gx[j] = y[j] > 0.0f ? g[j] : 0.0f;
+    m->kernels->relu_back(b->rows * l->ld, b->out, b->gout, b->gin[0]);
 }
 
 static int freeze_relu(struct loom_model *m, struct loom_layer *l,

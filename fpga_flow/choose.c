@@ -3,6 +3,10 @@
 #include "engine/checkpoint.h"
 #include "fpga_flow/design.h"
 
+/* Share of a device that a prediction may take: it has been up to 10 % too
+ * low, and a device more than 95 % full routes slowly or not at all. */
+static const double ROOM = 0.85;
+
 /* The checkpoint's network and its predicted cells. */
 static int predict(const char *path, int levels, struct loom_exact **net,
                    int *lc, struct loom_errmsg *e)
@@ -43,7 +47,7 @@ int loom_choose(const char *const *paths, int n,
             break;
         if (!err && (out->index < 0 || lc < out->predicted_lc)) {
             loom_exact_destroy(out->net);
-            *out = (struct loom_choice){k, net, lc, lc <= device->lc};
+            *out = (struct loom_choice){k, net, lc, lc <= ROOM * device->lc};
             net = NULL;
         }
         loom_exact_destroy(net);
