@@ -1,0 +1,229 @@
+/* Gradients. Where bits are so fine that rounding vanishes, the gradient of
+ * the loss is a derivative, and finite differences must find it. What is
+ * passed straight through is checked against its own definition. */
+#include "tests/unit/unit.h"
+
+#include <math.h>
+
+#include "engine/layer.h"
+#include "engine/loss.h"
+
+enum { ROWS = 40 };
+
+struct rig {
+    struct loom_model *m;
+    struct loom_scratch s;
+    struct loom_sums sums;
+    float x[ROWS * 8], t[ROWS * 4];
+};
+
+static struct rig *rig_new(const char *text, uint64_t seed)
+{
+    struct rig *r = loom_calloc(1, sizeof(*r));
+    struct loom_rng g = loom_rng_init(seed, 1);
+    r->m = unit_chain(text);
+    assert_ok(loom_scratch_init(&r->s, r->m, e));
+    assert_ok(loom_sums_init(&r->sums, r->m, e));
+    for (size_t j = 0; j < ROWS * 8; j++)
+        r->x[j] = (float)loom_rng_normal(&g);
+    for (size_t j = 0; j < ROWS * 4; j++)
+        r->t[j] = (float)loom_rng_normal(&g);
+    return r;
+}
+
+static void rig_destroy(struct rig *r)
+{
+    loom_scratch_deinit(&r->s);
+    loom_sums_deinit(&r->sums);
+    loom_model_destroy(r->m);
+    free(r);
+}
+
+/* Sum of squared errors over all rows; gradients into m->grad. */
+static double run(struct rig *r)
+{
+    struct loom_model *m = r->m;
+    const struct loom_layer *in = &m->layer[m->input];
+    const struct loom_layer *out = &m->layer[m->output];
+    struct loom_loss_sums loss = {0};
+    loom_sums_clear(&r->sums, m);
+    loom_model_prepare(m, LOOM_MODE_TRAIN);
+    for (size_t k = 0; k < ROWS; k++)
+        memcpy(r->s.out[m->input] + k * in->ld, r->x + k * in->n,
+               in->n * sizeof(float));
+    loom_model_forward(m, &r->s, ROWS, &r->sums);
+    loom_loss_block(LOOM_MSE, ROWS, out->n, r->s.out[m->output], out->ld, NULL,
+                    r->t, 0, 1.0f, r->s.gout[m->output], &loss);
+    loom_model_backward(m, &r->s, ROWS, &r->sums);
+    loom_model_reduce(m, &r->sums, 1);
+    return loss.loss;
+}
+
+/* All of parameter `name` by central differences of step h. */
+static void check_differences(struct rig *r, const char *name, float h)
+{
+    struct loom_model *m = r->m;
+    const struct loom_param *p = loom_model_param(m, name);
+    float *grad = loom_calloc(m->n_theta, sizeof(float));
+    double worst = 0, top = 0;
+    assert_non_null(p);
+    run(r);
+    memcpy(grad, m->grad, m->n_theta * sizeof(float));
+    for (size_t j = p->at; j < p->at + p->n; j++) {
+        float old = m->theta[j];
+        m->theta[j] = old + h;
+        double up = run(r);
+        m->theta[j] = old - h;
+        double down = run(r);
+        m->theta[j] = old;
+        double want = (up - down) / (2 * (double)h);
+        worst = fmax(worst, fabs(want - (double)grad[j]));
+        top = fmax(top, fabs(want));
+    }
+    print_message("%-12s largest difference %.1e of the largest derivative\n",
+                  name, worst / top);
+    assert_true(top > 0 && worst < 4e-3 * top);
+    free(grad);
+}
+
+#define FINE   "{'f0':16,'i0':6,'overflow':'SAT','l1':0}"
+#define KERNEL "{'type':'kif','f0':18,'i0':4,'overflow':'SAT'}"
+
+static void test_differences(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(
+        "[['input','x',{'n':5}],['quantize','a/iq'," FINE "],"
+        "['dense','a',{'units':7,'kernel':" KERNEL ",'bias':" KERNEL "}],"
+        "['relu','r',{}],['quantize','b/iq'," FINE "],"
+        "['dense','b',{'units':3,'kernel':" KERNEL ",'bias':" KERNEL "}],"
+        "['quantize','c/iq'," FINE "]]",
+        3);
+    /* Biases away from 0, so that no ReLU stands at its corner. */
+    const struct loom_param *p = loom_model_param(r->m, "a/bias");
+    for (size_t j = 0; j < p->n; j++)
+        r->m->theta[p->at + j] = j % 2 ? 0.3f : -0.2f;
+    check_differences(r, "a/kernel", 1.0f / 256);
+    check_differences(r, "a/bias", 1.0f / 256);
+    check_differences(r, "b/kernel", 1.0f / 256);
+    check_differences(r, "b/bias", 1.0f / 256);
+    rig_destroy(r);
+}
+
+/* EBOPs are a polynomial of whole bits; their gradient is the difference that
+ * one more bit makes. */
+static void test_ebops(void **state)
+{
+    (void)state;
+    struct rig *r =
+        rig_new("[['input','x',{'n':5}],['quantize','q',{'i0':2,'f0':3}],"
+                "['dense','d',{'units':4,'kernel':{'b0':4}}],['relu','r',{}],"
+                "['quantize','s',{'overflow':'SAT','per':'tensor'}],"
+                "['dense','e',{'units':2,'kernel':{'type':'kif','f0':4,'i0':0},"
+                "  'bias':{'per':'tensor'}}]]",
+                4);
+    static const char *const bits[] = {"q/f", "d/kq/b", "d/bq/b", "s/f",
+                                       "s/i", "e/kq/f", "e/bq/b"};
+    struct loom_model *m = r->m;
+    loom_model_prepare(m, LOOM_MODE_EVAL);
+    memset(m->grad, 0, m->n_theta * sizeof(float));
+    double base = loom_model_ebops(m, 0.5f, NULL);
+    float *grad = memcpy(loom_calloc(m->n_theta, 4), m->grad, m->n_theta * 4);
+    assert_true(base > 0);
+    for (size_t k = 0; k < sizeof(bits) / sizeof(*bits); k++) {
+        const struct loom_param *p = loom_model_param(m, bits[k]);
+        assert_non_null(p);
+        for (size_t j = p->at; j < p->at + p->n; j++) {
+            m->theta[j] += 1;
+            loom_model_prepare(m, LOOM_MODE_EVAL);
+            double more = loom_model_ebops(m, 0, NULL);
+            m->theta[j] -= 1;
+            if (fabs(0.5 * (more - base) - (double)grad[j]) > 1e-3)
+                fail_msg("%s[%zu]: gradient %g, a bit more costs %g", bits[k],
+                         j - p->at, (double)grad[j], more - base);
+        }
+    }
+    free(grad);
+    rig_destroy(r);
+}
+
+/* The gradient on f of data: ln2 times the sum over rows of g (x - q). */
+static void test_surrogate(void **state)
+{
+    (void)state;
+    static const char *const rounds[] = {"RND", "TRN", "RND_CONV"};
+    for (int k = 0; k < 3; k++) {
+        char text[160];
+        snprintf(text, sizeof(text),
+                 "[['input','x',{'n':4}],"
+                 "['quantize','q',{'i0':4,'f0':1,'round':'%s','per':'%s'}]]",
+                 rounds[k], k ? "element" : "tensor");
+        struct rig *r = rig_new(text, 5);
+        struct loom_model *m = r->m;
+        run(r);
+        const struct loom_param *f = loom_model_param(m, "q/f");
+        double want[4] = {0};
+        for (size_t row = 0; row < ROWS; row++)
+            for (size_t j = 0; j < 4; j++) {
+                size_t at = row * m->layer[1].ld + j;
+                want[k ? j : 0] +=
+                    0.6931471805599453 * (double)r->s.gout[1][at] *
+                    ((double)r->x[row * 4 + j] - (double)r->s.out[1][at]);
+            }
+        for (size_t j = 0; j < f->n; j++)
+            assert_true(fabs((double)m->grad[f->at + j] - want[j]) <
+                        1e-4 * (1 + fabs(want[j])));
+        rig_destroy(r);
+    }
+}
+
+/* In training the range follows the data; i falls slowly, rises at once. */
+static void test_tracking(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new("[['input','x',{'n':2}],"
+                            "['quantize','q',{'i0':5,'f0':2}]]",
+                            6);
+    struct loom_model *m = r->m;
+    float *i = m->theta + loom_model_param(m, "q/i")->at;
+    for (size_t k = 0; k < ROWS; k++) {
+        r->x[2 * k] = 0.9f;
+        r->x[2 * k + 1] = -0.3f;
+    }
+    run(r);
+    assert_true(i[0] == 5 - 0.01f);
+    r->x[2 * 17] = 100.0f;
+    run(r);
+    assert_true(i[0] == 7);
+    assert_true(i[1] == 5 - 0.01f - 0.01f);
+    rig_destroy(r);
+}
+
+/* Parameters stay in their bounds, and L1 is a constant push. */
+static void test_bounds(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new("[['input','x',{'n':2}],"
+                            "['quantize','q',{'f':[1,3],'l1':0.25}]]",
+                            6);
+    struct loom_model *m = r->m;
+    const struct loom_param *f = loom_model_param(m, "q/f");
+    m->theta[f->at] = 17;
+    m->theta[f->at + 1] = -17;
+    loom_model_project(m);
+    assert_true(m->theta[f->at] == 3 && m->theta[f->at + 1] == 1);
+    memset(m->grad, 0, m->n_theta * sizeof(float));
+    assert_true(loom_model_l1(m, true) == 0.25 * 4);
+    assert_true(m->grad[f->at] == 0.25f && m->grad[f->at + 1] == 0.25f);
+    rig_destroy(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_differences), cmocka_unit_test(test_ebops),
+        cmocka_unit_test(test_surrogate),   cmocka_unit_test(test_tracking),
+        cmocka_unit_test(test_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,307 @@
+/* The trainer's small parts: loss, schedules, the front, the history. */
+#include "tests/unit/unit.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "engine/loss.h"
+#include "engine/pareto.h"
+#include "engine/schedule.h"
+#include "engine/trainer_impl.h"
+
+/* ---- loss -------------------------------------------------------------- */
+
+enum { ROWS = 7, N = 5, LD = 16 };
+
+static void check_loss(enum loom_loss kind, double cut)
+{
+    struct loom_rng g = loom_rng_init(1, kind);
+    float z[ROWS * LD], gz[ROWS * LD], t[ROWS * N];
+    int y[ROWS];
+    for (int j = 0; j < ROWS * LD; j++)
+        z[j] = (float)loom_rng_normal(&g);
+    for (int j = 0; j < ROWS * N; j++)
+        t[j] = (float)loom_rng_normal(&g);
+    for (int r = 0; r < ROWS; r++)
+        y[r] = unit_between(&g, 0, N - 1);
+    struct loom_loss_sums s = {0};
+    loom_loss_block(kind, ROWS, N, z, LD, y, t, cut, 0.5f, gz, &s);
+    for (int r = 0; r < ROWS; r++)
+        for (int j = 0; j < N; j++) {
+            struct loom_loss_sums up = {0}, down = {0};
+            float old = z[r * LD + j];
+            z[r * LD + j] = old + 1e-2f;
+            loom_loss_block(kind, ROWS, N, z, LD, y, t, cut, 1, NULL, &up);
+            z[r * LD + j] = old - 1e-2f;
+            loom_loss_block(kind, ROWS, N, z, LD, y, t, cut, 1, NULL, &down);
+            z[r * LD + j] = old;
+            double want = 0.5 * (up.loss - down.loss) / 2e-2;
+            assert_true(fabs(want - (double)gz[r * LD + j]) < 2e-4);
+        }
+}
+
+static void test_loss_gradient(void **state)
+{
+    (void)state;
+    check_loss(LOOM_CROSS_ENTROPY, 0);
+    check_loss(LOOM_MSE, 0);
+    check_loss(LOOM_MSE, 0.5);
+}
+
+/* Logits as large as float32 has them give finite numbers. */
+static void test_cross_entropy_large(void **state)
+{
+    (void)state;
+    static const float z[][3] = {{1e30f, -1e30f, 0},
+                                 {-1e30f, -1e30f, -1e30f},
+                                 {FLT_MAX, FLT_MAX, 0},
+                                 {88, 89, 90},
+                                 {0, 0, 0}};
+    for (size_t k = 0; k < sizeof(z) / sizeof(*z); k++)
+        for (int y = 0; y < 3; y++) {
+            float gz[3];
+            struct loom_loss_sums s = {0};
+            loom_loss_block(LOOM_CROSS_ENTROPY, 1, 3, z[k], 3, &y, NULL, 0, 1,
+                            gz, &s);
+            assert_true(isfinite(s.loss) && s.loss >= 0);
+            assert_true(fabsf(gz[0] + gz[1] + gz[2]) < 1e-6f);
+        }
+    int y = 1; /* the first of equals is the answer */
+    struct loom_loss_sums s = {0};
+    loom_loss_block(LOOM_CROSS_ENTROPY, 1, 3, z[4], 3, &y, NULL, 0, 1, NULL,
+                    &s);
+    assert_true(s.correct == 0);
+    assert_true(fabs(s.loss - log(3)) < 1e-6);
+}
+
+/* Errors of at least the cut are outliers, and not in the rms. */
+static void test_cut(void **state)
+{
+    (void)state;
+    static const float z[4] = {1, 2, 3, 10}, t[4] = {0, 0, 0, 0};
+    struct loom_loss_sums s = {0};
+    loom_loss_block(LOOM_MSE, 2, 2, z, 2, NULL, t, 3.0, 1, NULL, &s);
+    assert_true(s.square == 5 && s.inliers == 2 && s.values == 4);
+    assert_true(s.loss == (1 + 4) / 2.0 + (9 + 100) / 2.0);
+    struct loom_dataset d = {.n_in = 1, .n_out = 2, .target_scale = 4};
+    struct loom_rows rows = {.rows = 2, .t = (float *)(uintptr_t)t};
+    struct loom_score v = loom_score_outputs(&d, &rows, LOOM_MSE, 12, z);
+    assert_true(fabs(v.metric - 4 * sqrt(2.5)) < 1e-6);
+    assert_true(fabs(v.outliers - 0.5) < 1e-12);
+    v = loom_score_outputs(&d, &rows, LOOM_MSE, 0, z);
+    assert_true(v.outliers == -1);
+    v = loom_score_outputs(&d, &rows, LOOM_MSE, 1e-3, z);
+    assert_true(isnan(v.metric) && v.outliers == 1);
+}
+
+/* ---- schedules --------------------------------------------------------- */
+
+static double at(const struct loom_schedule *s, double epoch)
+{
+    struct loom_errmsg e;
+    return loom_schedule_at(s, epoch, &e);
+}
+
+static void near_to(double got, double want)
+{
+    if (fabs(got - want) > 1e-12 * fabs(want))
+        fail_msg("%.17g, not %.17g", got, want);
+}
+
+static void test_piecewise(void **state)
+{
+    (void)state;
+    struct loom_schedule s = {.kind = LOOM_PIECEWISE,
+                              .n_keys = 4,
+                              .key = {{10, 1, LOOM_HOLD},
+                                      {20, 2, LOOM_LINEAR},
+                                      {30, 4, LOOM_LOG},
+                                      {40, 400, LOOM_LOG}}};
+    static const struct {
+        double epoch, value;
+    } cases[] = {{0, 1},  {10, 1},  {19.99, 1}, {20, 2},   {25, 3},
+                 {30, 4}, {35, 40}, {40, 400},  {41, 400}, {1e9, 400}};
+    assert_ok(loom_schedule_check(&s, "beta", e));
+    for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++)
+        near_to(at(&s, cases[k].epoch), cases[k].value);
+}
+
+static void test_cosine(void **state)
+{
+    (void)state;
+    struct loom_schedule s = {.kind = LOOM_COSINE,
+                              .value = 1,
+                              .cycle = 10,
+                              .decay = 0.5,
+                              .floor = 0.2,
+                              .flat = 2};
+    assert_ok(loom_schedule_check(&s, "lr", e));
+    near_to(at(&s, 0), 1);
+    near_to(at(&s, 4), 0.6);
+    near_to(at(&s, 8), 0.2);
+    near_to(at(&s, 9.5), 0.2);
+    near_to(at(&s, 10), 0.6); /* the second cycle is half as high */
+    near_to(at(&s, 18), 0.2);
+    near_to(at(&s, 20), 0.4);
+}
+
+static void test_schedule_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        struct loom_schedule s;
+        const char *word;
+    } cases[] = {
+        {{.kind = LOOM_CONSTANT, .value = -1}, "-1"},
+        {{.kind = LOOM_CONSTANT, .value = NAN}, "nan"},
+        {{.kind = LOOM_PIECEWISE}, "64 points"},
+        {{.kind = LOOM_PIECEWISE, .n_keys = 65}, "64 points"},
+        {{.kind = LOOM_PIECEWISE, .n_keys = 1, .key = {{0, -1, LOOM_LOG}}},
+         "point 1"},
+        {{.kind = LOOM_PIECEWISE, .n_keys = 1, .key = {{NAN, 1, LOOM_LOG}}},
+         "point 1"},
+        {{.kind = LOOM_PIECEWISE,
+          .n_keys = 2,
+          .key = {{5, 1, LOOM_LINEAR}, {5, 2, LOOM_LINEAR}}},
+         "point 2"},
+        {{.kind = LOOM_PIECEWISE,
+          .n_keys = 2,
+          .key = {{0, 0, LOOM_LOG}, {5, 2, LOOM_LOG}}},
+         "logarithmic"},
+        {{.kind = LOOM_COSINE, .value = 1, .cycle = 0, .decay = 1}, "cycle"},
+        {{.kind = LOOM_COSINE, .value = 1, .cycle = NAN, .decay = 1}, "cycle"},
+        {{.kind = LOOM_COSINE, .value = 1, .cycle = 2, .decay = 1, .flat = 2},
+         "flat"},
+    };
+    for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+        assert_fails(loom_schedule_check(&cases[k].s, "beta", e), LOOM_ERR_ARG,
+                     cases[k].word);
+        assert_fails(loom_schedule_check(&cases[k].s, "beta", e), LOOM_ERR_ARG,
+                     "beta");
+    }
+}
+
+/* ---- the front --------------------------------------------------------- */
+
+/* Whether a is at least as good as b in both, for metrics to be raised. */
+static bool beats(const struct loom_pareto_point *a,
+                  const struct loom_pareto_point *b, bool lower)
+{
+    double gain = lower ? b->metric - a->metric : a->metric - b->metric;
+    return gain >= 0 && a->cost <= b->cost;
+}
+
+static void check_front(const struct loom_pareto *f)
+{
+    for (int a = 0; a < f->n; a++)
+        for (int b = 0; b < f->n; b++)
+            if (a != b && beats(&f->point[a], &f->point[b], f->lower_is_better))
+                fail_msg("point %d beats %d", a, b);
+    for (int a = 1; a < f->n; a++)
+        assert_true(f->point[a - 1].cost < f->point[a].cost);
+}
+
+/* Against all points ever shown, as long as none left for lack of room. */
+static void check_brute(const struct loom_pareto *f,
+                        const struct loom_pareto_point *seen, int n)
+{
+    int kept = 0;
+    for (int a = 0; a < n; a++) {
+        bool best = true;
+        for (int b = 0; b < n; b++) {
+            bool equal = beats(&seen[a], &seen[b], f->lower_is_better) &&
+                         beats(&seen[b], &seen[a], f->lower_is_better);
+            if (b != a && beats(&seen[b], &seen[a], f->lower_is_better))
+                best &= equal && a < b; /* the first of equals stays */
+        }
+        kept += best;
+    }
+    assert_int_equal(f->n, kept);
+}
+
+static void test_front(void **state)
+{
+    (void)state;
+    struct loom_rng g = loom_rng_init(8, 8);
+    struct loom_pareto_point gone[LOOM_PARETO_MAX + 1], seen[60];
+    for (int run = 0; run < 400; run++) {
+        struct loom_pareto f = {.lower_is_better = run % 2};
+        int left = 0, joined = 0, n = 0;
+        for (; n < 60; n++) {
+            seen[n] = (struct loom_pareto_point){n, unit_between(&g, 0, 30),
+                                                 unit_between(&g, 0, 30), ""};
+            if (loom_pareto_wants(&f, seen[n].metric, seen[n].cost)) {
+                left += loom_pareto_add(&f, &seen[n], gone);
+                joined++;
+            }
+            check_front(&f);
+        }
+        assert_int_equal(joined - left, f.n);
+        check_brute(&f, seen, n);
+    }
+}
+
+static void test_front_full(void **state)
+{
+    (void)state;
+    struct loom_rng g = loom_rng_init(9, 8);
+    struct loom_pareto f = {0};
+    struct loom_pareto_point gone[LOOM_PARETO_MAX + 1];
+    double best = -1, cheapest = 1e9;
+    for (int k = 0; k < 3000; k++) {
+        double c = loom_rng_uniform(&g) * 1e4;
+        struct loom_pareto_point p = {k, sqrt(c) + loom_rng_uniform(&g), c, ""};
+        if (!loom_pareto_wants(&f, p.metric, p.cost))
+            continue;
+        int n = f.n, left = loom_pareto_add(&f, &p, gone);
+        assert_int_equal(f.n, n + 1 - left);
+        assert_true(f.n <= LOOM_PARETO_MAX);
+        check_front(&f);
+        best = fmax(best, p.metric); /* the ends never leave */
+        cheapest = fmin(cheapest, p.cost);
+        assert_true(loom_pareto_best(&f, 0)->metric == best);
+        assert_true(f.point[0].cost == cheapest);
+    }
+    assert_int_equal(f.n, LOOM_PARETO_MAX);
+    assert_false(loom_pareto_wants(&f, NAN, 1));
+    assert_false(loom_pareto_wants(&f, 1, NAN));
+    assert_false(loom_pareto_wants(&f, INFINITY, 1));
+    assert_null(loom_pareto_best(&f, cheapest / 2));
+    assert_ptr_equal(loom_pareto_best(&f, cheapest), &f.point[0]);
+}
+
+/* ---- history ----------------------------------------------------------- */
+
+static void test_history(void **state)
+{
+    (void)state;
+    struct loom_history *h = loom_calloc(1, sizeof(*h));
+    h->stride = 1;
+    for (int epoch = 1; epoch <= 20000; epoch++) {
+        struct loom_train_point p = {.epoch = epoch};
+        loom_history_add(h, &p);
+        assert_true(h->n <= LOOM_HISTORY);
+        if (epoch % 997)
+            continue;
+        for (int k = 0; k < h->n; k++)
+            assert_int_equal(h->point[k].epoch, 1 + k * h->stride);
+        assert_true(h->point[h->n - 1].epoch + h->stride > epoch);
+    }
+    free(h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loss_gradient),
+        cmocka_unit_test(test_cross_entropy_large),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_piecewise),
+        cmocka_unit_test(test_cosine),
+        cmocka_unit_test(test_schedule_wrong),
+        cmocka_unit_test(test_front),
+        cmocka_unit_test(test_front_full),
+        cmocka_unit_test(test_history),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
