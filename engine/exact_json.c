@@ -16,8 +16,16 @@
 
 #define SCHEMA "bitloom/net/1"
 
-/* A node of more elements than this is a damaged file. */
-enum { MAX_N = 1 << 20 };
+/* A file that asks for more is damaged: elements of one node, elements and
+ * weights of all. A few bytes can ask for much, as zeros are left out. */
+enum { MAX_N = 1 << 20, MAX_ELEMENTS = 1 << 22, MAX_WEIGHTS = 1 << 24 };
+
+static const size_t MAX_FILE = (size_t)1 << 31;
+
+/* What the nodes so far have asked for. */
+struct asked {
+    size_t elements, weights;
+};
 
 static const char *const op_words[] = {
 #define X(name, word) word,
@@ -133,8 +141,14 @@ static int read_formats(struct loom_exact_node *d, const json_t *j, size_t at,
     return 0;
 }
 
+/* Odd, so that a number has one form only; and each place once. */
+static bool fresh_odd(int64_t old, json_int_t v)
+{
+    return !old && v % 2;
+}
+
 static int read_dense(struct loom_exact_node *d, size_t n_in, const json_t *j,
-                      size_t at, struct loom_errmsg *e)
+                      size_t at, struct asked *asked, struct loom_errmsg *e)
 {
     const json_int_t big = (json_int_t)1 << 62;
     const json_t *w = json_object_get(j, "weights"), *t;
@@ -142,8 +156,9 @@ static int read_dense(struct loom_exact_node *d, size_t n_in, const json_t *j,
     size_t m;
     if (!json_is_array(w) || !json_is_array(b))
         return bad(e, at, "weights", "arrays \"weights\" and \"bias\"");
-    if (d->n > MAX_N / 4 || n_in > (size_t)(MAX_N * 16) / d->n)
-        return bad(e, at, "n", "a kernel of at most 16 M weights");
+    asked->weights += n_in * d->n;
+    if (asked->weights > MAX_WEIGHTS)
+        return bad(e, at, "n", "at most 16 M weights in all");
     d->w = loom_calloc(n_in * d->n, sizeof(*d->w));
     d->wf = loom_calloc(n_in * d->n, sizeof(*d->wf));
     d->b = loom_calloc(d->n, sizeof(*d->b));
@@ -153,8 +168,10 @@ static int read_dense(struct loom_exact_node *d, size_t n_in, const json_t *j,
         json_int_t r, c, v, f;
         if (!int_at(t, 0, 0, (json_int_t)n_in - 1, &r) ||
             !int_at(t, 1, 0, (json_int_t)d->n - 1, &c) ||
-            !int_at(t, 2, -big, big, &v) || !int_at(t, 3, -1000, 1000, &f))
-            return bad(e, at, "weights", "[row, column, w, f] in range");
+            !int_at(t, 2, -big, big, &v) || !int_at(t, 3, -1000, 1000, &f) ||
+            !fresh_odd(d->w[(size_t)r * d->n + (size_t)c], v))
+            return bad(e, at, "weights",
+                       "[row, column, w, f] in range, w odd, each once");
         d->w[(size_t)r * d->n + (size_t)c] = v;
         d->wf[(size_t)r * d->n + (size_t)c] = (int)f;
     }
@@ -162,8 +179,10 @@ static int read_dense(struct loom_exact_node *d, size_t n_in, const json_t *j,
     {
         json_int_t c, v, f;
         if (!int_at(t, 0, 0, (json_int_t)d->n - 1, &c) ||
-            !int_at(t, 1, -big, big, &v) || !int_at(t, 2, -1000, 1000, &f))
-            return bad(e, at, "bias", "[column, b, f] in range");
+            !int_at(t, 1, -big, big, &v) || !int_at(t, 2, -1000, 1000, &f) ||
+            !fresh_odd(d->b[c], v))
+            return bad(e, at, "bias",
+                       "[column, b, f] in range, b odd, each once");
         d->b[c] = v;
         d->bf[c] = (int)f;
     }
@@ -179,13 +198,14 @@ static int op_from_word(const char *s)
 }
 
 static int read_node(struct loom_exact *net, size_t at, const json_t *j,
-                     struct loom_errmsg *e)
+                     struct asked *asked, struct loom_errmsg *e)
 {
     struct loom_exact_node *d = &net->nodes[at];
     const char *name = json_string_value(json_object_get(j, "name"));
     int op = op_from_word(json_string_value(json_object_get(j, "op")));
+    const json_t *j_in = json_object_get(j, "input");
     json_int_t n = json_integer_value(json_object_get(j, "n"));
-    json_int_t in = json_integer_value(json_object_get(j, "input"));
+    json_int_t in = json_is_integer(j_in) ? json_integer_value(j_in) : -1;
     if (op < 0)
         return bad(e, at, "op", "input, quantize, dense or relu");
     if (!name || !*name || strlen(name) > 64)
@@ -196,6 +216,9 @@ static int read_node(struct loom_exact *net, size_t at, const json_t *j,
         op == LOOM_EXACT_INPUT ? (json_int_t)net->n_inputs : (json_int_t)at;
     if (in < 0 || in >= last)
         return bad(e, at, "input", "an earlier node, or an external input");
+    asked->elements += (size_t)n;
+    if (asked->elements > MAX_ELEMENTS)
+        return bad(e, at, "n", "at most 4 M elements in all");
     d->op = (enum loom_exact_op)op;
     d->name = loom_strdup(name);
     d->n = (size_t)n;
@@ -206,7 +229,7 @@ static int read_node(struct loom_exact *net, size_t at, const json_t *j,
     if (op != LOOM_EXACT_DENSE && n_in != d->n)
         return bad(e, at, "n", "as many elements as its input has");
     if (op == LOOM_EXACT_DENSE)
-        return read_dense(d, n_in, j, at, e);
+        return read_dense(d, n_in, j, at, asked, e);
     return op == LOOM_EXACT_RELU ? 0 : read_formats(d, j, at, e);
 }
 
@@ -216,7 +239,10 @@ static int read_net(struct loom_exact *net, const json_t *j,
     const json_t *inputs = json_object_get(j, "inputs");
     const json_t *nodes = json_object_get(j, "nodes");
     const char *schema = json_string_value(json_object_get(j, "schema"));
-    json_int_t out = json_integer_value(json_object_get(j, "output")), v;
+    const json_t *j_out = json_object_get(j, "output");
+    json_int_t out = json_is_integer(j_out) ? json_integer_value(j_out) : -1;
+    json_int_t v;
+    struct asked asked = {0};
     if (!schema || strcmp(schema, SCHEMA))
         return loom_fail(e, LOOM_ERR_FORMAT,
                          "network JSON: schema is \"%s\", expected \"%s\"",
@@ -234,7 +260,7 @@ static int read_net(struct loom_exact *net, const json_t *j,
     net->nodes = loom_calloc(n_nodes, sizeof(*net->nodes));
     net->n_nodes = n_nodes;
     for (size_t k = 0; k < n_nodes; k++) {
-        int err = read_node(net, k, json_array_get(nodes, k), e);
+        int err = read_node(net, k, json_array_get(nodes, k), &asked, e);
         if (err)
             return err;
         if (net->nodes[k].op == LOOM_EXACT_INPUT)
@@ -260,13 +286,15 @@ struct loom_exact *loom_exact_from_json(const json_t *j, struct loom_errmsg *e)
 struct loom_exact *loom_exact_load(const char *path, struct loom_errmsg *e)
 {
     json_error_t je;
-    json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
+    void *text;
+    size_t n;
+    if (loom_file_read(path, MAX_FILE, &text, &n, e) < 0)
+        return NULL;
+    json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
+    free(text);
     if (!j) {
-        if (je.line < 0)
-            loom_fail(e, LOOM_ERR_IO, "%s", je.text);
-        else
-            loom_fail(e, LOOM_ERR_FORMAT, "%s: line %d: %s", path, je.line,
-                      je.text);
+        loom_fail(e, LOOM_ERR_FORMAT, "%s: line %d: %s", path, je.line,
+                  je.text);
         return NULL;
     }
     struct loom_exact *net = loom_exact_from_json(j, e);
