@@ -152,8 +152,13 @@ local function add_dense(list, name, t)
     list[#list + 1] = {kind = kind, name = name .. suffix, conf = conf}
   end
   add("quantize", "/iq", t.input or {})
-  -- A name of its own comes first, so that errors name the layer, not /iq.
-  add("dense", "", {units = t[1], kernel = t.kernel, bias = t.bias})
+  -- Biases saturate unless told otherwise: a wrapping one would be rounded
+  -- anew, to another grid, each time a point of the front is calibrated.
+  local bias = {overflow = "SAT_SYM"}
+  for key, value in pairs(t.bias or {}) do
+    bias[key] = value
+  end
+  add("dense", "", {units = t[1], kernel = t.kernel, bias = bias})
   if t.relu then
     add("relu", "/relu", {})
   end
