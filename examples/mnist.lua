@@ -24,12 +24,12 @@ local kernel = {b0 = 4, i0 = -1}
 
 local model = loom.model{
   input = data.inputs,
-  loom.dense{56, relu = true, input = pixels, kernel = kernel},
+  loom.dense{64, relu = true, input = pixels, kernel = kernel},
   loom.dense{16, relu = true, input = inner, kernel = kernel},
   loom.dense{10, input = inner, kernel = kernel},
 }
 
-local epochs = loom.option("epochs", 800)
+local epochs = loom.option("epochs", 1200)
 
 -- Learning rate by epoch: level at first, while bits melt, then half a cosine.
 local function lr(epoch)
