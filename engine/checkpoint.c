@@ -67,7 +67,10 @@ static void end_section(struct buffer *b, size_t start)
 static void put_json(struct buffer *b, const char *tag, const json_t *j)
 {
     size_t start = begin_section(b, tag);
-    char *text = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    /* Sorted: tables of a script come in any order, and the same network is to
+     * be the same file. */
+    char *text =
+        json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     put(b, text, text ? strlen(text) : 0);
     free(text);
     end_section(b, start);

@@ -106,6 +106,9 @@ end
 -- Through the points {epoch, value}, ...; constant before and after.
 local function ramp(kind)
   return function(t)
+    if type(t) ~= "table" then
+      fail(("%s{...} takes a table of points, not a %s"):format(kind, type(t)))
+    end
     for k, point in ipairs(t) do
       if type(point) ~= "table" or type(point[1]) ~= "number" or
         type(point[2]) ~= "number" then
@@ -169,7 +172,7 @@ end
 
 -- A chain of layers: loom.model{input = n, loom.dense{...}, ...}
 function loom.model(t)
-  if math.type(t.input) ~= "integer" then
+  if type(t) ~= "table" or math.type(t.input) ~= "integer" then
     fail("model: field \"input\" must be the number of inputs")
   end
   local list = {{kind = "input", name = "x", conf = {n = t.input}}}

@@ -13,7 +13,9 @@
 
 #include "loom_lua.h" /* made from loom.lua: loom_lua_source, its size */
 
-static const char KEY; /* its address names our entry in the registry */
+/* Their addresses name our entries in the registry: the state's own struct;
+ * the data of the last training, which the host looks at until the next. */
+static const char KEY, DATA;
 
 struct loom_script *loom_script_of(lua_State *L)
 {
@@ -103,8 +105,12 @@ static double call_schedule(void *ud, double epoch, struct loom_errmsg *e)
     double v = NAN;
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->ref);
     lua_pushnumber(L, epoch);
-    if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+    int rc = lua_pcall(L, 1, 1, 0);
+    if (rc != LUA_OK && lua_isstring(L, -1))
         loom_fail(e, LOOM_ERR_SCRIPT, "%s", lua_tostring(L, -1));
+    else if (rc != LUA_OK)
+        loom_fail(e, LOOM_ERR_SCRIPT, "the function raised a %s",
+                  luaL_typename(L, -1));
     else if (!lua_isnumber(L, -1) || !isfinite(lua_tonumber(L, -1)) ||
              lua_tonumber(L, -1) < 0)
         loom_fail(e, LOOM_ERR_SCRIPT,
@@ -280,6 +286,7 @@ static int train(lua_State *L)
     lua_settop(L, 1);
     lua_getfield(L, 1, "data");
     r.data = loom_script_dataset(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &DATA);
     lua_settop(L, 1);
     loom_script_string(L, "name", r.data->name, r.name, sizeof(r.name));
     loom_script_string(L, "device", "", r.device, sizeof(r.device));
@@ -299,6 +306,9 @@ static int train(lua_State *L)
     r.take_model = *m;
     *m = NULL; /* the host frees it, also when it fails */
     int err = h->train(h->ud, &r, &e);
+    /* A script may catch the error: the host's hook is asked at once. */
+    if (err == LOOM_ERR_CANCELLED)
+        lua_sethook(L, lua_gethook(L), lua_gethookmask(L), 1);
     return err ? raise_msg(L, err, &e) : 0;
 }
 
@@ -412,11 +422,31 @@ lua_State *loom_script_new(const struct loom_script_host *host)
     return L;
 }
 
-/* An error value that is no string still gets a sentence. */
+static bool names(const char *message, const char *source)
+{
+    size_t n = strlen(source);
+    return !strncmp(message, source, n) && message[n] == ':';
+}
+
+/* Every message names a line of the user's script: also where the error is no
+ * string, or came up within the library, whose own line says nothing. */
 static int to_message(lua_State *L)
 {
+    lua_Debug ar;
     if (!lua_tostring(L, 1))
         lua_pushfstring(L, "the script raised a %s", luaL_typename(L, 1));
+    const char *message = lua_tostring(L, -1);
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.source[0] != '@' || ar.currentline <= 0)
+            continue;
+        if (names(message, ar.source + 1) || names(message, ar.short_src))
+            return 1;
+        if (names(message, "loom.lua"))
+            message = strchr(message, ' ') + 1;
+        lua_pushfstring(L, "%s:%d: %s", ar.source + 1, ar.currentline, message);
+        return 1;
+    }
     return 1;
 }
 

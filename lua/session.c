@@ -326,13 +326,16 @@ bool loom_session_drain(struct loom_session *s)
 
 /* ---- running the script ------------------------------------------------ */
 
-/* Stops a script that computes for long; installed before it starts. */
+/* Stops a script that computes for long; installed before it starts. A script
+ * may catch the error, so from now on there is one at every instruction. */
 static void on_count(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     struct loom_session *s = *(struct loom_session **)lua_getextraspace(L);
-    if (atomic_load(&s->interrupted))
-        luaL_error(L, "interrupted");
+    if (!s->stop && !atomic_load(&s->interrupted))
+        return;
+    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+    luaL_error(L, "interrupted");
 }
 
 int loom_session_run(struct loom_session *s, struct loom_errmsg *e)
@@ -343,7 +346,7 @@ int loom_session_run(struct loom_session *s, struct loom_errmsg *e)
     *(struct loom_session **)lua_getextraspace(s->L) = s;
     lua_sethook(s->L, on_count, LUA_MASKCOUNT, 100000);
     int err = loom_script_run(s->L, s->script, e);
-    if (err == LOOM_ERR_SCRIPT && atomic_load(&s->interrupted))
+    if (err == LOOM_ERR_SCRIPT && (s->stop || atomic_load(&s->interrupted)))
         err = loom_fail(e, LOOM_ERR_CANCELLED, "interrupted");
     if (err) {
         v->state = LOOM_TRAIN_FAILED;
@@ -368,7 +371,8 @@ static void *session_main(void *arg)
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     loom_session_run(s, &e);
     s->paused = false;
-    while (!s->stop) {
+    /* Interrupted: a full queue has no room for the command to stop. */
+    while (!s->stop && !atomic_load(&s->interrupted)) {
         bool running = loom_session_tend_builds(s);
         loom_session_publish(s, true);
         if (take(s, &c, running ? 0.1 : -1))

@@ -83,7 +83,8 @@ static int new_run(struct loom_session *s, const struct loom_train_request *r,
 }
 
 /* `--resume` names a run of the store, its folder, or its last.loom. */
-static int old_run(struct loom_session *s, struct loom_errmsg *e)
+static int old_run(struct loom_session *s, const struct loom_train_request *r,
+                   struct loom_errmsg *e)
 {
     struct loom_store_run run;
     char *path = loom_strdup(s->resume), *id = path;
@@ -102,7 +103,13 @@ static int old_run(struct loom_session *s, struct loom_errmsg *e)
     if (!err)
         err = loom_store_get(s->store, id, &run, e);
     if (!err) {
-        take_run(s, run.id);
+        if (run.data_hash == loom_dataset_hash(r->data))
+            take_run(s, run.id);
+        else
+            err = loom_fail(e, LOOM_ERR_ARG,
+                            "%s was trained on other data; resume with the "
+                            "same script, settings and files",
+                            run.id);
         loom_store_run_deinit(&run);
     }
     free(path);
@@ -239,8 +246,8 @@ static int start(struct loom_session *s, struct loom_train_request *r,
     r->take_model = NULL;
     if (!s->trainer)
         return LOOM_ERR_SCRIPT;
-    int err = keep_test_rows(s, e);
-    if (!err && s->resume) {
+    int err = 0;
+    if (s->resume) {
         char *path = loom_asprintf("%s/last.loom", s->dir);
         struct loom_train_view v = {0};
         err = loom_trainer_resume(s->trainer, path, e);
@@ -249,7 +256,7 @@ static int start(struct loom_session *s, struct loom_train_request *r,
             err = loom_store_resume_run(s->store, s->run, v.epoch, e);
         free(path);
     }
-    return err;
+    return err ? err : keep_test_rows(s, e);
 }
 
 static void record_end(struct loom_session *s, int err,
@@ -271,7 +278,7 @@ int loom_session_train(void *ud, struct loom_train_request *r,
     loom_session_end_run(s);
     if (!s->device && r->device[0])
         snprintf(s->view.device, sizeof(s->view.device), "%s", r->device);
-    int err = s->resume ? old_run(s, e) : new_run(s, r, e);
+    int err = s->resume ? old_run(s, r, e) : new_run(s, r, e);
     if (!err)
         err = start(s, r, e);
     loom_model_destroy(r->take_model);
@@ -324,8 +331,11 @@ int loom_session_score(void *ud, const struct loom_pareto_point *p,
     if (err)
         return err;
     struct loom_model *m = c.model;
+    const char *loss = json_string_value(json_object_get(c.info, "loss"));
+    int kind = loss ? loom_loss_from_word(loss) : -1;
     if (!rows->rows || m->layer[m->input].n != d->n_in ||
-        m->layer[m->output].n != d->n_out)
+        m->layer[m->output].n != d->n_out ||
+        (kind == LOOM_CROSS_ENTROPY) != (rows->y != NULL))
         err = loom_fail(e, LOOM_ERR_SHAPE,
                         "score: the data %s has no such rows, or does not "
                         "fit the network",
@@ -335,12 +345,9 @@ int loom_session_score(void *ud, const struct loom_pareto_point *p,
         err = loom_model_predict(m, rows->x, rows->rows, z, e);
     }
     if (!err) {
-        const char *loss = json_string_value(json_object_get(c.info, "loss"));
         const json_t *cut = json_object_get(c.info, "outlier_cut");
-        int kind = loss ? loom_loss_from_word(loss) : -1;
-        *out = loom_score_outputs(
-            d, rows, kind < 0 ? LOOM_CROSS_ENTROPY : (enum loom_loss)kind,
-            json_number_value(cut), z);
+        *out = loom_score_outputs(d, rows, (enum loom_loss)kind,
+                                  json_number_value(cut), z);
     }
     free(z);
     loom_checkpoint_deinit(&c);

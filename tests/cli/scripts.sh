@@ -1,0 +1,211 @@
+#!/bin/sh
+# scripts.sh BITLOOM ROOT: what `bitloom run` says to scripts that are wrong, to
+# folders that cannot be written, and to being interrupted. Every failure is
+# one clear message on standard error with the right exit status.
+bitloom=$1 root=$2
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+bad=0
+fail() {
+    echo "FAILED: $*"
+    head -c 3000 "$dir/err"
+    bad=1
+}
+
+# The start of every script: 6 inputs, 2 classes, a model that fits.
+head=$(cat <<'S'
+local x = loom.load("x.npy")
+local data = loom.data{classes = 2, x_train = x, y_train = loom.load("y.npy"),
+                       x_test = x, y_test = loom.load("y.npy")}
+local function net(n, m)
+  return loom.model{input = n or 6, loom.dense{8, relu = true},
+                    loom.dense{m or 2}}
+end
+local function train(t)
+  t.model = t.model or net()
+  t.data = t.data or data
+  t.batch, t.epochs = t.batch or 50, t.epochs or 2
+  return loom.train(t)
+end
+S
+)
+
+# x.npy: 200 rows of 6 bytes; y.npy: 200 of 0 or 1
+npy() {
+    printf '\223NUMPY\001\000\166\000'
+    printf "%-117s\n" "{'descr': '|u1', 'fortran_order': False, 'shape': $1, }"
+}
+{ npy '(200, 6)'; head -c 1200 "$root/LICENSE"; } >"$dir/x.npy"
+{ npy '(200,)'
+  head -c 200 "$root/LICENSE" | tr '\000-\155' '\000' | tr '\001-\377' '\001'
+} >"$dir/y.npy"
+{ npy '(200, 2)'; head -c 400 "$root/LICENSE"; } >"$dir/two.npy"
+{ npy '(100,)'; head -c 100 /dev/zero; } >"$dir/short.npy"
+
+# script STATUS WORDS... (on standard input: what follows the start); OPTIONS in
+# $options. The sentence must have all the words.
+n=0
+script() {
+    want=$1
+    shift
+    n=$((n + 1))
+    { echo "$head"; cat; } >"$dir/s$n.lua"
+    (cd "$dir" && timeout 60 "$bitloom" run "s$n.lua" --out store -q $options \
+        >out 2>err)
+    status=$?
+    [ $status = "$want" ] || fail "script $n: status $status, not $want"
+    for w; do
+        grep -qF -e "$w" "$dir/err" || fail "script $n: no '$w'"
+    done
+    [ "$want" = 0 ] || [ "$(wc -l <"$dir/err")" = 1 ] ||
+        fail "script $n: not one line"
+    grep -q 'loom\.lua:' "$dir/err" && fail "script $n: a line of the library"
+}
+first=$(($(echo "$head" | wc -l) + 1))
+options=
+
+# ---- it works --------------------------------------------------------------
+script 0 <<'S'
+local front = train{}
+assert(#front > 0 and front[1].score(data) > 0)
+S
+
+# ---- wrong scripts ---------------------------------------------------------
+script 2 "s2.lua:$first:" 'expected' <<'S'
+local = 3
+S
+script 2 's3.lua:' 'unknown field "epoch"' 'known fields' 'epochs' <<'S'
+train{epoch = 3}
+S
+script 2 "s4.lua:$first:" 'dense' 'unit' 'known fields' <<'S'
+loom.dense{8, unit = 3}
+S
+script 2 "s5.lua:$first:" 'nowhere.npy' 'Looked in' LOOM_DATA <<'S'
+loom.find("nowhere.npy")
+S
+script 2 "s6.lua:$first:" 'nowhere.npy' <<'S'
+loom.load("nowhere.npy")
+S
+script 2 's7.lua:' 'takes 5 inputs' 'has 6' <<'S'
+train{model = net(5)}
+S
+script 2 's8.lua:' 'gives 3 outputs' 'needs 2' <<'S'
+train{model = net(6, 3)}
+S
+script 2 "s9.lua:$first:" 'x_train' 'same rows' <<'S'
+loom.data{classes = 2, x_train = x, y_train = loom.load("short.npy")}
+S
+script 2 "s10.lua:$first:" 'attempt to index a nil value' <<'S'
+local t = nil; t.x = 1
+S
+script 2 "s11.lua:$first:" 'oh no' <<'S'
+error("oh no")
+S
+script 2 'raised a table' <<'S'
+error({})
+S
+script 2 's13.lua:' 'b0' 'dense_0' <<'S'
+train{model = loom.model{input = 6, loom.dense{2, kernel = {b0 = "x"}}}}
+S
+script 2 's14.lua:' 'kernle' <<'S'
+train{model = loom.model{input = 6, loom.dense{2, kernle = {}}}}
+S
+script 2 's15.lua:' 'name' <<'S'
+train{model = loom.model{input = 6, loom.dense{2, name = {}}}}
+S
+script 2 's16.lua:' 'UTF-8' <<'S'
+train{model = loom.model{input = 6, loom.dense{2, name = "gr\xf6sse"}}}
+S
+script 2 "s17.lua:$first:" 'model' <<'S'
+loom.model(7)
+S
+script 2 "s18.lua:$first:" 'log' 'table' <<'S'
+loom.log(7)
+S
+script 2 's19.lua:' 'lr' 'nan' <<'S'
+train{lr = 0 / 0}
+S
+script 2 's20.lua:' 'beta' 'schedule' <<'S'
+train{beta = "much"}
+S
+
+# ---- schedules that are functions ------------------------------------------
+script 2 's21.lua:' 'lr at epoch 2' 'moon' <<'S'
+train{lr = function(e) if e > 0 then error("the moon is full") end return 1 end}
+S
+script 2 's22.lua:' 'lr at epoch 1' 'nil' <<'S'
+train{lr = function(e) end}
+S
+script 2 's23.lua:' 'beta at epoch 2' '0 or more' <<'S'
+train{beta = function(e) return -e end}
+S
+script 2 's24.lua:' 'beta at epoch 1' 'table' <<'S'
+train{beta = function(e) error({}) end}
+S
+script 2 's25.lua:' 'point 2' <<'S'
+train{lr = loom.linear{{0, 1}, {0 / 0, 1}}}
+S
+
+# ---- numbers that run away -------------------------------------------------
+script 1 's26.lua:' 'not a number' 'learning rate' <<'S'
+train{lr = 1e36, epochs = 50}
+S
+
+# ---- what a script may do with what it has ---------------------------------
+# The data set is used after the script has let go of it.
+script 0 <<'S'
+do
+  local d = loom.muon{train = 200, val = 50, test = 50, target_scale = 64}
+  loom.train{data = d, epochs = 1, batch = 50, loss = "mse",
+             model = loom.model{input = d.inputs, loom.dense{1}}}
+end
+for _ = 1, 3 do collectgarbage() end
+S
+# A network scored on data of another kind.
+script 2 's28.lua:' 'score' <<'S'
+local front = train{}
+front[1].score(loom.data{x_test = x, y_test = loom.load("two.npy")})
+S
+
+# ---- settings --------------------------------------------------------------
+options='--set epohcs=3'
+script 2 's29.lua:' 'epohcs' 'it has: depth, epochs' <<'S'
+train{epochs = loom.option("epochs", 2), batch = loom.option("depth", 50)}
+S
+options='--set epochs=many'
+script 2 "s30.lua:$first:" 'epochs=many' 'number' <<'S'
+train{epochs = loom.option("epochs", 2)}
+S
+options='--set fast=1'
+script 2 's31.lua:' 'fast=1' 'true or false' <<'S'
+train{epochs = loom.option("fast", true) and 1 or 2}
+S
+options='--set epochs'
+script 2 'key=value' <<'S'
+train{}
+S
+options='--epochs 0'
+script 2 '--epochs' <<'S'
+train{}
+S
+options='--seed x'
+script 2 '--seed' <<'S'
+train{}
+S
+options='--resume nothing-001'
+script 2 'nothing-001' <<'S'
+train{}
+S
+options=
+
+# ---- no script -------------------------------------------------------------
+(cd "$dir" && "$bitloom" run nowhere.lua --out store >out 2>err)
+[ $? = 2 ] && grep -q nowhere.lua "$dir/err" || fail 'a script that is not there'
+(cd "$dir" && "$bitloom" run . --out store >out 2>err)
+[ $? = 2 ] || fail 'a folder for a script'
+(cd "$dir" && "$bitloom" run x.npy --out store >out 2>err)
+[ $? = 2 ] && grep -q x.npy "$dir/err" || fail 'a data file for a script'
+
+# ---- nothing half-written --------------------------------------------------
+find "$dir/store" -name '*.tmp*' | grep . && fail 'temporary files are left'
+exit $bad
