@@ -349,6 +349,8 @@ int loom_tool_run(const struct loom_tool *t, struct loom_errmsg *e)
                         strerror(errno));
         goto out;
     }
+    if (r->log) /* so that it can be followed */
+        setvbuf(r->log, NULL, _IOLBF, 0);
     char **env = environment(tmp);
     struct start s = {.path = path,
                       .dir = t->dir,
