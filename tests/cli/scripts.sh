@@ -2,7 +2,7 @@
 # scripts.sh BITLOOM ROOT: what `bitloom run` says to scripts that are wrong, to
 # folders that cannot be written, and to being interrupted. Every failure is
 # one clear message on standard error with the right exit status.
-bitloom=$1 root=$2
+bitloom=$(realpath "$1") root=$2
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 bad=0
