@@ -5,6 +5,17 @@
 
 #include "engine/quantizer.h"
 
+static float fma_burn(size_t n)
+{
+    float acc[12] = {0}, sum = 0.0f;
+    for (; n; n--)
+        for (int i = 0; i < 12; i++)
+            acc[i] = acc[i] * 0.999999f + 1e-7f;
+    for (int i = 0; i < 12; i++)
+        sum += acc[i];
+    return sum;
+}
+
 static void gemm(size_t M, size_t N, size_t K, const float *a, size_t lda,
                  const float *b, size_t ldb, const float *bias, float *c,
                  size_t ldc)
@@ -109,8 +120,9 @@ static void adam(size_t n, float *p, const float *g, float *m, float *v,
 }
 
 static const struct loom_kernels plain = {
-    "plain",   gemm,      gemm_tn,    quant_round, quant_wrap, relu,
-    relu_back, error_dot, column_sum, round_even,  saturate,   adam,
+    "plain",     fma_burn,   24,       gemm,      gemm_tn,
+    quant_round, quant_wrap, relu,     relu_back, error_dot,
+    column_sum,  round_even, saturate, adam,
 };
 
 extern const struct loom_kernels loom_kernels_avx512, loom_kernels_avx2,

@@ -21,6 +21,12 @@ static inline size_t loom_pad(size_t n)
 struct loom_kernels {
     const char *name; /* "avx512", "avx2", "portable", "plain" */
 
+    /* n rounds of 12 independent multiply-adds on whole vectors and nothing
+     * else: n * fma_flops operations, as fast as this machine does them. The
+     * result only keeps the compiler honest. */
+    float (*fma)(size_t n);
+    double fma_flops;
+
     /* c[M][N] = bias[N] + a[M][K] b[K][N]; bias may be NULL for zeros. */
     void (*gemm)(size_t M, size_t N, size_t K, const float *a, size_t lda,
                  const float *b, size_t ldb, const float *bias, float *c,

@@ -20,6 +20,19 @@ INLINE void store(float *p, vf v)
     *(vf *)p = v;
 }
 
+static float fma_burn(size_t n)
+{
+    vf acc[12], x = (vf){0.0f} + 0.999999f, y = (vf){0.0f} + 1e-7f, sum = {0};
+    for (int i = 0; i < 12; i++)
+        acc[i] = (vf){0.0f} + (float)i;
+    for (; n; n--)
+        for (int i = 0; i < 12; i++)
+            acc[i] = acc[i] * x + y;
+    for (int i = 0; i < 12; i++)
+        sum += acc[i];
+    return sum[0];
+}
+
 /* c[R][V*VL] = bias + a[R][K] b[K][V*VL], R and V known when compiled. */
 INLINE void tile(int R, int V, size_t K, const float *a, size_t lda,
                  const float *b, size_t ldb, const float *bias, float *c,
@@ -235,6 +248,7 @@ static void adam(size_t n, float *restrict p, const float *restrict g,
 
 extern const struct loom_kernels TABLE(NAME);
 const struct loom_kernels TABLE(NAME) = {
-    TEXT(NAME), gemm,      gemm_tn,    quant_round, quant_wrap, relu,
-    relu_back,  error_dot, column_sum, round_even,  saturate,   adam,
+    TEXT(NAME),  fma_burn,   12 * VL * 2, gemm,      gemm_tn,
+    quant_round, quant_wrap, relu,        relu_back, error_dot,
+    column_sum,  round_even, saturate,    adam,
 };

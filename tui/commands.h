@@ -2,6 +2,7 @@
  * Each returns an exit status of cli.h. */
 #pragma once
 
+int cmd_bench(int argc, char **argv);
 int cmd_build(int argc, char **argv);
 int cmd_compile(int argc, char **argv);
 int cmd_devices(int argc, char **argv);
