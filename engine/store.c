@@ -52,6 +52,9 @@ static const char *const steps[] = {
     /* Who runs it: tells a run whose process died from one that goes on. */
     "ALTER TABLE runs ADD COLUMN host TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE runs ADD COLUMN pid INTEGER NOT NULL DEFAULT 0;",
+
+    /* Lists are by time: without it, all of every run would be sorted. */
+    "CREATE INDEX runs_by_start ON runs(started);",
 };
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };
 
@@ -186,6 +189,12 @@ static int ask(struct loom_store *s, const char *sql, int64_t *out,
         err = loom_store_fail(s, e);
     sqlite3_finalize(q);
     return err;
+}
+
+int loom_store_version(struct loom_store *s, int64_t *version,
+                       struct loom_errmsg *e)
+{
+    return ask(s, "PRAGMA data_version", version, e);
 }
 
 int loom_store_begin(struct loom_store *s, struct loom_errmsg *e)

@@ -87,6 +87,14 @@ struct loom_store_build {
     char *report; /* JSON, or "" */
 };
 
+/* Of a run's newest build that has a report. */
+struct loom_store_cost {
+    char run[LOOM_RUN_ID], device[32];
+    int epoch; /* of the network that was built */
+    double lut4, lc, ff, fmax_mhz;
+    double predicted_lut4, predicted_lc; /* before the tools ran */
+};
+
 struct loom_store;
 
 /* The folder used without --out: $XDG_DATA_HOME/bitloom, or
@@ -193,6 +201,14 @@ int loom_store_builds(struct loom_store *s, const char *id,
                       struct loom_store_build **builds, size_t *n,
                       struct loom_errmsg *e);
 void loom_store_builds_free(struct loom_store_build *builds, size_t n);
+
+/* One a run that has a build with a report, by rising id of the run. */
+int loom_store_costs(struct loom_store *s, struct loom_store_cost **costs,
+                     size_t *n, struct loom_errmsg *e);
+
+/* A number that is another one when another connection has written since. */
+int loom_store_version(struct loom_store *s, int64_t *version,
+                       struct loom_errmsg *e);
 
 /* The live point with the best metric, of fewest EBOPs where several have
  * it. */

@@ -290,6 +290,51 @@ void loom_store_builds_free(struct loom_store_build *builds, size_t n)
     free(builds);
 }
 
+/* A count of a report; what the tools did not get to is -1 there. */
+static double known(sqlite3_stmt *q, int column)
+{
+    double v = number(q, column);
+    return v >= 0 ? v : (double)NAN;
+}
+
+static void read_cost(const struct loom_store *s, sqlite3_stmt *q, void *to)
+{
+    struct loom_store_cost *c = to;
+    (void)s;
+    snprintf(c->run, sizeof(c->run), "%s", text(q, 0));
+    snprintf(c->device, sizeof(c->device), "%s", text(q, 1));
+    c->epoch = sqlite3_column_int(q, 2);
+    c->lut4 = known(q, 3);
+    c->lc = known(q, 4);
+    c->ff = known(q, 5);
+    c->fmax_mhz = known(q, 6);
+    c->predicted_lut4 = known(q, 7);
+    c->predicted_lc = known(q, 8);
+}
+
+int loom_store_costs(struct loom_store *s, struct loom_store_cost **costs,
+                     size_t *n, struct loom_errmsg *e)
+{
+    int err;
+    void *rows = NULL;
+    *costs = NULL;
+    *n = 0;
+    sqlite3_stmt *q = loom_store_prepare(
+        s, &err, e,
+        "SELECT run, device, epoch, report->>'$.cells.lut4',"
+        " report->>'$.cells.lc', report->>'$.cells.ff',"
+        " report->>'$.fmax_mhz', report->>'$.predicted.lut4',"
+        " report->>'$.predicted.lc' FROM builds WHERE id IN"
+        " (SELECT max(id) FROM builds WHERE json_valid(report) GROUP BY run)"
+        " ORDER BY run",
+        "");
+    if (!q)
+        return err;
+    err = collect(s, q, sizeof(**costs), read_cost, &rows, n, e);
+    *costs = rows;
+    return err;
+}
+
 /* ---- checkpoints ---- */
 
 int loom_store_best(struct loom_store *s, const char *id,

@@ -14,10 +14,11 @@
 #include "engine/mem.h"
 #include "engine/store.h"
 #include "tui/cli.h"
+#include "tui/runs_data.h"
 
 struct options {
     bool json;
-    const char *out, *csv, *state, *tag;
+    const char *out, *csv, *state, *tag, *filter;
     int n; /* words that are no options; the sub-command is taken off */
     char *word[64];
 };
@@ -123,33 +124,64 @@ static const char *count(double v, char buf[16])
 
 /* ---- ls ---- */
 
-static void print_list(const struct loom_store_run *r, size_t n)
+/* Characters in the first n bytes of UTF-8. */
+static int text_columns(const char *text, size_t n)
+{
+    int columns = 0;
+    for (size_t i = 0; i < n && text[i]; i++)
+        columns += (text[i] & 0xc0) != 0x80;
+    return columns;
+}
+
+static void print_list(const struct filter_row *row, size_t n)
 {
     char start[24], value[40], ebops[16];
     printf("%-16s %-8s %6s  %-14s %7s %6s  %-16s  %s\n", "run", "state",
            "epochs", "best", "EBOPs", "builds", "started", "tags");
-    for (size_t i = 0; i < n; i++, r++)
+    for (size_t i = 0; i < n; i++) {
+        const struct loom_store_run *r = row[i].run;
         printf("%-16s %-8s %6d  %-14s %7s %6d  %-16s  %s\n", r->id,
                loom_run_state_word(r->state), r->epochs,
                metric(r, r->best_epoch ? r->best_metric : (double)NAN, value),
                count(r->best_epoch ? r->best_ebops : (double)NAN, ebops),
                r->n_builds, when(r->started, start), r->tags);
+    }
 }
 
-static int list_json(const char *dir, const struct loom_store_run *r, size_t n)
+static int list_json(const char *dir, const struct filter_row *row, size_t n)
 {
     json_t *runs = json_array();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(runs, run_json(&r[i]));
+        json_array_append_new(runs, run_json(row[i].run));
     return cli_print_json(json_pack("{ss ss so}", "schema", "bitloom/runs/1",
                                     "dir", dir, "runs", runs));
+}
+
+/* Keep the rows that pass; an expression that cannot be read, or names what
+ * no run has, is wrong use. */
+static int filter_rows(struct runs_data *d, const char *text, size_t *n)
+{
+    struct loom_errmsg e;
+    size_t at, kept = 0;
+    struct filter *f = filter_parse(text, &at, &e);
+    if (!f)
+        return cli_usage("runs", "--filter: %s\n  %s\n  %*s^", e.text, text,
+                         text_columns(text, at), "");
+    for (size_t i = 0; i < d->n; i++)
+        if (filter_match(f, &d->row[i]))
+            d->row[kept++] = d->row[i];
+    *n = kept;
+    const char *unknown = d->n && !kept ? filter_unknown(f) : NULL;
+    int status = unknown
+                     ? cli_usage("runs", "--filter: no run has a '%s'", unknown)
+                     : CLI_DONE;
+    filter_free(f);
+    return status;
 }
 
 static int runs_ls(struct loom_store *s, const struct options *o)
 {
     struct loom_errmsg e;
-    struct loom_store_run *r;
-    size_t n;
     struct loom_store_filter f = {
         .state = o->state ? loom_run_state_find(o->state) : -1,
         .tag = o->tag,
@@ -159,17 +191,20 @@ static int runs_ls(struct loom_store *s, const struct options *o)
                          "%s: no such state; there are running, done, "
                          "stopped, failed and lost",
                          o->state);
-    int err = loom_store_list(s, &f, &r, &n, &e);
-    if (err)
+    int err, status = CLI_DONE;
+    struct runs_data *d = runs_data_read(s, &f, &err, &e);
+    if (!d)
         return cli_fail(err, &e);
-    int status = CLI_DONE;
-    if (o->json)
-        status = list_json(loom_store_dir(s), r, n);
-    else if (n)
-        print_list(r, n);
-    else
+    size_t n = d->n;
+    if (o->filter)
+        status = filter_rows(d, o->filter, &n);
+    if (!status && o->json)
+        status = list_json(loom_store_dir(s), d->row, n);
+    else if (!status && n)
+        print_list(d->row, n);
+    else if (!status)
         printf("no such runs in %s\n", loom_store_dir(s));
-    loom_store_runs_free(r, n);
+    runs_data_free(d);
     return status;
 }
 
@@ -295,122 +330,49 @@ static int runs_show(struct loom_store *s, const struct options *o)
 
 /* ---- compare ---- */
 
-enum { CELL = 40 };
-
-/* The text of a setting, "" if the run has none of this name. */
-static void setting(const struct loom_store_run *r, const char *key,
-                    char out[CELL])
+static void print_compare(const struct filter_row *row, int n)
 {
-    json_t *all = parse_or_null(r->settings), *v = json_object_get(all, key);
-    char *text =
-        v ? json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
-    snprintf(out, CELL, "%s", text ? text : "");
-    free(text);
-    json_decref(all);
-}
-
-static void cell(const struct loom_store_run *r, const char *key,
-                 char out[CELL])
-{
-    char buf[CELL];
-    bool best = r->best_epoch > 0;
-    if (!strcmp(key, "state"))
-        snprintf(out, CELL, "%s", loom_run_state_word(r->state));
-    else if (!strcmp(key, "epochs"))
-        snprintf(out, CELL, "%d", r->epochs);
-    else if (!strcmp(key, "best"))
-        snprintf(out, CELL, "%s",
-                 metric(r, best ? r->best_metric : (double)NAN, buf));
-    else if (!strcmp(key, "EBOPs"))
-        snprintf(out, CELL, "%s",
-                 count(best ? r->best_ebops : (double)NAN, buf));
-    else if (!strcmp(key, "builds"))
-        snprintf(out, CELL, "%d", r->n_builds);
-    else if (!strcmp(key, "seed"))
-        snprintf(out, CELL, "%llu", (unsigned long long)r->seed);
-    else if (!strcmp(key, "data"))
-        snprintf(out, CELL, "%08x", r->data_hash);
-    else if (!strcmp(key, "bitloom"))
-        snprintf(out, CELL, "%s", r->version);
-    else
-        setting(r, key, out);
-}
-
-/* One line; rows that say nothing new are left out unless `always`. */
-static void compare_row(const struct loom_store_run *r, size_t n,
-                        const char *key, bool always)
-{
-    char first[CELL], out[CELL];
-    bool differs = always;
-    cell(&r[0], key, first);
-    for (size_t i = 1; i < n; i++) {
-        cell(&r[i], key, out);
-        differs = differs || strcmp(first, out) != 0;
-    }
-    if (!differs)
-        return;
-    printf("%-14s", key);
-    for (size_t i = 0; i < n; i++) {
-        cell(&r[i], key, out);
-        printf("  %-16s", out);
-    }
-    putchar('\n');
-}
-
-static void compare_scripts(const struct loom_store_run *r, size_t n)
-{
-    for (size_t i = 1; i < n; i++)
-        if (strcmp(r[0].script_text, r[i].script_text) != 0)
-            printf("the scripts of %s and %s differ\n", r[0].id, r[i].id);
-}
-
-static void print_compare(const struct loom_store_run *r, size_t n)
-{
-    static const char *const always[] = {"state", "epochs", "best", "EBOPs",
-                                         "builds"};
-    static const char *const differing[] = {"seed", "data", "bitloom"};
-    json_t *keys = json_object(), *value;
-    const char *key;
+    struct runs_compare c;
+    runs_compare_make(&c, row, n);
     printf("%-14s", "");
-    for (size_t i = 0; i < n; i++)
-        printf("  %-16s", r[i].id);
+    for (int i = 0; i < n; i++)
+        printf("  %-16s", row[i].run->id);
     putchar('\n');
-    for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-        compare_row(r, n, always[i], true);
-    for (size_t i = 0; i < sizeof(differing) / sizeof(differing[0]); i++)
-        compare_row(r, n, differing[i], false);
-    for (size_t i = 0; i < n; i++) {
-        json_t *settings = parse_or_null(r[i].settings);
-        json_object_update_missing(keys, settings);
-        json_decref(settings);
+    for (int k = 0; k < c.n_rows; k++) {
+        if (!c.row[k].differs && !c.row[k].always)
+            continue;
+        printf("%-14s", c.row[k].key);
+        for (int i = 0; i < n; i++)
+            printf("  %-16s", c.row[k].cell[i]);
+        putchar('\n');
     }
-    json_object_foreach(keys, key, value) compare_row(r, n, key, false);
-    json_decref(keys);
-    compare_scripts(r, n);
+    runs_compare_free(&c);
 }
 
-static int runs_compare(struct loom_store *s, const struct options *o)
+static int compare_runs(struct loom_store *s, const struct options *o)
 {
     struct loom_errmsg e;
-    struct loom_store_run r[64];
-    int err = 0, status = CLI_DONE, n = 0;
-    while (!err && n < o->n) {
+    struct loom_store_run *r = loom_calloc((size_t)o->n, sizeof *r);
+    struct loom_store_cost *cost = NULL;
+    size_t n_costs = 0, n = 0;
+    int err = loom_store_costs(s, &cost, &n_costs, &e), status = CLI_DONE;
+    while (!err && n < (size_t)o->n) {
         err = loom_store_get(s, o->word[n], &r[n], &e);
         n += !err;
     }
+    struct runs_data *d = runs_data_new(r, n, cost, n_costs);
     if (err) {
         status = cli_fail(err, &e);
     } else if (o->json) {
         json_t *runs = json_array();
-        for (int i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++)
             json_array_append_new(runs, run_json(&r[i]));
         status = cli_print_json(
             json_pack("{ss so}", "schema", "bitloom/compare/1", "runs", runs));
     } else {
-        print_compare(r, (size_t)n);
+        print_compare(d->row, (int)n);
     }
-    for (int i = 0; i < n; i++)
-        loom_store_run_deinit(&r[i]);
+    runs_data_free(d);
     return status;
 }
 
@@ -522,40 +484,16 @@ static int runs_rm(struct loom_store *s, const struct options *o)
                    : CLI_DONE;
 }
 
-/* The tag is added; with a '-' before it, it is taken away. */
-static char *edit_tags(const char *tags, const char *tag)
-{
-    bool remove_it = tag[0] == '-';
-    char *out = loom_strdup(""), *copy = loom_strdup(tags), *rest;
-    for (char *t = strtok_r(copy, ",", &rest); t;
-         t = strtok_r(NULL, ",", &rest)) {
-        if (!strcmp(t, tag + remove_it))
-            continue;
-        char *longer = loom_asprintf("%s%s%s", out, out[0] ? "," : "", t);
-        free(out);
-        out = longer;
-    }
-    if (!remove_it) {
-        char *longer = loom_asprintf("%s%s%s", out, out[0] ? "," : "", tag);
-        free(out);
-        out = longer;
-    }
-    free(copy);
-    return out;
-}
-
 static int runs_tag(struct loom_store *s, const struct options *o)
 {
     struct loom_errmsg e;
     struct loom_store_run r;
     const char *id = o->word[0], *tag = o->word[1];
-    if (!tag[0] || strpbrk(tag, ", \t\n") || !strcmp(tag, "-"))
-        return cli_usage("runs", "'%s': a tag is one word without commas", tag);
     int err = loom_store_get(s, id, &r, &e);
     if (err)
         return cli_fail(err, &e);
-    char *tags = edit_tags(r.tags, tag);
-    err = loom_store_set_tags(s, id, tags, &e);
+    char *tags = runs_edit_tags(r.tags, tag, &e);
+    err = tags ? loom_store_set_tags(s, id, tags, &e) : LOOM_ERR_ARG;
     int status =
         err ? cli_fail(err, &e)
         : o->json
@@ -570,9 +508,9 @@ static int runs_tag(struct loom_store *s, const struct options *o)
 /* ---- the command ---- */
 
 static const struct command commands[] = {
-    {"ls", 0, 1, runs_ls, "ls [NAME] [--state S] [--tag T]"},
+    {"ls", 0, 1, runs_ls, "ls [NAME] [--state S] [--tag T] [--filter EXPR]"},
     {"show", 1, 1, runs_show, "show ID"},
-    {"compare", 2, 64, runs_compare, "compare ID ID..."},
+    {"compare", 2, 64, compare_runs, "compare ID ID..."},
     {"export", 1, 1, runs_export, "export ID --csv FILE"},
     {"rm", 1, 1, runs_rm, "rm ID"},
     {"tag", 2, 2, runs_tag, "tag ID T"},
@@ -583,11 +521,9 @@ static int parse(struct options *o, int argc, char **argv)
     const struct {
         const char *name;
         const char **value;
-    } with_value[] = {{"--out", &o->out},
-                      {"--store", &o->out},
-                      {"--csv", &o->csv},
-                      {"--state", &o->state},
-                      {"--tag", &o->tag}};
+    } with_value[] = {{"--out", &o->out}, {"--store", &o->out},
+                      {"--csv", &o->csv}, {"--state", &o->state},
+                      {"--tag", &o->tag}, {"--filter", &o->filter}};
     enum { N = sizeof(with_value) / sizeof(with_value[0]) };
     for (int i = 1; i < argc; i++) {
         size_t k = 0;

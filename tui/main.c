@@ -38,6 +38,8 @@ const struct cli_command cli_commands[] = {
      "look into the run store\n\n"
      "ls (the default) lists runs, newest first; NAME is part of an id,\n"
      "--state S one of running, done, stopped, failed, lost, --tag T a tag.\n"
+     "--filter EXPR: 'acc > .75 and lut < 5000', '#tag', 'state = failed',\n"
+     "'/regex/', 'word', 'not ...', 'started > 2026-11-01', any setting.\n"
      "show tells all of one run: its settings, front and builds. compare\n"
      "puts runs side by side, settings only where they differ. export writes\n"
      "the epochs (--csv - to standard output). rm forgets a run and removes\n"

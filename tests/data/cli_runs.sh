@@ -27,12 +27,18 @@ runs() {
 runs 0 'muon-001 muon-002 jets-001 lost done failed 9000 mrad'
 runs 0 'muon-001' ls muon --state done
 grep -q muon-002 "$dir/out" && fail 'ls --state done lists a failed run'
+runs 0 'muon-001 jets-001' ls --filter 'lc = 5870 or acc > 1 and ebops < 10k'
+grep -q muon-002 "$dir/out" && fail 'ls --filter lists what does not pass'
+runs 0 'muon-002' ls --json --filter 'beta > 1.5e-6 and state = failed'
+grep -q muon-001 "$dir/out" && fail 'ls --json --filter lists what does not pass'
+runs 2 'number ^' ls --filter 'ebops < x'
+runs 2 'bogus' ls --filter 'bogus > 3'
 runs 0 'bitloom/runs/1 "val_metric":2.0 "n_builds":1' --json
 runs 0 '5870 144.1 p.loom best hx8k' show muon-001
 runs 0 'not number' show muon-002
 runs 0 '--resume' show jets-001
 runs 0 'bitloom/run/1 "lc":5870 "script_text"' show muon-001 --json
-runs 0 'beta 2e-6 scripts differ' compare muon-001 muon-002
+runs 0 'beta 2e-6 differs' compare muon-001 muon-002
 grep -q '^epochs  *3  *3' "$dir/out" || fail 'compare: the row of epochs'
 grep -q seed "$dir/out" && fail 'compare shows what does not differ'
 runs 0 'bitloom/compare/1' compare muon-001 jets-001 --json

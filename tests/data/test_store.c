@@ -552,8 +552,8 @@ static void cost(void **state)
         assert_ok(loom_store_commit(s, e));
     }
     clock_gettime(CLOCK_MONOTONIC, &b);
-    double seconds = (double)(b.tv_sec - a.tv_sec) +
-                     1e-9 * (double)(b.tv_nsec - a.tv_nsec);
+    double seconds =
+        (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
     printf("the end of an epoch takes %.3f ms\n", 1e3 * seconds / 1000);
     loom_store_close(s);
 }
@@ -584,17 +584,65 @@ static int teardown(void **state)
     return 0;
 }
 
+/* What the newest build with a report measured, a row a run. */
+static void costs(void **state)
+{
+    static const char *const reports[][2] = {
+        {"done", "{\"cells\":{\"lut4\":10,\"lc\":12},\"fmax_mhz\":50.5}"},
+        {"done", "{\"cells\":{\"lut4\":20,\"lc\":-1},\"predicted\":"
+                 "{\"lc\":25}}"},
+        {"failed", ""},
+        {"failed", "no JSON"},
+    };
+    char dir[600], id[LOOM_RUN_ID];
+    snprintf(dir, sizeof(dir), "%s/costs", (char *)*state);
+    struct loom_store *s = open_store(dir);
+    struct loom_store_cost *c;
+    size_t n;
+    int64_t before, after;
+    assert_ok(loom_store_new_run(s, "muon", &info, id, e));
+    assert_ok(loom_store_version(s, &before, e));
+    assert_ok(loom_store_costs(s, &c, &n, e));
+    assert_int_equal(n, 0);
+    free(c);
+    for (size_t i = 0; i < 4; i++) {
+        struct loom_store_build b = {.device = "hx8k", .dir = dir, .epoch = 7};
+        snprintf(b.run, sizeof(b.run), "%s", id);
+        assert_ok(loom_store_add_build(s, &b, e));
+        assert_ok(
+            loom_store_end_build(s, b.id, reports[i][0], reports[i][1], e));
+    }
+    assert_ok(loom_store_costs(s, &c, &n, e));
+    assert_int_equal(n, 1);
+    assert_string_equal(c[0].run, id);
+    assert_int_equal(c[0].epoch, 7);
+    assert_true(c[0].lut4 == 20 && isnan(c[0].lc) && isnan(c[0].fmax_mhz));
+    assert_true(c[0].predicted_lc == 25 && isnan(c[0].predicted_lut4));
+    free(c);
+    /* Own writes do not count, others' do. */
+    assert_ok(loom_store_version(s, &after, e));
+    assert_int_equal(before, after);
+    struct loom_store *other =
+        loom_store_open(dir, LOOM_STORE_READ, NULL, NULL);
+    assert_ok(loom_store_set_note(other, id, "x", e));
+    loom_store_close(other);
+    assert_ok(loom_store_version(s, &after, e));
+    assert_int_not_equal(before, after);
+    loom_store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_run),       cmocka_unit_test(resolve),
-        cmocka_unit_test(lists),       cmocka_unit_test(builds),
-        cmocka_unit_test(resume),      cmocka_unit_test(writers),
-        cmocka_unit_test(killed),      cmocka_unit_test(alive),
-        cmocka_unit_test(locked),      cmocka_unit_test(full),
-        cmocka_unit_test(no_folder),   cmocka_unit_test(old_version),
-        cmocka_unit_test(other_files), cmocka_unit_test(damaged),
-        cmocka_unit_test(cost),        cmocka_unit_test(default_folder),
+        cmocka_unit_test(a_run),          cmocka_unit_test(resolve),
+        cmocka_unit_test(lists),          cmocka_unit_test(builds),
+        cmocka_unit_test(costs),          cmocka_unit_test(resume),
+        cmocka_unit_test(writers),        cmocka_unit_test(killed),
+        cmocka_unit_test(alive),          cmocka_unit_test(locked),
+        cmocka_unit_test(full),           cmocka_unit_test(no_folder),
+        cmocka_unit_test(old_version),    cmocka_unit_test(other_files),
+        cmocka_unit_test(damaged),        cmocka_unit_test(cost),
+        cmocka_unit_test(default_folder),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
