@@ -280,8 +280,13 @@ static int freeze(struct loom_model *m, struct loom_layer *l,
                   struct loom_exact *net, int *node, struct loom_errmsg *e)
 {
     struct dense *s = l->state;
-    (void)e;
     int at = (int)net->n_nodes;
+    /* Bits beyond float32's range, as only a damaged file has them. */
+    for (size_t j = 0; j < s->n_in * l->n; j++)
+        if (!isfinite(s->kernel.qv[j]) || !isfinite(s->bias.qv[j % l->n]))
+            return loom_fail(e, LOOM_ERR_RANGE,
+                             "%s: a weight cannot be brought to its bits",
+                             l->name);
     struct loom_exact_node *d = loom_exact_append(
         net, LOOM_EXACT_DENSE, l->name, l->n, node[l->input[0]]);
     for (size_t j = 0; j < s->n_in * l->n; j++)

@@ -231,10 +231,11 @@ void loom_qstate_prepare(struct loom_qstate *q, const struct loom_model *m)
 {
     bool kif = q->conf.type == LOOM_KIF;
     bool sat = q->conf.mode.overflow == LOOM_SAT;
-    memcpy(q->rk, loom_theta(m, q->k), q->groups * sizeof(float));
+    const float *k = loom_theta(m, q->k);
     m->kernels->rint(q->groups, loom_theta(m, q->i), q->ri);
     m->kernels->rint(q->groups, loom_theta(m, q->bf), q->bits);
     for (size_t g = 0; g < q->groups; g++) {
+        q->rk[g] = k[g] > 0.0f ? 1.0f : 0.0f; /* whatever a file says */
         float v = q->bits[g], sum = q->ri[g] + v;
         q->rf[g] = kif ? v : v - q->ri[g];
         q->bits[g] = !kif ? v : sum > 0.0f ? sum : 0.0f;
