@@ -33,12 +33,16 @@ static float fma_burn(size_t n)
     return sum[0];
 }
 
+/* Rows of a tile: as many as leave registers for the two weights. AVX-512 has
+ * 32 vector registers, the others 16 or fewer. */
+enum { ROWS = VL == 16 ? 12 : 6 };
+
 /* c[R][V*VL] = bias + a[R][K] b[K][V*VL], R and V known when compiled. */
 INLINE void tile(int R, int V, size_t K, const float *a, size_t lda,
                  const float *b, size_t ldb, const float *bias, float *c,
                  size_t ldc)
 {
-    vf acc[8][2];
+    vf acc[ROWS][2];
     for (int r = 0; r < R; r++)
         for (int v = 0; v < V; v++)
             acc[r][v] = bias ? load(bias + v * VL) : (vf){0.0f};
@@ -62,10 +66,10 @@ INLINE void gemm_columns(int V, size_t M, size_t K, const float *a, size_t lda,
                          float *c, size_t ldc)
 {
     size_t m = 0;
-    for (; m + 6 <= M; m += 6)
-        tile(6, V, K, a + m * lda, lda, b, ldb, bias, c + m * ldc, ldc);
-    for (; m + 2 <= M; m += 2)
-        tile(2, V, K, a + m * lda, lda, b, ldb, bias, c + m * ldc, ldc);
+    for (; m + ROWS <= M; m += ROWS)
+        tile(ROWS, V, K, a + m * lda, lda, b, ldb, bias, c + m * ldc, ldc);
+    for (; m + 4 <= M; m += 4)
+        tile(4, V, K, a + m * lda, lda, b, ldb, bias, c + m * ldc, ldc);
     for (; m < M; m++)
         tile(1, V, K, a + m * lda, lda, b, ldb, bias, c + m * ldc, ldc);
 }
@@ -87,7 +91,7 @@ static void gemm(size_t M, size_t N, size_t K, const float *a, size_t lda,
 INLINE void tile_tn(int R, int V, size_t M, const float *a, size_t lda,
                     const float *g, size_t ldg, float *c, size_t ldc)
 {
-    vf acc[8][2];
+    vf acc[ROWS][2];
     for (int r = 0; r < R; r++)
         for (int v = 0; v < V; v++)
             acc[r][v] = load(c + (size_t)r * ldc + (size_t)v * VL);
@@ -111,10 +115,10 @@ INLINE void gemm_tn_columns(int V, size_t M, size_t K, const float *a,
                             size_t ldc)
 {
     size_t k = 0;
-    for (; k + 6 <= K; k += 6)
-        tile_tn(6, V, M, a + k, lda, g, ldg, c + k * ldc, ldc);
-    for (; k + 2 <= K; k += 2)
-        tile_tn(2, V, M, a + k, lda, g, ldg, c + k * ldc, ldc);
+    for (; k + ROWS <= K; k += ROWS)
+        tile_tn(ROWS, V, M, a + k, lda, g, ldg, c + k * ldc, ldc);
+    for (; k + 4 <= K; k += 4)
+        tile_tn(4, V, M, a + k, lda, g, ldg, c + k * ldc, ldc);
     for (; k < K; k++)
         tile_tn(1, V, M, a + k, lda, g, ldg, c + k * ldc, ldc);
 }

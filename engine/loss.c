@@ -18,23 +18,30 @@ const char *loom_loss_word(enum loom_loss kind)
     return words[kind];
 }
 
+/* gz first holds the exponentials. */
 static void cross_entropy(size_t rows, size_t n, const float *z, size_t ld,
                           const int *y, float scale, float *gz,
                           struct loom_loss_sums *sums)
 {
     for (size_t r = 0; r < rows; r++, z += ld, gz = gz ? gz + ld : NULL) {
-        size_t best = 0;
+        size_t best = 0, label = (size_t)y[r];
         for (size_t j = 1; j < n; j++)
             if (z[j] > z[best])
                 best = j;
         float total = 0.0f, top = z[best];
+        for (size_t j = 0; j < n; j++) {
+            float e = expf(z[j] - top);
+            total += e;
+            if (gz)
+                gz[j] = e;
+        }
+        sums->loss += (double)(logf(total) - (z[label] - top));
+        sums->correct += best == label;
+        if (!gz)
+            continue;
         for (size_t j = 0; j < n; j++)
-            total += expf(z[j] - top);
-        sums->loss += (double)(logf(total) - (z[y[r]] - top));
-        sums->correct += best == (size_t)y[r];
-        for (size_t j = 0; gz && j < n; j++)
-            gz[j] = scale * (expf(z[j] - top) / total -
-                             (j == (size_t)y[r] ? 1.0f : 0.0f));
+            gz[j] *= scale / total;
+        gz[label] -= scale;
     }
 }
 
