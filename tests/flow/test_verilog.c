@@ -40,7 +40,7 @@ static void simulate(const struct loom_exact *net, int levels,
                             .core = core,
                             .serial = serial,
                             .simulator = simulator,
-                            .timeout_s = 60};
+                            .timeout_s = 300};
     struct loom_verify_result r;
     if (loom_verify_run(&v, &r, &e) < 0)
         fail_msg("%s", e.text);
@@ -117,7 +117,7 @@ static void test_mismatch(void **state)
     struct loom_design *wrong = loom_design_new(other, "net", 1, NULL);
     char *core = put("core.v", loom_verilog_core(wrong));
     struct loom_verify v = {
-        .d = d, .core = core, .simulator = "iverilog", .timeout_s = 60};
+        .d = d, .core = core, .simulator = "iverilog", .timeout_s = 300};
     struct loom_verify_result r;
     struct loom_errmsg e = {""};
     int err = loom_verify_run(&v, &r, &e);
