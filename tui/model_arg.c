@@ -139,17 +139,24 @@ static int find_paths(const char *arg, const char *store, struct paths *out,
     return 0;
 }
 
-/* "…/muon-001/epoch-00040.loom" is muon-001; anything else its own name. */
+/* "…/muon-001/epoch-00040.loom" is muon-001@40, as it is written on the
+ * command line; other files in a run's folder go by the folder's name, and
+ * anything else by its own. */
 static void name_model(struct cli_model *m)
 {
     char *a = loom_strdup(m->path), *b = loom_strdup(m->path);
     char *file = basename(a), *folder = basename(dirname(b));
-    bool inside = !strncmp(file, "epoch-", 6) || !strcmp(file, "last.loom") ||
-                  !strcmp(file, "net.json");
-    snprintf(m->name, sizeof(m->name), "%.63s", inside ? folder : file);
-    char *dot = inside ? NULL : strrchr(m->name, '.');
-    if (dot && dot > m->name)
-        *dot = 0;
+    int epoch;
+    if (sscanf(file, "epoch-%d.loom", &epoch) == 1) {
+        snprintf(m->name, sizeof(m->name), "%.50s@%d", folder, epoch);
+    } else if (!strcmp(file, "last.loom") || !strcmp(file, "net.json")) {
+        snprintf(m->name, sizeof(m->name), "%.63s", folder);
+    } else {
+        snprintf(m->name, sizeof(m->name), "%.63s", file);
+        char *dot = strrchr(m->name, '.');
+        if (dot && dot > m->name)
+            *dot = 0;
+    }
     free(a);
     free(b);
 }
