@@ -21,14 +21,68 @@ void loom_exact_destroy(struct loom_exact *net)
         free(d->name);
         free(d->elem);
         free(d->format);
-        free(d->w);
+        free(d->start);
+        free(d->term);
         free(d->b);
-        free(d->wf);
         free(d->bf);
+        free(d->at);
+        free(d->table);
+        free(d->table_f);
     }
     free(net->nodes);
     free(net->input_size);
     free(net);
+}
+
+/* ---- terms ------------------------------------------------------------- */
+
+size_t loom_exact_n_in(const struct loom_exact *net,
+                       const struct loom_exact_node *d)
+{
+    size_t n = 0;
+    for (int k = 0; d->op != LOOM_EXACT_INPUT && k < d->n_inputs; k++)
+        n += net->nodes[d->input[k]].n;
+    return n;
+}
+
+const struct loom_exact_elem *loom_exact_in(const struct loom_exact *net,
+                                            const struct loom_exact_node *d,
+                                            size_t i)
+{
+    const struct loom_exact_node *src = &net->nodes[d->input[0]];
+    for (int k = 1; i >= src->n; k++) {
+        i -= src->n;
+        src = &net->nodes[d->input[k]];
+    }
+    return &src->elem[i];
+}
+
+void loom_exact_split(float v, int64_t *odd, int *f)
+{
+    int e;
+    float m = frexpf(v, &e);
+    *odd = (int64_t)ldexpf(m, 24);
+    *f = 24 - e;
+    if (!*odd)
+        *f = 0;
+    while (*odd && !(*odd & 1)) {
+        *odd /= 2;
+        --*f;
+    }
+}
+
+void loom_exact_push(struct loom_exact_node *d, size_t i, float v)
+{
+    if (v == 0.0f)
+        return;
+    size_t n = d->n_terms;
+    if (!(n & (n - 1))) /* full at every power of two */
+        d->term = loom_realloc(d->term, (n ? 2 * n : 1) * sizeof(*d->term));
+    struct loom_exact_term *t = &d->term[d->n_terms++];
+    int f;
+    loom_exact_split(v, &t->w, &f);
+    t->i = (int32_t)i;
+    t->f = f;
 }
 
 /* ---- intervals --------------------------------------------------------- */
@@ -91,40 +145,145 @@ static void quantize_interval(const struct loom_exact_node *d, size_t j,
     }
 }
 
-static int dense_interval(const struct loom_exact_node *d, size_t j,
-                          const struct loom_exact_elem *in, size_t n_in,
-                          struct loom_exact_elem *out)
+/* The finest step among the terms and the bias of element j that are not
+ * always 0; INT_MIN where there is none. */
+static int finest(const struct loom_exact *net, const struct loom_exact_node *d,
+                  size_t j)
 {
-    int f = d->b[j] ? d->bf[j] : INT_MIN;
-    for (size_t i = 0; i < n_in; i++)
-        if (d->w[i * d->n + j] && (in[i].lo || in[i].hi)) {
-            int wf = d->wf[i * d->n + j] + in[i].f;
-            f = wf > f ? wf : f;
-        }
-    *out = (struct loom_exact_elem){.f = f == INT_MIN ? 0 : f};
-    if (f == INT_MIN)
-        return 0;
-    double lo = 0, hi = 0; /* doubles decide about overflow, integers exact */
-    uint64_t ilo = 0, ihi = 0;
-    for (size_t i = 0; i <= n_in; i++) {
-        bool bias = i == n_in;
-        int64_t w = bias ? d->b[j] : d->w[i * d->n + j];
-        int64_t xlo = bias ? 1 : in[i].lo, xhi = bias ? 1 : in[i].hi;
-        int s = f - (bias ? d->bf[j] : d->wf[i * d->n + j] + in[i].f);
-        if (!w || (!xlo && !xhi))
-            continue;
-        int64_t a = w > 0 ? xlo : xhi, b = w > 0 ? xhi : xlo;
-        lo += ldexp((double)w * (double)a, s);
-        hi += ldexp((double)w * (double)b, s);
-        if (lo <= -(double)LIMIT || hi >= (double)LIMIT ||
-            lo >= (double)LIMIT || hi <= -(double)LIMIT || s > 62)
-            return -1;
-        ilo += ((uint64_t)w * (uint64_t)a) << s;
-        ihi += ((uint64_t)w * (uint64_t)b) << s;
+    int f = d->b && d->b[j] ? d->bf[j] : INT_MIN;
+    for (size_t t = d->start[j]; t < d->start[j + 1]; t++) {
+        const struct loom_exact_elem *x =
+            loom_exact_in(net, d, (size_t)d->term[t].i);
+        if ((x->lo || x->hi) && d->term[t].f + x->f > f)
+            f = d->term[t].f + x->f;
     }
-    out->lo = (int64_t)ilo;
-    out->hi = (int64_t)ihi;
-    return 0;
+    return f;
+}
+
+/* A sum's ends. Doubles decide about overflow, integers are exact. */
+struct ends {
+    double lo, hi;
+    uint64_t ilo, ihi;
+};
+
+/* Add w 2^s times [lo, hi]; false when an end passes 62 bits. */
+static bool add_ends(struct ends *sum, int64_t w, int s, int64_t lo, int64_t hi)
+{
+    int64_t a = w > 0 ? lo : hi, b = w > 0 ? hi : lo;
+    if (!a && !b)
+        return true;
+    sum->lo += ldexp((double)w * (double)a, s);
+    sum->hi += ldexp((double)w * (double)b, s);
+    if (fabs(sum->lo) >= (double)LIMIT || fabs(sum->hi) >= (double)LIMIT ||
+        s > 62)
+        return false;
+    sum->ilo += ((uint64_t)w * (uint64_t)a) << s;
+    sum->ihi += ((uint64_t)w * (uint64_t)b) << s;
+    return true;
+}
+
+static bool linear_interval(const struct loom_exact *net,
+                            struct loom_exact_node *d, size_t j)
+{
+    int f = finest(net, d, j);
+    struct ends sum = {0};
+    d->elem[j] = (struct loom_exact_elem){.f = f == INT_MIN ? 0 : f};
+    if (f == INT_MIN)
+        return true;
+    for (size_t t = d->start[j]; t < d->start[j + 1]; t++) {
+        const struct loom_exact_elem *x =
+            loom_exact_in(net, d, (size_t)d->term[t].i);
+        if (!add_ends(&sum, d->term[t].w, f - d->term[t].f - x->f, x->lo,
+                      x->hi))
+            return false;
+    }
+    if (d->b[j] && !add_ends(&sum, d->b[j], f - d->bf[j], 1, 1))
+        return false;
+    d->elem[j].lo = (int64_t)sum.ilo;
+    d->elem[j].hi = (int64_t)sum.ihi;
+    return true;
+}
+
+static bool max_interval(const struct loom_exact *net,
+                         struct loom_exact_node *d, size_t j)
+{
+    int f = finest(net, d, j);
+    struct loom_exact_elem *y = &d->elem[j];
+    *y = (struct loom_exact_elem){
+        .f = f == INT_MIN ? 0 : f, .lo = INT64_MIN, .hi = INT64_MIN};
+    for (size_t t = d->start[j]; t < d->start[j + 1]; t++) {
+        const struct loom_exact_elem *x =
+            loom_exact_in(net, d, (size_t)d->term[t].i);
+        struct ends one = {0};
+        if (!add_ends(&one, 1, y->f - x->f, x->lo, x->hi))
+            return false;
+        if ((int64_t)one.ilo > y->lo)
+            y->lo = (int64_t)one.ilo;
+        if ((int64_t)one.ihi > y->hi)
+            y->hi = (int64_t)one.ihi;
+    }
+    return true;
+}
+
+static bool mul_interval(const struct loom_exact *net,
+                         struct loom_exact_node *d, size_t j)
+{
+    const struct loom_exact_term *t = d->term + d->start[j];
+    const struct loom_exact_elem *a = loom_exact_in(net, d, (size_t)t[0].i);
+    const struct loom_exact_elem *b = loom_exact_in(net, d, (size_t)t[1].i);
+    const int64_t u[2] = {a->lo, a->hi}, v[2] = {b->lo, b->hi};
+    struct loom_exact_elem *y = &d->elem[j];
+    *y = (struct loom_exact_elem){a->f + b->f, INT64_MAX, INT64_MIN};
+    for (int k = 0; k < 4; k++) {
+        if (fabs((double)u[k / 2] * (double)v[k % 2]) >= (double)LIMIT)
+            return false;
+        int64_t p = u[k / 2] * v[k % 2];
+        y->lo = p < y->lo ? p : y->lo;
+        y->hi = p > y->hi ? p : y->hi;
+    }
+    /* A square (the same element twice) is never negative. */
+    if (t[0].i == t[1].i && y->lo < 0)
+        y->lo = 0;
+    return true;
+}
+
+static bool table_interval(const struct loom_exact *net,
+                           struct loom_exact_node *d, size_t j)
+{
+    const struct loom_exact_elem *x = loom_exact_in(net, d, j);
+    const int64_t *v = d->table + d->at[j];
+    size_t end = j + 1 < d->n ? d->at[j + 1] : d->n_table;
+    if ((uint64_t)(x->hi - x->lo) + 1 != end - d->at[j])
+        return false;
+    struct loom_exact_elem *y = &d->elem[j];
+    *y = (struct loom_exact_elem){d->table_f[j], v[0], v[0]};
+    for (int64_t k = 1; k <= x->hi - x->lo; k++) {
+        y->lo = v[k] < y->lo ? v[k] : y->lo;
+        y->hi = v[k] > y->hi ? v[k] : y->hi;
+    }
+    return true;
+}
+
+static void relu_interval(const struct loom_exact_elem *x,
+                          struct loom_exact_elem *y)
+{
+    *y = *x;
+    y->lo = y->lo < 0 ? 0 : y->lo;
+    y->hi = y->hi < 0 ? 0 : y->hi;
+}
+
+static int too_wide(const struct loom_exact_node *d, size_t j,
+                    struct loom_errmsg *e)
+{
+    if (d->op == LOOM_EXACT_TABLE)
+        return loom_fail(e, LOOM_ERR_FORMAT,
+                         "%s: element %zu: its table has not one entry for "
+                         "each of its inputs",
+                         d->name, j);
+    return loom_fail(e, LOOM_ERR_RANGE,
+                     "%s: output %zu needs more than 62 bits; lower the bits "
+                     "of its weights or inputs",
+                     d->name, j);
 }
 
 static int node_interval(struct loom_exact *net, struct loom_exact_node *d,
@@ -137,29 +296,32 @@ static int node_interval(struct loom_exact *net, struct loom_exact_node *d,
         input_interval(d);
         return 0;
     }
-    const struct loom_exact_node *src = &net->nodes[d->input];
     for (size_t j = 0; j < d->n; j++) {
+        bool fits = true;
         switch (d->op) {
         case LOOM_EXACT_QUANTIZE:
-            quantize_interval(d, j, &src->elem[j], &d->elem[j]);
+            quantize_interval(d, j, loom_exact_in(net, d, j), &d->elem[j]);
             break;
         case LOOM_EXACT_RELU:
-            d->elem[j] = src->elem[j];
-            if (d->elem[j].lo < 0)
-                d->elem[j].lo = 0;
-            if (d->elem[j].hi < 0)
-                d->elem[j].hi = 0;
+            relu_interval(loom_exact_in(net, d, j), &d->elem[j]);
             break;
-        case LOOM_EXACT_DENSE:
-            if (dense_interval(d, j, src->elem, src->n, &d->elem[j]) < 0)
-                return loom_fail(e, LOOM_ERR_RANGE,
-                                 "%s: output %zu needs more than 62 bits; "
-                                 "lower the bits of its weights or inputs",
-                                 d->name, j);
+        case LOOM_EXACT_LINEAR:
+            fits = linear_interval(net, d, j);
+            break;
+        case LOOM_EXACT_MAX:
+            fits = max_interval(net, d, j);
+            break;
+        case LOOM_EXACT_MUL:
+            fits = mul_interval(net, d, j);
+            break;
+        case LOOM_EXACT_TABLE:
+            fits = table_interval(net, d, j);
             break;
         default:
             break;
         }
+        if (!fits)
+            return too_wide(d, j, e);
     }
     return 0;
 }
@@ -176,18 +338,23 @@ int loom_exact_intervals(struct loom_exact *net, struct loom_errmsg *e)
 
 /* ---- interpreter ------------------------------------------------------- */
 
-int loom_exact_quantize(const struct loom_exact *net, const float *const *x,
+int loom_exact_quantize(const struct loom_exact *net, const float *x,
                         size_t rows, int64_t *q, struct loom_errmsg *e)
 {
-    size_t at = 0;
+    size_t at = 0, width = 0;
+    for (size_t k = 0; k < net->n_inputs; k++)
+        width += net->input_size[k];
     for (size_t k = 0; k < net->n_nodes; k++) {
         const struct loom_exact_node *d = &net->nodes[k];
         if (d->op != LOOM_EXACT_INPUT)
             continue;
         struct loom_quant_mode m = {d->round, d->overflow};
+        size_t from = 0;
+        for (int i = 0; i < d->input[0]; i++)
+            from += net->input_size[i];
         for (size_t r = 0; r < rows; r++)
             for (size_t j = 0; j < d->n; j++) {
-                float v = x[d->input][r * d->n + j];
+                float v = x[r * width + from + j];
                 struct loom_fixed t = d->format[j];
                 if (!isfinite(v))
                     return loom_fail(e, LOOM_ERR_NAN,
@@ -214,67 +381,110 @@ int loom_exact_quantize(const struct loom_exact *net, const float *const *x,
 
 /* Unsigned on the way: a sum of some of the terms may pass what 64 bits hold,
  * the sum of all does not. */
-static void run_dense(const struct loom_exact_node *d,
-                      const struct loom_exact_node *src, const int64_t *x,
-                      int64_t *y)
+static int64_t run_linear(const struct loom_exact *net,
+                          const struct loom_exact_node *d, size_t j,
+                          const int64_t *x)
 {
-    for (size_t j = 0; j < d->n; j++)
-        y[j] = d->b[j]
-                   ? (int64_t)((uint64_t)d->b[j] << (d->elem[j].f - d->bf[j]))
-                   : 0;
-    for (size_t i = 0; i < src->n; i++) {
-        if (!x[i])
-            continue;
-        for (size_t j = 0; j < d->n; j++) {
-            int64_t w = d->w[i * d->n + j];
-            if (!w)
-                continue;
-            int s = d->elem[j].f - src->elem[i].f - d->wf[i * d->n + j];
-            y[j] =
-                (int64_t)((uint64_t)y[j] + ((uint64_t)w * (uint64_t)x[i] << s));
-        }
+    int f = d->elem[j].f;
+    uint64_t sum = d->b[j] ? (uint64_t)d->b[j] << (f - d->bf[j]) : 0;
+    for (size_t t = d->start[j]; t < d->start[j + 1]; t++) {
+        size_t i = (size_t)d->term[t].i;
+        if (x[i])
+            sum += (uint64_t)d->term[t].w * (uint64_t)x[i]
+                   << (f - d->term[t].f - loom_exact_in(net, d, i)->f);
+    }
+    return (int64_t)sum;
+}
+
+static int64_t run_max(const struct loom_exact *net,
+                       const struct loom_exact_node *d, size_t j,
+                       const int64_t *x)
+{
+    int64_t top = INT64_MIN;
+    for (size_t t = d->start[j]; t < d->start[j + 1]; t++) {
+        size_t i = (size_t)d->term[t].i;
+        int64_t v = 0;
+        if (x[i])
+            v = (int64_t)((uint64_t)x[i]
+                          << (d->elem[j].f - loom_exact_in(net, d, i)->f));
+        top = v > top ? v : top;
+    }
+    return top;
+}
+
+static int64_t run_element(const struct loom_exact *net,
+                           const struct loom_exact_node *d, size_t j,
+                           const int64_t *x)
+{
+    const struct loom_exact_term *t;
+    switch (d->op) {
+    case LOOM_EXACT_LINEAR:
+        return run_linear(net, d, j, x);
+    case LOOM_EXACT_RELU:
+        return x[j] > 0 ? x[j] : 0;
+    case LOOM_EXACT_MAX:
+        return run_max(net, d, j, x);
+    case LOOM_EXACT_MUL:
+        t = d->term + d->start[j];
+        return x[t[0].i] * x[t[1].i];
+    case LOOM_EXACT_TABLE:
+        return d
+            ->table[d->at[j] + (size_t)(x[j] - loom_exact_in(net, d, j)->lo)];
+    default:
+        return loom_fixed_quantize(x[j], loom_exact_in(net, d, j)->f,
+                                   d->format[j], d->round, d->overflow);
     }
 }
 
-static void run_node(const struct loom_exact *net,
-                     const struct loom_exact_node *d, const int64_t *x,
-                     int64_t *y)
+/* The values of all inputs of a node, side by side. */
+static const int64_t *gather(const struct loom_exact *net,
+                             const struct loom_exact_node *d,
+                             int64_t *const *value, int64_t *room)
 {
-    const struct loom_exact_node *src = &net->nodes[d->input];
-    if (d->op == LOOM_EXACT_DENSE) {
-        run_dense(d, src, x, y);
-        return;
+    if (d->n_inputs == 1)
+        return value[d->input[0]];
+    size_t at = 0;
+    for (int k = 0; k < d->n_inputs; k++) {
+        size_t n = net->nodes[d->input[k]].n;
+        memcpy(room + at, value[d->input[k]], n * sizeof(*room));
+        at += n;
     }
-    for (size_t j = 0; j < d->n; j++)
-        y[j] = d->op == LOOM_EXACT_RELU
-                   ? (x[j] > 0 ? x[j] : 0)
-                   : loom_fixed_quantize(x[j], src->elem[j].f, d->format[j],
-                                         d->round, d->overflow);
+    return room;
+}
+
+static void run_row(const struct loom_exact *net, const int64_t *in,
+                    int64_t *const *value, int64_t *room)
+{
+    for (size_t k = 0; k < net->n_nodes; k++) {
+        const struct loom_exact_node *d = &net->nodes[k];
+        if (d->op == LOOM_EXACT_INPUT) {
+            memcpy(value[k], in, d->n * sizeof(*in));
+            in += d->n;
+            continue;
+        }
+        const int64_t *x = gather(net, d, value, room);
+        for (size_t j = 0; j < d->n; j++)
+            value[k][j] = run_element(net, d, j, x);
+    }
 }
 
 void loom_exact_run(const struct loom_exact *net, const int64_t *q, size_t rows,
                     int64_t *y)
 {
-    size_t total = 0;
+    size_t total = 0, most = 0;
     int64_t **value = loom_calloc(net->n_nodes, sizeof(*value));
-    for (size_t k = 0; k < net->n_nodes; k++)
+    for (size_t k = 0; k < net->n_nodes; k++) {
+        size_t n_in = loom_exact_n_in(net, &net->nodes[k]);
         total += net->nodes[k].n;
-    int64_t *all = loom_calloc(total, sizeof(*all)), *next = all;
+        most = n_in > most ? n_in : most;
+    }
+    int64_t *all = loom_calloc(total + most, sizeof(*all)), *next = all;
     for (size_t k = 0; k < net->n_nodes; k++) {
         value[k] = next;
         next += net->nodes[k].n;
     }
     for (size_t r = 0; r < rows; r++) {
-        const int64_t *in = q + r * net->in_size;
-        for (size_t k = 0; k < net->n_nodes; k++) {
-            const struct loom_exact_node *d = &net->nodes[k];
-            if (d->op == LOOM_EXACT_INPUT) {
-                memcpy(value[k], in, d->n * sizeof(*in));
-                in += d->n;
-            } else {
-                run_node(net, d, value[d->input], value[k]);
-            }
-        }
+        run_row(net, q + r * net->in_size, value, next);
         memcpy(y + r * net->out_size, value[net->output],
                net->out_size * sizeof(*y));
     }

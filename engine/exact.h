@@ -23,8 +23,11 @@
 #define LOOM_EXACT_OPS(X)                                                      \
     X(LOOM_EXACT_INPUT, "input")                                               \
     X(LOOM_EXACT_QUANTIZE, "quantize")                                         \
-    X(LOOM_EXACT_DENSE, "dense")                                               \
-    X(LOOM_EXACT_RELU, "relu")
+    X(LOOM_EXACT_LINEAR, "linear")                                             \
+    X(LOOM_EXACT_RELU, "relu")                                                 \
+    X(LOOM_EXACT_MAX, "max")                                                   \
+    X(LOOM_EXACT_MUL, "mul")                                                   \
+    X(LOOM_EXACT_TABLE, "table")
 
 enum loom_exact_op {
 #define X(name, word) name,
@@ -39,22 +42,44 @@ struct loom_exact_elem {
     int64_t lo, hi;
 };
 
+/* What element i of a node's inputs contributes: x[i] w 2^-f, w odd. The
+ * elements of several inputs are counted one after the other. */
+struct loom_exact_term {
+    int64_t w;
+    int32_t i, f;
+};
+
+enum { LOOM_EXACT_MAX_INPUTS = 8 };
+
 struct loom_exact_node {
     enum loom_exact_op op;
-    char *name; /* owned; the layer's name in the script, e.g. "dense_0" */
-    int input;  /* node index; for INPUT the number of the external input */
-    size_t n;   /* elements */
-    struct loom_exact_elem *elem; /* [n] */
+    char *name;   /* owned; the layer's name in the script, e.g. "dense_0" */
+    int n_inputs; /* at least 1; more for LINEAR, MAX and MUL only */
+    int input[LOOM_EXACT_MAX_INPUTS]; /* earlier nodes; for INPUT the number of
+                                         the external input */
+    size_t n;                         /* elements */
+    struct loom_exact_elem *elem;     /* [n] */
 
     /* INPUT, QUANTIZE */
     struct loom_fixed *format; /* [n] */
     enum loom_round round;
     enum loom_overflow overflow;
 
-    /* DENSE: y[j] = sum_i x[i] w[i][j] + b[j]; a weight is w * 2^-wf with w
-     * odd or 0; a bias likewise. elem[j].f is the finest step that occurs. */
-    int64_t *w, *b; /* [n_in][n], [n] */
-    int *wf, *bf;   /* [n_in][n], [n] */
+    /* LINEAR, MAX, MUL: element j is of the terms start[j] .. start[j + 1],
+     * their i rising: their sum, plus b 2^-bf with b odd or 0 (LINEAR); the
+     * largest of them, at least one; the product of two (both with w 1, f 0).
+     * elem[j].f is the finest step that occurs; for MUL the steps' sum. */
+    size_t *start, n_terms; /* [n + 1] */
+    struct loom_exact_term *term;
+    int64_t *b; /* [n], LINEAR */
+    int *bf;
+    size_t block; /* LINEAR: every so many outputs share their inputs */
+
+    /* TABLE: y = v 2^-f, v being table[at[j] + x - lo] for x of element j of
+     * the input, whose interval starts at lo; f = table_f[j]. */
+    size_t *at, n_table; /* [n] */
+    int64_t *table;
+    int *table_f; /* [n] */
 };
 
 struct loom_exact {
@@ -73,11 +98,25 @@ void loom_exact_destroy(struct loom_exact *net);
  * LOOM_ERR_RANGE names the node whose interval passes 62 bits. */
 int loom_exact_intervals(struct loom_exact *net, struct loom_errmsg *e);
 
+/* Elements of all inputs of a node together, and the i-th of them. INPUT
+ * nodes have none. */
+size_t loom_exact_n_in(const struct loom_exact *net,
+                       const struct loom_exact_node *d);
+const struct loom_exact_elem *loom_exact_in(const struct loom_exact *net,
+                                            const struct loom_exact_node *d,
+                                            size_t i);
+
+/* Append to the terms of a node under construction: nothing for v = 0. */
+void loom_exact_push(struct loom_exact_node *d, size_t i, float v);
+
+/* v as odd * 2^-f; 0 gives 0, 0. */
+void loom_exact_split(float v, int64_t *odd, int *f);
+
 /* Quantize rows of float inputs to the integers of the INPUT nodes.
- *   x [n_inputs] pointers to [rows][input_size[k]]; q [rows][in_size]
+ *   x [rows][sum of input_size], the inputs side by side; q [rows][in_size]
  * LOOM_ERR_NAN for what is not finite, LOOM_ERR_RANGE for what float32 cannot
  * bring to the format (only formats of more than 24 bits); both name it. */
-int loom_exact_quantize(const struct loom_exact *net, const float *const *x,
+int loom_exact_quantize(const struct loom_exact *net, const float *x,
                         size_t rows, int64_t *q, struct loom_errmsg *e);
 
 /* Run rows of integers: q [rows][in_size] -> y [rows][out_size]; y[j] stands

@@ -1,11 +1,14 @@
 /* The JSON form of the frozen network, "bitloom/net/1".
  *   {"schema", "inputs": [floats each external input takes], "output": node,
- *    "nodes": [{"op", "name", "input", "n",
+ *    "nodes": [{"op", "name", "input": node or [node, ...], "n",
  *               "round", "overflow", "format": [[k, i, f], ...],
- *               "weights": [[i, j, w, wf], ...], "bias": [[j, b, bf], ...],
+ *               "weights": [[i, j, w, f], ...], "bias": [[j, b, f], ...],
+ *               "block",
+ *               "table": [[f, v, v, ...], ...],
  *               "elem": [[f, lo, hi], ...]}, ...]}
- * Weights and biases are sparse: zeros are left out. "elem" is for the
- * reader's information; loading derives it anew. */
+ * Weights are those of linear nodes, zeros left out, j then i rising; for max
+ * and mul they name the elements (w 1, f 0). "elem" is for the reader's
+ * information; loading derives it anew. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,16 +19,11 @@
 
 #define SCHEMA "bitloom/net/1"
 
-/* A file that asks for more is damaged: elements of one node, elements and
- * weights of all. A few bytes can ask for much, as zeros are left out. */
-enum { MAX_N = 1 << 20, MAX_ELEMENTS = 1 << 22, MAX_WEIGHTS = 1 << 24 };
+/* A file that asks for more is damaged: elements of one node, and of all. A
+ * few bytes can ask for much, as zeros are left out. */
+enum { MAX_N = 1 << 20, MAX_ELEMENTS = 1 << 22 };
 
 static const size_t MAX_FILE = (size_t)1 << 31;
-
-/* What the nodes so far have asked for. */
-struct asked {
-    size_t elements, weights;
-};
 
 static const char *const op_words[] = {
 #define X(name, word) word,
@@ -33,44 +31,79 @@ static const char *const op_words[] = {
 #undef X
 };
 
-static json_t *sparse(const struct loom_exact_node *d, size_t n_in)
+static json_t *terms_to_json(const struct loom_exact_node *d)
 {
     json_t *a = json_array();
-    for (size_t i = 0; i < n_in; i++)
-        for (size_t j = 0; j < d->n; j++)
-            if (d->w[i * d->n + j])
-                json_array_append_new(a,
-                                      json_pack("[i,i,I,i]", (int)i, (int)j,
-                                                (json_int_t)d->w[i * d->n + j],
-                                                d->wf[i * d->n + j]));
+    for (size_t j = 0; j < d->n; j++)
+        for (size_t t = d->start[j]; t < d->start[j + 1]; t++)
+            json_array_append_new(a, json_pack("[i,i,I,i]", (int)d->term[t].i,
+                                               (int)j, (json_int_t)d->term[t].w,
+                                               (int)d->term[t].f));
     return a;
 }
 
-static json_t *node_to_json(const struct loom_exact *net,
-                            const struct loom_exact_node *d)
+static json_t *bias_to_json(const struct loom_exact_node *d)
 {
-    json_t *j = json_pack("{s:s,s:s,s:i,s:i}", "op", op_words[d->op], "name",
-                          d->name, "input", d->input, "n", (int)d->n);
+    json_t *a = json_array();
+    for (size_t m = 0; m < d->n; m++)
+        if (d->b[m])
+            json_array_append_new(
+                a, json_pack("[i,I,i]", (int)m, (json_int_t)d->b[m], d->bf[m]));
+    return a;
+}
+
+static json_t *formats_to_json(const struct loom_exact_node *d)
+{
+    json_t *a = json_array();
+    for (size_t m = 0; m < d->n; m++)
+        json_array_append_new(a, json_pack("[i,i,i]", d->format[m].k,
+                                           d->format[m].i, d->format[m].f));
+    return a;
+}
+
+static json_t *tables_to_json(const struct loom_exact_node *d)
+{
+    json_t *a = json_array();
+    for (size_t j = 0; j < d->n; j++) {
+        json_t *row = json_pack("[i]", d->table_f[j]);
+        size_t end = j + 1 < d->n ? d->at[j + 1] : d->n_table;
+        for (size_t k = d->at[j]; k < end; k++)
+            json_array_append_new(row, json_integer((json_int_t)d->table[k]));
+        json_array_append_new(a, row);
+    }
+    return a;
+}
+
+static json_t *inputs_to_json(const struct loom_exact_node *d)
+{
+    json_t *a = json_array();
+    if (d->n_inputs == 1) {
+        json_decref(a);
+        return json_integer(d->input[0]);
+    }
+    for (int k = 0; k < d->n_inputs; k++)
+        json_array_append_new(a, json_integer(d->input[k]));
+    return a;
+}
+
+static json_t *node_to_json(const struct loom_exact_node *d)
+{
+    json_t *j = json_pack("{s:s,s:s,s:o,s:i}", "op", op_words[d->op], "name",
+                          d->name, "input", inputs_to_json(d), "n", (int)d->n);
     if (d->format) {
-        json_t *a = json_array();
-        for (size_t m = 0; m < d->n; m++)
-            json_array_append_new(a, json_pack("[i,i,i]", d->format[m].k,
-                                               d->format[m].i, d->format[m].f));
         json_object_set_new(j, "round", json_string(loom_round_word(d->round)));
         json_object_set_new(j, "overflow",
                             json_string(loom_overflow_word(d->overflow)));
-        json_object_set_new(j, "format", a);
+        json_object_set_new(j, "format", formats_to_json(d));
     }
-    if (d->w) {
-        json_t *a = json_array();
-        for (size_t m = 0; m < d->n; m++)
-            if (d->b[m])
-                json_array_append_new(a,
-                                      json_pack("[i,I,i]", (int)m,
-                                                (json_int_t)d->b[m], d->bf[m]));
-        json_object_set_new(j, "weights", sparse(d, net->nodes[d->input].n));
-        json_object_set_new(j, "bias", a);
+    if (d->start)
+        json_object_set_new(j, "weights", terms_to_json(d));
+    if (d->b) {
+        json_object_set_new(j, "bias", bias_to_json(d));
+        json_object_set_new(j, "block", json_integer((json_int_t)d->block));
     }
+    if (d->table)
+        json_object_set_new(j, "table", tables_to_json(d));
     json_t *a = json_array();
     for (size_t m = 0; m < d->n; m++)
         json_array_append_new(a, json_pack("[i,I,I]", d->elem[m].f,
@@ -87,7 +120,7 @@ json_t *loom_exact_to_json(const struct loom_exact *net)
         json_array_append_new(inputs,
                               json_integer((json_int_t)net->input_size[k]));
     for (size_t k = 0; k < net->n_nodes; k++)
-        json_array_append_new(nodes, node_to_json(net, &net->nodes[k]));
+        json_array_append_new(nodes, node_to_json(&net->nodes[k]));
     return json_pack("{s:s,s:o,s:i,s:o}", "schema", SCHEMA, "inputs", inputs,
                      "output", net->output, "nodes", nodes);
 }
@@ -141,50 +174,109 @@ static int read_formats(struct loom_exact_node *d, const json_t *j, size_t at,
     return 0;
 }
 
-/* Odd, so that a number has one form only; and each place once. */
-static bool fresh_odd(int64_t old, json_int_t v)
-{
-    return !old && v % 2;
-}
-
-static int read_dense(struct loom_exact_node *d, size_t n_in, const json_t *j,
-                      size_t at, struct asked *asked, struct loom_errmsg *e)
+/* The terms of element j end where those of j + 1 start. */
+static int read_terms(struct loom_exact_node *d, size_t n_in, const json_t *j,
+                      size_t at, struct loom_errmsg *e)
 {
     const json_int_t big = (json_int_t)1 << 62;
     const json_t *w = json_object_get(j, "weights"), *t;
-    const json_t *b = json_object_get(j, "bias");
+    json_int_t row = 0, last = -1;
     size_t m;
-    if (!json_is_array(w) || !json_is_array(b))
-        return bad(e, at, "weights", "arrays \"weights\" and \"bias\"");
-    asked->weights += n_in * d->n;
-    if (asked->weights > MAX_WEIGHTS)
-        return bad(e, at, "n", "at most 16 M weights in all");
-    d->w = loom_calloc(n_in * d->n, sizeof(*d->w));
-    d->wf = loom_calloc(n_in * d->n, sizeof(*d->wf));
-    d->b = loom_calloc(d->n, sizeof(*d->b));
-    d->bf = loom_calloc(d->n, sizeof(*d->bf));
+    if (!json_is_array(w))
+        return bad(e, at, "weights", "an array");
+    d->start = loom_calloc(d->n + 1, sizeof(*d->start));
+    d->term = loom_calloc(json_array_size(w) + 1, sizeof(*d->term));
     json_array_foreach(w, m, t)
     {
-        json_int_t r, c, v, f;
-        if (!int_at(t, 0, 0, (json_int_t)n_in - 1, &r) ||
-            !int_at(t, 1, 0, (json_int_t)d->n - 1, &c) ||
+        json_int_t i, o, v, f;
+        if (!int_at(t, 0, 0, (json_int_t)n_in - 1, &i) ||
+            !int_at(t, 1, row, (json_int_t)d->n - 1, &o) ||
             !int_at(t, 2, -big, big, &v) || !int_at(t, 3, -1000, 1000, &f) ||
-            !fresh_odd(d->w[(size_t)r * d->n + (size_t)c], v))
+            !(v & 1) || (o == row && i <= last))
             return bad(e, at, "weights",
-                       "[row, column, w, f] in range, w odd, each once");
-        d->w[(size_t)r * d->n + (size_t)c] = v;
-        d->wf[(size_t)r * d->n + (size_t)c] = (int)f;
+                       "[i, j, w, f] in range, w odd, j then i rising");
+        row = o;
+        last = i;
+        d->term[d->n_terms++] =
+            (struct loom_exact_term){v, (int32_t)i, (int32_t)f};
+        d->start[o + 1] = d->n_terms;
     }
+    for (size_t o = 0; o < d->n; o++)
+        if (d->start[o + 1] < d->start[o])
+            d->start[o + 1] = d->start[o];
+    return 0;
+}
+
+/* max and mul: plain elements, at least one; two. */
+static int check_elements(const struct loom_exact_node *d, size_t at,
+                          struct loom_errmsg *e)
+{
+    for (size_t t = 0; t < d->n_terms; t++)
+        if (d->term[t].w != 1 || d->term[t].f)
+            return bad(e, at, "weights", "w 1 and f 0 in max and mul");
+    for (size_t j = 0; j < d->n; j++) {
+        size_t n = d->start[j + 1] - d->start[j];
+        if (n < 1 || (d->op == LOOM_EXACT_MUL && n != 2))
+            return bad(e, at, "weights",
+                       "one or more elements for max, two for mul");
+    }
+    return 0;
+}
+
+static int read_linear(struct loom_exact_node *d, const json_t *j, size_t at,
+                       struct loom_errmsg *e)
+{
+    const json_int_t big = (json_int_t)1 << 62;
+    const json_t *b = json_object_get(j, "bias"), *t;
+    const json_t *block = json_object_get(j, "block");
+    size_t m;
+    d->b = loom_calloc(d->n, sizeof(*d->b));
+    d->bf = loom_calloc(d->n, sizeof(*d->bf));
+    d->block = json_is_integer(block) && json_integer_value(block) > 0
+                   ? (size_t)json_integer_value(block)
+                   : 0;
+    if (!d->block || d->n % d->block)
+        return bad(e, at, "block", "a divisor of n");
+    if (!json_is_array(b))
+        return bad(e, at, "bias", "an array");
     json_array_foreach(b, m, t)
     {
         json_int_t c, v, f;
         if (!int_at(t, 0, 0, (json_int_t)d->n - 1, &c) ||
             !int_at(t, 1, -big, big, &v) || !int_at(t, 2, -1000, 1000, &f) ||
-            !fresh_odd(d->b[c], v))
-            return bad(e, at, "bias",
-                       "[column, b, f] in range, b odd, each once");
+            d->b[c] || !(v & 1))
+            return bad(e, at, "bias", "[j, b, f] in range, each j once, b odd");
         d->b[c] = v;
         d->bf[c] = (int)f;
+    }
+    return 0;
+}
+
+static int read_table(struct loom_exact_node *d, const json_t *j, size_t at,
+                      struct loom_errmsg *e)
+{
+    const json_int_t big = ((json_int_t)1 << 62) - 1;
+    const json_t *rows = json_object_get(j, "table");
+    json_int_t v;
+    if (json_array_size(rows) != d->n)
+        return bad(e, at, "table", "one [f, v, ...] an element");
+    for (size_t r = 0; r < d->n; r++)
+        d->n_table += json_array_size(json_array_get(rows, r));
+    d->at = loom_calloc(d->n, sizeof(*d->at));
+    d->table_f = loom_calloc(d->n, sizeof(*d->table_f));
+    d->table = loom_calloc(d->n_table + 1, sizeof(*d->table));
+    d->n_table = 0;
+    for (size_t r = 0; r < d->n; r++) {
+        const json_t *row = json_array_get(rows, r);
+        if (json_array_size(row) < 2 || !int_at(row, 0, -1000, 1000, &v))
+            return bad(e, at, "table", "[f, v, ...] with integers");
+        d->table_f[r] = (int)v;
+        d->at[r] = d->n_table;
+        for (size_t k = 1; k < json_array_size(row); k++) {
+            if (!int_at(row, k, -big, big, &v))
+                return bad(e, at, "table", "[f, v, ...] with integers");
+            d->table[d->n_table++] = v;
+        }
     }
     return 0;
 }
@@ -197,40 +289,83 @@ static int op_from_word(const char *s)
     return -1;
 }
 
+/* Numbers of earlier nodes, or of an external input. */
+static int read_inputs(const struct loom_exact *net, struct loom_exact_node *d,
+                       size_t at, const json_t *j, struct loom_errmsg *e)
+{
+    const json_t *in = json_object_get(j, "input");
+    bool one = json_is_integer(in);
+    size_t n = one ? 1 : json_array_size(in);
+    bool many = d->op == LOOM_EXACT_LINEAR || d->op == LOOM_EXACT_MAX ||
+                d->op == LOOM_EXACT_MUL;
+    json_int_t end =
+        d->op == LOOM_EXACT_INPUT ? (json_int_t)net->n_inputs : (json_int_t)at;
+    if (n < 1 || n > (many ? LOOM_EXACT_MAX_INPUTS : 1))
+        return bad(e, at, "input", many ? "1 to 8 nodes" : "one node");
+    for (size_t k = 0; k < n; k++) {
+        json_int_t v = one ? json_integer_value(in) : -1;
+        if (!one && !int_at(in, k, 0, end - 1, &v))
+            v = -1;
+        if (v < 0 || v >= end)
+            return bad(e, at, "input", "an earlier node, or an external input");
+        d->input[k] = (int)v;
+    }
+    d->n_inputs = (int)n;
+    return 0;
+}
+
+static int read_body(struct loom_exact *net, struct loom_exact_node *d,
+                     size_t at, const json_t *j, struct loom_errmsg *e)
+{
+    size_t n_in = d->op == LOOM_EXACT_INPUT ? net->input_size[d->input[0]]
+                                            : loom_exact_n_in(net, d);
+    bool terms = d->op == LOOM_EXACT_LINEAR || d->op == LOOM_EXACT_MAX ||
+                 d->op == LOOM_EXACT_MUL;
+    if (!terms && n_in != d->n)
+        return bad(e, at, "n", "as many elements as its input has");
+    int err = terms ? read_terms(d, n_in, j, at, e) : 0;
+    if (err)
+        return err;
+    switch (d->op) {
+    case LOOM_EXACT_LINEAR:
+        return read_linear(d, j, at, e);
+    case LOOM_EXACT_MAX:
+    case LOOM_EXACT_MUL:
+        return check_elements(d, at, e);
+    case LOOM_EXACT_TABLE:
+        return read_table(d, j, at, e);
+    case LOOM_EXACT_RELU:
+        return 0;
+    default:
+        return read_formats(d, j, at, e);
+    }
+}
+
 static int read_node(struct loom_exact *net, size_t at, const json_t *j,
-                     struct asked *asked, struct loom_errmsg *e)
+                     size_t *elements, struct loom_errmsg *e)
 {
     struct loom_exact_node *d = &net->nodes[at];
     const char *name = json_string_value(json_object_get(j, "name"));
     int op = op_from_word(json_string_value(json_object_get(j, "op")));
-    const json_t *j_in = json_object_get(j, "input");
     json_int_t n = json_integer_value(json_object_get(j, "n"));
-    json_int_t in = json_is_integer(j_in) ? json_integer_value(j_in) : -1;
     if (op < 0)
-        return bad(e, at, "op", "input, quantize, dense or relu");
+        return bad(e, at, "op",
+                   "input, quantize, linear, relu, max, mul or table");
     if (!name || !*name || strlen(name) > 64)
         return bad(e, at, "name", "a name of 1 to 64 characters");
     if (n < 1 || n > MAX_N)
         return bad(e, at, "n", "1 to 1048576 elements");
-    json_int_t last =
-        op == LOOM_EXACT_INPUT ? (json_int_t)net->n_inputs : (json_int_t)at;
-    if (in < 0 || in >= last)
-        return bad(e, at, "input", "an earlier node, or an external input");
-    asked->elements += (size_t)n;
-    if (asked->elements > MAX_ELEMENTS)
+    *elements += (size_t)n;
+    if (*elements > MAX_ELEMENTS)
         return bad(e, at, "n", "at most 4 M elements in all");
     d->op = (enum loom_exact_op)op;
+    int err = read_inputs(net, d, at, j, e);
+    if (err)
+        return err;
     d->name = loom_strdup(name);
     d->n = (size_t)n;
-    d->input = (int)in;
     d->elem = loom_calloc(d->n, sizeof(*d->elem));
-    size_t n_in =
-        op == LOOM_EXACT_INPUT ? net->input_size[in] : net->nodes[in].n;
-    if (op != LOOM_EXACT_DENSE && n_in != d->n)
-        return bad(e, at, "n", "as many elements as its input has");
-    if (op == LOOM_EXACT_DENSE)
-        return read_dense(d, n_in, j, at, asked, e);
-    return op == LOOM_EXACT_RELU ? 0 : read_formats(d, j, at, e);
+    return read_body(net, d, at, j, e);
 }
 
 static int read_net(struct loom_exact *net, const json_t *j,
@@ -242,7 +377,7 @@ static int read_net(struct loom_exact *net, const json_t *j,
     const json_t *j_out = json_object_get(j, "output");
     json_int_t out = json_is_integer(j_out) ? json_integer_value(j_out) : -1;
     json_int_t v;
-    struct asked asked = {0};
+    size_t elements = 0;
     if (!schema || strcmp(schema, SCHEMA))
         return loom_fail(e, LOOM_ERR_FORMAT,
                          "network JSON: schema is \"%s\", expected \"%s\"",
@@ -260,7 +395,7 @@ static int read_net(struct loom_exact *net, const json_t *j,
     net->nodes = loom_calloc(n_nodes, sizeof(*net->nodes));
     net->n_nodes = n_nodes;
     for (size_t k = 0; k < n_nodes; k++) {
-        int err = read_node(net, k, json_array_get(nodes, k), &asked, e);
+        int err = read_node(net, k, json_array_get(nodes, k), &elements, e);
         if (err)
             return err;
         if (net->nodes[k].op == LOOM_EXACT_INPUT)

@@ -13,13 +13,16 @@ struct loom_block {
     float *gin[LOOM_MAX_INPUTS];      /* to be written; NULL: not wanted */
     const float *gout;
     float *sum, *top; /* this layer's part of the chunk's */
+    float *work;      /* [work_n], 64-byte aligned, anything in it */
 };
 
 struct loom_layer_ops {
     const char *kind;
-    int n_inputs; /* exactly; 0: none */
+    int n_inputs;   /* exactly, or at least if: */
+    int max_inputs; /* not 0 */
     size_t state_size;
-    /* Read conf, check shapes, set n, sum_n, top_n, add parameters. */
+    /* Read conf, check shapes, set the shape, sum_n, top_n, work_n, add
+     * parameters. */
     int (*build)(struct loom_model *m, struct loom_layer *l,
                  struct loom_errmsg *e);
     void (*init)(struct loom_model *m, struct loom_layer *l,
@@ -46,7 +49,16 @@ struct loom_layer_ops {
 };
 
 extern const struct loom_layer_ops loom_layer_input, loom_layer_quantize,
-    loom_layer_dense, loom_layer_relu;
+    loom_layer_dense, loom_layer_conv1d, loom_layer_conv2d, loom_layer_relu,
+    loom_layer_add, loom_layer_subtract, loom_layer_multiply,
+    loom_layer_maximum, loom_layer_sum, loom_layer_max_pool1d,
+    loom_layer_max_pool2d, loom_layer_average_pool1d,
+    loom_layer_average_pool2d, loom_layer_global_max_pool,
+    loom_layer_global_average_pool, loom_layer_reshape, loom_layer_flatten,
+    loom_layer_permute, loom_layer_slice, loom_layer_concatenate;
+
+/* Set the shape of a layer's output, and with it n and ld. */
+void loom_layer_shape(struct loom_layer *l, int rank, const size_t *dim);
 
 /* Register a parameter of n floats; returns its number. For ops->build. */
 int loom_model_add_param(struct loom_model *m, const char *layer,
@@ -62,11 +74,12 @@ static inline float *loom_grad(const struct loom_model *m, int param)
     return m->grad + m->param[param].at;
 }
 
-/* A new node at the end of net, named after the layer, with n elements. */
+/* A new node at the end of net, named after the layer, with n elements. Terms
+ * are added row by row: loom_exact_push, then start[j + 1] = n_terms. */
 struct loom_exact_node *loom_exact_append(struct loom_exact *net,
                                           enum loom_exact_op op,
                                           const char *name, size_t n,
-                                          int input);
+                                          const int *input, int n_inputs);
 
 /* LOOM_ERR_ARG when conf has a field that is not among the NULL-ended names;
  * the sentence lists what there is. */

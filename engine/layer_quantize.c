@@ -23,7 +23,8 @@ static int build(struct loom_model *m, struct loom_layer *l,
 {
     struct quantize *s = l->state;
     struct loom_qconf c = loom_qconf_default(LOOM_Q_DATA);
-    int err = loom_qconf_read(&c, l->conf, l->name, e);
+    const struct loom_shape shape = m->layer[l->input[0]].shape;
+    int err = loom_qconf_read(&c, l->conf, &shape, l->name, e);
     if (err)
         return err;
     /* Its f would depend on the range of the whole batch. */
@@ -32,12 +33,11 @@ static int build(struct loom_model *m, struct loom_layer *l,
                          "%s: data cannot be quantized by type kbi with "
                          "overflow WRAP; use kif, SAT or SAT_SYM",
                          l->name);
-    l->n = m->layer[l->input[0]].n;
-    l->ld = loom_pad(l->n);
+    loom_layer_shape(l, shape.rank, shape.dim);
     s->fast = c.mode.round == LOOM_RND && c.mode.overflow == LOOM_WRAP;
     /* The layer's parameters carry the quantizer's own name ("dense_0/iq"):
      * nothing stands between it and k, i, f. */
-    loom_qstate_build(&s->q, m, l->name, "", l->n, &c);
+    loom_qstate_build(&s->q, m, l->name, "", &shape, &c);
     s->scale = loom_model_floats(m, l->ld);
     s->inverse = loom_model_floats(m, l->ld);
     s->modulus = loom_model_floats(m, l->ld);
@@ -172,11 +172,13 @@ static int freeze(struct loom_model *m, struct loom_layer *l,
     const struct quantize *s = l->state;
     const struct loom_qstate *q = &s->q;
     (void)e;
-    bool first = l->input[0] == m->input;
-    int at = (int)net->n_nodes;
+    int at = (int)net->n_nodes, port = 0;
+    while (port < m->n_inputs && m->input[port] != l->input[0])
+        port++;
+    bool first = port < m->n_inputs;
     struct loom_exact_node *d =
         loom_exact_append(net, first ? LOOM_EXACT_INPUT : LOOM_EXACT_QUANTIZE,
-                          l->name, l->n, first ? 0 : node[l->input[0]]);
+                          l->name, l->n, first ? &port : &node[l->input[0]], 1);
     d->round = q->conf.mode.round;
     d->overflow = q->conf.mode.overflow;
     for (size_t j = 0; j < l->n; j++)

@@ -1,20 +1,53 @@
-/* input: where rows enter. relu: max(x, 0). */
+/* input{n or shape}: where rows enter. relu: max(x, 0). */
+#include <math.h>
+
 #include "engine/layer.h"
+
+enum { MAX_N = 1 << 20 };
+
+/* Field "shape" into dim; the number of axes, 0 where it is none. */
+static int read_shape(const json_t *shape, size_t *dim)
+{
+    const json_t *v;
+    size_t k, n = 1;
+    if (json_array_size(shape) > LOOM_MAX_DIMS)
+        return 0;
+    json_array_foreach(shape, k, v)
+    {
+        double d = json_number_value(v);
+        if (!(d >= 1 && d <= MAX_N) || d != floor(d) ||
+            (n *= (size_t)d) > MAX_N)
+            return 0;
+        dim[k] = (size_t)d;
+    }
+    return (int)json_array_size(shape);
+}
 
 static int build_input(struct loom_model *m, struct loom_layer *l,
                        struct loom_errmsg *e)
 {
-    static const char *const names[] = {"n", NULL};
+    static const char *const names[] = {"n", "shape", NULL};
+    const json_t *shape = json_object_get(l->conf, "shape");
+    size_t dim[LOOM_MAX_DIMS];
     double n = 0;
     (void)m;
     int err = loom_conf_check(l->conf, l->name, names, e);
     if (!err)
-        err = loom_conf_whole(l->conf, l->name, "n", 1, 1 << 20, &n, e);
-    if (!err && n < 1)
+        err = loom_conf_whole(l->conf, l->name, "n", 1, MAX_N, &n, e);
+    if (!err && (n < 1) == !shape)
         err = loom_fail(e, LOOM_ERR_ARG,
-                        "%s: field \"n\", the number of inputs, is missing",
+                        "%s: field \"n\", the number of inputs, is missing "
+                        "(or field \"shape\"; not both)",
                         l->name);
-    l->n = (size_t)n;
+    dim[0] = (size_t)n;
+    int rank = shape ? read_shape(shape, dim) : 1;
+    if (!err && !rank)
+        err = loom_fail(e, LOOM_ERR_ARG,
+                        "%s: field \"shape\" must be 1 to %d whole numbers, "
+                        "at most %d elements",
+                        l->name, LOOM_MAX_DIMS, MAX_N);
+    if (!err)
+        loom_layer_shape(l, rank, dim);
     return err;
 }
 
@@ -41,7 +74,8 @@ static int build_relu(struct loom_model *m, struct loom_layer *l,
                       struct loom_errmsg *e)
 {
     static const char *const names[] = {NULL};
-    l->n = m->layer[l->input[0]].n;
+    const struct loom_shape *in = &m->layer[l->input[0]].shape;
+    loom_layer_shape(l, in->rank, in->dim);
     return loom_conf_check(l->conf, l->name, names, e);
 }
 
@@ -64,7 +98,8 @@ static int freeze_relu(struct loom_model *m, struct loom_layer *l,
     (void)m;
     (void)e;
     int at = (int)net->n_nodes;
-    loom_exact_append(net, LOOM_EXACT_RELU, l->name, l->n, node[l->input[0]]);
+    loom_exact_append(net, LOOM_EXACT_RELU, l->name, l->n, &node[l->input[0]],
+                      1);
     node[l - m->layer] = at;
     return 0;
 }

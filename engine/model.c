@@ -12,7 +12,25 @@ static const struct loom_layer_ops *const kinds[] = {
     &loom_layer_input,
     &loom_layer_quantize,
     &loom_layer_dense,
+    &loom_layer_conv1d,
+    &loom_layer_conv2d,
     &loom_layer_relu,
+    &loom_layer_add,
+    &loom_layer_subtract,
+    &loom_layer_multiply,
+    &loom_layer_maximum,
+    &loom_layer_sum,
+    &loom_layer_max_pool1d,
+    &loom_layer_max_pool2d,
+    &loom_layer_average_pool1d,
+    &loom_layer_average_pool2d,
+    &loom_layer_global_max_pool,
+    &loom_layer_global_average_pool,
+    &loom_layer_reshape,
+    &loom_layer_flatten,
+    &loom_layer_permute,
+    &loom_layer_slice,
+    &loom_layer_concatenate,
 };
 
 /* MAX_FLOATS: of one model and one worker's activations, 1 GB. A file that
@@ -27,7 +45,7 @@ struct loom_model *loom_model_new(void)
 {
     struct loom_model *m = loom_calloc(1, sizeof(*m));
     m->kernels = loom_kernels();
-    m->input = m->output = -1;
+    m->output = -1;
     return m;
 }
 
@@ -49,18 +67,34 @@ void loom_model_destroy(struct loom_model *m)
     free(m);
 }
 
-float *loom_model_floats(struct loom_model *m, size_t n)
+void *loom_model_memory(struct loom_model *m, size_t n, size_t size)
 {
-    float *p = NULL;
-    m->n_floats += n;
-    if (m->n_floats <= MAX_FLOATS)
-        p = loom_try_alloc(n, sizeof(float), "layer", NULL);
+    void *p = NULL;
+    m->n_floats += n * size / sizeof(float);
+    if (n <= MAX_FLOATS && m->n_floats <= MAX_FLOATS)
+        p = loom_try_alloc(n, size, "layer", NULL);
     if (!p)
         m->out_of_memory = true;
     m->block =
         loom_realloc(m->block, (size_t)(m->n_blocks + 1) * sizeof(*m->block));
     m->block[m->n_blocks++] = p;
     return p;
+}
+
+float *loom_model_floats(struct loom_model *m, size_t n)
+{
+    return loom_model_memory(m, n, sizeof(float));
+}
+
+void loom_layer_shape(struct loom_layer *l, int rank, const size_t *dim)
+{
+    l->shape.rank = rank;
+    l->n = 1;
+    for (int a = 0; a < rank; a++) {
+        l->shape.dim[a] = dim[a];
+        l->n *= dim[a];
+    }
+    l->ld = loom_pad(l->n);
 }
 
 int loom_model_add_param(struct loom_model *m, const char *layer,
@@ -141,16 +175,42 @@ static bool is_utf8(const char *s)
     return j != NULL;
 }
 
+static int unknown_kind(const char *name, const char *kind,
+                        struct loom_errmsg *e)
+{
+    char list[512] = "";
+    for (size_t k = 0, at = 0; k < N_KINDS; k++)
+        at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s",
+                               k ? ", " : "", kinds[k]->kind);
+    return loom_fail(e, LOOM_ERR_ARG,
+                     "%s: unknown layer kind \"%s\"; known: %s", name, kind,
+                     list);
+}
+
+static int check_inputs(const struct loom_model *m,
+                        const struct loom_layer_ops *ops, const char *name,
+                        const int *inputs, int n_inputs, struct loom_errmsg *e)
+{
+    int most = ops->max_inputs ? ops->max_inputs : ops->n_inputs;
+    if (n_inputs < ops->n_inputs || n_inputs > most)
+        return loom_fail(e, LOOM_ERR_ARG, "%s: %s takes %s%d inputs, not %d",
+                         name, ops->kind,
+                         ops->max_inputs == 0       ? ""
+                         : n_inputs < ops->n_inputs ? "at least "
+                                                    : "at most ",
+                         n_inputs < ops->n_inputs ? ops->n_inputs : most,
+                         n_inputs);
+    for (int k = 0; k < n_inputs; k++)
+        if (inputs[k] < 0 || inputs[k] >= m->n_layers)
+            return loom_fail(e, LOOM_ERR_ARG,
+                             "%s: its input is not an earlier layer", name);
+    return 0;
+}
+
 static int check_new(const struct loom_model *m,
-                     const struct loom_layer_ops *ops, const char *kind,
-                     const char *name, const int *inputs, int n_inputs,
+                     const struct loom_layer_ops *ops, const char *name,
                      struct loom_errmsg *e)
 {
-    if (!ops)
-        return loom_fail(e, LOOM_ERR_ARG,
-                         "%s: unknown layer kind \"%s\"; known: input, "
-                         "quantize, dense, relu",
-                         name, kind);
     if (!*name || strlen(name) >= sizeof(m->layer->name))
         return loom_fail(e, LOOM_ERR_ARG,
                          "layer name \"%s\": 1 to %zu characters are allowed",
@@ -158,23 +218,16 @@ static int check_new(const struct loom_model *m,
     if (!is_utf8(name)) /* or it could not be saved */
         return loom_fail(e, LOOM_ERR_ARG, "layer %d: its name is not UTF-8",
                          m->n_layers);
-    if (ops == &loom_layer_input && m->input >= 0)
+    if (ops == &loom_layer_input && m->n_inputs == LOOM_MAX_INPUTS)
         return loom_fail(e, LOOM_ERR_ARG,
-                         "%s: there is an input layer already: %s", name,
-                         m->layer[m->input].name);
+                         "%s: at most %d input layers can be handled", name,
+                         LOOM_MAX_INPUTS);
     if (m->n_layers == MAX_LAYERS)
         return loom_fail(e, LOOM_ERR_RANGE, "%s: at most %d layers", name,
                          MAX_LAYERS);
     if (loom_model_find(m, name) >= 0)
         return loom_fail(e, LOOM_ERR_ARG,
                          "%s: there is a layer of this name already", name);
-    if (n_inputs != ops->n_inputs)
-        return loom_fail(e, LOOM_ERR_ARG, "%s: %s takes %d inputs, not %d",
-                         name, kind, ops->n_inputs, n_inputs);
-    for (int k = 0; k < n_inputs; k++)
-        if (inputs[k] < 0 || inputs[k] >= m->n_layers)
-            return loom_fail(e, LOOM_ERR_ARG,
-                             "%s: its input is not an earlier layer", name);
     return 0;
 }
 
@@ -183,7 +236,9 @@ int loom_model_add(struct loom_model *m, const char *kind, const char *name,
                    struct loom_errmsg *e)
 {
     const struct loom_layer_ops *ops = kind_of(kind);
-    int err = check_new(m, ops, kind, name, inputs, n_inputs, e);
+    int err = ops ? check_new(m, ops, name, e) : unknown_kind(name, kind, e);
+    if (!err)
+        err = check_inputs(m, ops, name, inputs, n_inputs, e);
     if (err)
         return err;
     m->layer =
@@ -196,7 +251,7 @@ int loom_model_add(struct loom_model *m, const char *kind, const char *name,
     l->conf = conf ? json_deep_copy(conf) : json_object();
     l->state = ops->state_size ? loom_calloc(1, ops->state_size) : NULL;
     err = ops->build(m, l, e);
-    m->n_floats += 2 * LOOM_BLOCK * loom_pad(l->n);
+    m->n_floats += 2 * LOOM_BLOCK * l->ld + l->work_n;
     if (!err && (m->out_of_memory || m->n_floats > MAX_FLOATS))
         err = loom_fail(e, LOOM_ERR_NOMEM,
                         "%s: with this layer the model is too large, or there "
@@ -207,41 +262,57 @@ int loom_model_add(struct loom_model *m, const char *kind, const char *name,
         free(l->state);
         return err;
     }
-    l->ld = loom_pad(l->n);
     l->sum_at = m->n_sum;
     l->top_at = m->n_top;
     m->n_sum += loom_pad(l->sum_n);
     m->n_top += loom_pad(l->top_n);
-    if (ops == &loom_layer_input)
-        m->input = m->n_layers;
+    if (loom_pad(l->work_n) > m->n_work)
+        m->n_work = loom_pad(l->work_n);
+    if (ops == &loom_layer_input) {
+        m->input[m->n_inputs++] = m->n_layers;
+        m->n_in += l->n;
+    }
     return m->n_layers++;
 }
 
-/* Every layer but the output is read by exactly one other: a gradient comes
- * from one place, and none is missing. */
-static int check_chain(const struct loom_model *m, int output,
-                       struct loom_errmsg *e)
+/* Every layer but the output is read: none lacks a gradient. Where several
+ * read one, the last of them (the first to go back) sets its gradient and the
+ * others add theirs. */
+static int link_layers(struct loom_model *m, int output, struct loom_errmsg *e)
 {
-    for (int k = 0; k < m->n_layers; k++) {
-        int readers = k == output;
-        for (int r = k + 1; r < m->n_layers; r++)
-            for (int i = 0; i < m->layer[r].n_inputs; i++)
-                readers += m->layer[r].input[i] == k;
-        if (readers != 1)
-            return loom_fail(e, LOOM_ERR_ARG,
-                             "%s: read by %d layers; exactly one must read it",
-                             m->layer[k].name, readers);
+    int *readers = loom_calloc((size_t)m->n_layers, sizeof(*readers)),
+        lost = -1;
+    readers[output] = 1;
+    for (int k = m->n_layers - 1; k >= 0; k--) {
+        struct loom_layer *l = &m->layer[k];
+        if (!readers[k])
+            lost = k;
+        for (int i = 0; i < l->n_inputs; i++) {
+            size_t floats = LOOM_BLOCK * m->layer[l->input[i]].ld;
+            l->adds[i] = readers[l->input[i]]++ > 0;
+            if (l->adds[i] && floats > m->n_spare)
+                m->n_spare = floats;
+        }
     }
+    bool twice = readers[output] > 1;
+    free(readers);
+    if (lost >= 0)
+        return loom_fail(e, LOOM_ERR_ARG, "%s: no other layer reads it",
+                         m->layer[lost].name);
+    if (twice)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: is the output, but another layer reads it",
+                         m->layer[output].name);
     return 0;
 }
 
 int loom_model_finish(struct loom_model *m, int output, uint64_t seed,
                       struct loom_errmsg *e)
 {
-    if (m->input < 0 || output < 0 || output >= m->n_layers)
+    if (!m->n_inputs || output < 0 || output >= m->n_layers)
         return loom_fail(e, LOOM_ERR_ARG,
                          "the model needs an input and an output layer");
-    int err = check_chain(m, output, e);
+    int err = link_layers(m, output, e);
     if (err)
         return err;
     m->output = output;
@@ -343,7 +414,8 @@ const char *loom_model_not_finite(const struct loom_model *m)
 int loom_scratch_init(struct loom_scratch *s, const struct loom_model *m,
                       struct loom_errmsg *e)
 {
-    size_t total = 0, n = (size_t)m->n_layers;
+    size_t total = m->n_work + LOOM_MAX_INPUTS * m->n_spare;
+    size_t n = (size_t)m->n_layers;
     for (int k = 0; k < m->n_layers; k++)
         total += 2 * LOOM_BLOCK * m->layer[k].ld;
     s->out = loom_calloc(n, sizeof(*s->out));
@@ -355,6 +427,9 @@ int loom_scratch_init(struct loom_scratch *s, const struct loom_model *m,
         s->gout[k] = p + LOOM_BLOCK * m->layer[k].ld;
         p += 2 * LOOM_BLOCK * m->layer[k].ld;
     }
+    for (int i = 0; p && i < LOOM_MAX_INPUTS; i++, p += m->n_spare)
+        s->spare[i] = p;
+    s->work = p;
     return s->memory ? 0 : LOOM_ERR_NOMEM;
 }
 
@@ -364,6 +439,16 @@ void loom_scratch_deinit(struct loom_scratch *s)
     free(s->gout);
     free(s->memory);
     *s = (struct loom_scratch){0};
+}
+
+void loom_scratch_put(struct loom_scratch *s, const struct loom_model *m,
+                      size_t r, const float *x)
+{
+    for (int i = 0; i < m->n_inputs; i++) {
+        const struct loom_layer *l = &m->layer[m->input[i]];
+        memcpy(s->out[m->input[i]] + r * l->ld, x, l->n * sizeof(*x));
+        x += l->n;
+    }
 }
 
 int loom_sums_init(struct loom_sums *s, const struct loom_model *m,
@@ -402,11 +487,14 @@ static struct loom_block block_at(const struct loom_model *m,
                                   struct loom_sums *sums, int k)
 {
     const struct loom_layer *l = &m->layer[k];
-    struct loom_block b = {.rows = rows, .out = s->out[k], .gout = s->gout[k]};
+    struct loom_block b = {
+        .rows = rows, .out = s->out[k], .gout = s->gout[k], .work = s->work};
     for (int i = 0; i < l->n_inputs; i++) {
         b.in[i] = s->out[l->input[i]];
+        b.gin[i] = l->adds[i] ? s->spare[i] : s->gout[l->input[i]];
         /* Nobody asks for the gradient of the data itself. */
-        b.gin[i] = l->input[i] == m->input ? NULL : s->gout[l->input[i]];
+        if (m->layer[l->input[i]].ops == &loom_layer_input)
+            b.gin[i] = NULL;
     }
     if (sums) {
         b.sum = sums->sum + l->sum_at;
@@ -425,6 +513,21 @@ void loom_model_forward(const struct loom_model *m, struct loom_scratch *s,
     }
 }
 
+/* Gradients that came back beside those that were there. */
+static void join_gradients(const struct loom_model *m, struct loom_scratch *s,
+                           const struct loom_block *b, int k)
+{
+    const struct loom_layer *l = &m->layer[k];
+    for (int i = 0; i < l->n_inputs; i++) {
+        if (!l->adds[i] || !b->gin[i])
+            continue;
+        float *restrict to = s->gout[l->input[i]];
+        const float *restrict from = s->spare[i];
+        for (size_t j = 0; j < b->rows * m->layer[l->input[i]].ld; j++)
+            to[j] += from[j];
+    }
+}
+
 void loom_model_backward(const struct loom_model *m, struct loom_scratch *s,
                          size_t rows, struct loom_sums *sums)
 {
@@ -432,6 +535,7 @@ void loom_model_backward(const struct loom_model *m, struct loom_scratch *s,
         struct loom_block b = block_at(m, s, rows, sums, k);
         if (m->layer[k].ops->backward)
             m->layer[k].ops->backward(m, &m->layer[k], &b);
+        join_gradients(m, s, &b, k);
     }
 }
 
@@ -507,7 +611,7 @@ void loom_model_project(struct loom_model *m)
     for (int k = 0; k < m->n_params; k++) {
         const struct loom_param *p = &m->param[k];
         float *v = m->theta + p->at;
-        for (size_t j = 0; p->lo < p->hi && j < p->n; j++)
+        for (size_t j = 0; p->bounded && j < p->n; j++)
             v[j] = v[j] < p->lo ? p->lo : v[j] > p->hi ? p->hi : v[j];
     }
 }
@@ -534,42 +638,48 @@ int loom_model_describe(struct loom_model *m, struct loom_train_layer *row,
 
 struct loom_exact_node *loom_exact_append(struct loom_exact *net,
                                           enum loom_exact_op op,
-                                          const char *name, size_t n, int input)
+                                          const char *name, size_t n,
+                                          const int *input, int n_inputs)
 {
     net->nodes =
         loom_realloc(net->nodes, (net->n_nodes + 1) * sizeof(*net->nodes));
     struct loom_exact_node *d = &net->nodes[net->n_nodes++];
-    size_t n_in = op == LOOM_EXACT_INPUT ? n : net->nodes[input].n;
-    *d = (struct loom_exact_node){.op = op, .input = input, .n = n};
+    *d = (struct loom_exact_node){.op = op, .n_inputs = n_inputs, .n = n};
+    memcpy(d->input, input, (size_t)n_inputs * sizeof(*input));
     d->name = loom_strdup(name);
     d->elem = loom_calloc(n, sizeof(*d->elem));
     if (op == LOOM_EXACT_INPUT || op == LOOM_EXACT_QUANTIZE)
         d->format = loom_calloc(n, sizeof(*d->format));
-    if (op == LOOM_EXACT_DENSE) {
-        d->w = loom_calloc(n_in * n, sizeof(*d->w));
-        d->wf = loom_calloc(n_in * n, sizeof(*d->wf));
+    if (op == LOOM_EXACT_LINEAR || op == LOOM_EXACT_MAX || op == LOOM_EXACT_MUL)
+        d->start = loom_calloc(n + 1, sizeof(*d->start));
+    if (op == LOOM_EXACT_LINEAR) {
         d->b = loom_calloc(n, sizeof(*d->b));
         d->bf = loom_calloc(n, sizeof(*d->bf));
+        d->block = 1;
     }
     if (op == LOOM_EXACT_INPUT)
         net->in_size += n;
     return d;
 }
 
+/* Largest magnitude of element i of a node's inputs, in its own steps. */
+static double magnitude(const struct loom_exact_elem *x)
+{
+    return fmax(fabs((double)x->lo), fabs((double)x->hi));
+}
+
 /* Largest |partial sum| of output j in units of its own step, in any order
  * of summation. */
-static double dense_bound(const struct loom_exact *net,
-                          const struct loom_exact_node *d, size_t j)
+static double linear_bound(const struct loom_exact *net,
+                           const struct loom_exact_node *d, size_t j)
 {
-    const struct loom_exact_node *src = &net->nodes[d->input];
     double sum = ldexp(fabs((double)d->b[j]), d->elem[j].f - d->bf[j]);
-    for (size_t i = 0; i < src->n; i++) {
-        const struct loom_exact_elem *x = &src->elem[i];
-        double top = fmax(fabs((double)x->lo), fabs((double)x->hi));
-        size_t at = i * d->n + j;
-        if (d->w[at] && top > 0)
-            sum += ldexp(fabs((double)d->w[at]) * top,
-                         d->elem[j].f - x->f - d->wf[at]);
+    for (size_t k = d->start[j]; k < d->start[j + 1]; k++) {
+        const struct loom_exact_term *t = &d->term[k];
+        const struct loom_exact_elem *x = loom_exact_in(net, d, (size_t)t->i);
+        double top = magnitude(x);
+        if (top > 0)
+            sum += ldexp(fabs((double)t->w) * top, d->elem[j].f - x->f - t->f);
     }
     return sum;
 }
@@ -581,9 +691,9 @@ static double dense_bound(const struct loom_exact *net,
 static double quantize_bound(const struct loom_exact *net,
                              const struct loom_exact_node *d, size_t j)
 {
-    const struct loom_exact_elem *x = &net->nodes[d->input].elem[j];
+    const struct loom_exact_elem *x = loom_exact_in(net, d, j);
     int drop = x->f - d->format[j].f, width = loom_fixed_width(d->format[j]);
-    double top = fmax(fabs((double)x->lo), fabs((double)x->hi));
+    double top = magnitude(x);
     if (!width)
         return 0.0;
     double now = ldexp(top, -drop); /* in the new grid's steps */
@@ -610,8 +720,10 @@ static int check_float32(const struct loom_exact *net, struct loom_errmsg *e)
         const struct loom_exact_node *d = &net->nodes[k];
         for (size_t j = 0; j < d->n; j++) {
             double top = 0.0;
-            if (d->op == LOOM_EXACT_DENSE)
-                top = dense_bound(net, d, j);
+            if (d->op == LOOM_EXACT_LINEAR)
+                top = linear_bound(net, d, j);
+            else if (d->op == LOOM_EXACT_MUL)
+                top = magnitude(&d->elem[j]);
             else if (d->op == LOOM_EXACT_QUANTIZE)
                 top = quantize_bound(net, d, j);
             else if (d->op == LOOM_EXACT_INPUT)
@@ -629,6 +741,16 @@ static int check_float32(const struct loom_exact *net, struct loom_errmsg *e)
     return 0;
 }
 
+/* Integers begin behind a quantizer. */
+static bool reads_raw_data(const struct loom_model *m,
+                           const struct loom_layer *l)
+{
+    for (int i = 0; i < l->n_inputs; i++)
+        if (m->layer[l->input[i]].ops == &loom_layer_input)
+            return l->ops != &loom_layer_quantize;
+    return false;
+}
+
 struct loom_exact *loom_model_freeze(struct loom_model *m,
                                      struct loom_errmsg *e)
 {
@@ -636,14 +758,13 @@ struct loom_exact *loom_model_freeze(struct loom_model *m,
     int *node = loom_calloc((size_t)m->n_layers, sizeof(*node));
     int err = 0;
     loom_model_prepare(m, LOOM_MODE_EVAL);
-    net->n_inputs = 1;
-    net->input_size = loom_calloc(1, sizeof(size_t));
-    net->input_size[0] = m->layer[m->input].n;
+    net->n_inputs = (size_t)m->n_inputs;
+    net->input_size = loom_calloc(net->n_inputs, sizeof(size_t));
+    for (int i = 0; i < m->n_inputs; i++)
+        net->input_size[i] = m->layer[m->input[i]].n;
     for (int k = 0; !err && k < m->n_layers; k++) {
         struct loom_layer *l = &m->layer[k];
-        /* Integers begin behind a quantizer. */
-        bool raw = l->n_inputs && l->input[0] == m->input;
-        if (raw && l->ops != &loom_layer_quantize)
+        if (reads_raw_data(m, l))
             err = loom_fail(e, LOOM_ERR_ARG,
                             "%s: reads the input before it is quantized",
                             l->name);

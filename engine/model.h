@@ -25,7 +25,18 @@
 #include "engine/rng.h"
 #include "engine/train_view.h"
 
-enum { LOOM_BLOCK = 48, LOOM_MAX_INPUTS = 4 };
+enum {
+    LOOM_BLOCK = 48,
+    LOOM_MAX_INPUTS = LOOM_EXACT_MAX_INPUTS,
+    LOOM_MAX_DIMS = 4
+};
+
+/* Of one row of a layer's output; elements lie in C order, the last axis
+ * (channels) fastest. */
+struct loom_shape {
+    int rank; /* 1 to LOOM_MAX_DIMS */
+    size_t dim[LOOM_MAX_DIMS];
+};
 
 enum loom_mode {
     LOOM_MODE_TRAIN, /* WRAP only rounds, ranges are tracked */
@@ -38,8 +49,9 @@ struct loom_param {
     char name[72]; /* "dense_0/kernel", "dense_0/kq/b", ... */
     size_t at, n;
     bool trained; /* else: state (tracked ranges, signs) */
-    float lo, hi; /* projection after each step; equal: none */
-    float l1;     /* MonoL1: adds l1 * sum(value) to the loss */
+    bool bounded; /* projected to [lo, hi] after each step */
+    float lo, hi;
+    float l1; /* MonoL1: adds l1 * sum(value) to the loss */
 };
 
 struct loom_layer_ops;
@@ -49,26 +61,33 @@ struct loom_layer {
     const struct loom_layer_ops *ops;
     char name[48];
     int n_inputs, input[LOOM_MAX_INPUTS]; /* layer numbers */
-    size_t n, ld;                         /* elements of the output, padded */
-    size_t sum_at, sum_n;                 /* its floats among a chunk's sums */
-    size_t top_at, top_n;                 /* and among its maxima */
-    json_t *conf; /* as given, owned: what a checkpoint stores */
-    void *state;  /* the kind's own, owned by ops */
+    bool adds[LOOM_MAX_INPUTS]; /* its gradient joins one that is there */
+    struct loom_shape shape;    /* of the output */
+    size_t n, ld;               /* its elements, padded */
+    size_t work_n;              /* floats it needs while it computes */
+    size_t sum_at, sum_n;       /* its floats among a chunk's sums */
+    size_t top_at, top_n;       /* and among its maxima */
+    json_t *conf;               /* as given, owned: what a checkpoint stores */
+    void *state;                /* the kind's own, owned by ops */
 };
 
 struct loom_model {
     const struct loom_kernels *kernels;
     int n_layers;
     struct loom_layer *layer;
-    int input, output; /* layer numbers */
+    int n_inputs, input[LOOM_MAX_INPUTS]; /* its input layers */
+    size_t n_in; /* elements of all of them: one row of data, side by side */
+    int output;  /* layer number */
     int n_params;
     struct loom_param *param;
     size_t n_theta;
     float *theta, *grad; /* [n_theta] all parameters, their gradients */
     size_t n_sum, n_top; /* floats of sums and maxima a chunk needs */
+    size_t n_work;       /* floats of the layer that needs most */
+    size_t n_spare;      /* floats of a gradient that joins another */
     enum loom_mode mode; /* of the last prepare */
     int n_blocks;
-    void **block;    /* memory handed out by loom_model_floats */
+    void **block;    /* memory handed out by loom_model_memory */
     size_t n_floats; /* in there, and of one worker's activations */
     bool out_of_memory;
 };
@@ -76,6 +95,7 @@ struct loom_model {
 /* Memory of one worker (activations) or one chunk (sums). */
 struct loom_scratch {
     float **out, **gout; /* [n_layers] -> [LOOM_BLOCK][ld] */
+    float *spare[LOOM_MAX_INPUTS], *work;
     float *memory;
 };
 
@@ -88,15 +108,15 @@ void loom_model_destroy(struct loom_model *m);
 
 /* Add a layer; returns its number or an error. conf (borrowed, may be NULL)
  * holds the kind's fields; an unknown kind or field, a wrong type or shape is
- * an error naming layer and field. Kinds: input{n}, quantize{...},
- * dense{units, kernel = {...}, bias = {...}}, relu. */
+ * an error naming layer and field. The kinds and their fields are told where
+ * they are made, in layer_*.c. */
 int loom_model_add(struct loom_model *m, const char *kind, const char *name,
                    const int *inputs, int n_inputs, const json_t *conf,
                    struct loom_errmsg *e);
 
 /* Close the graph: `output` becomes the output, memory is laid out and
  * parameters are initialised from the seed. Every other layer must be read by
- * exactly one. */
+ * one or more. */
 int loom_model_finish(struct loom_model *m, int output, uint64_t seed,
                       struct loom_errmsg *e);
 
@@ -122,7 +142,11 @@ void loom_sums_clear(struct loom_sums *s, const struct loom_model *m);
 
 void loom_model_prepare(struct loom_model *m, enum loom_mode mode);
 
-/* rows <= LOOM_BLOCK of input are in s->out[m->input]; fills s->out. */
+/* Put a row of data x [n_in] into row r of the input layers. */
+void loom_scratch_put(struct loom_scratch *s, const struct loom_model *m,
+                      size_t r, const float *x);
+
+/* rows <= LOOM_BLOCK of input have been put; fills s->out. */
 void loom_model_forward(const struct loom_model *m, struct loom_scratch *s,
                         size_t rows, struct loom_sums *sums);
 /* The loss gradient is in s->gout[m->output]. */
@@ -159,5 +183,7 @@ int loom_model_describe(struct loom_model *m, struct loom_train_layer *row,
 struct loom_exact *loom_model_freeze(struct loom_model *m,
                                      struct loom_errmsg *e);
 
-/* Zeroed floats that live as long as the model; for ops->build. */
+/* Zeroed memory that lives as long as the model; for ops->build. NULL where
+ * there is too little, which the model notices. */
+void *loom_model_memory(struct loom_model *m, size_t n, size_t size);
 float *loom_model_floats(struct loom_model *m, size_t n);

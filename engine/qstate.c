@@ -21,6 +21,9 @@ struct loom_qconf loom_qconf_default(enum loom_qplace place)
         .b0 = 8.0f,
         .i0 = 2.0f,
         .b_range = {0.0f, 23.0f},
+        .i_range = {-INFINITY, INFINITY},
+        .f_range = {-INFINITY, INFINITY},
+        .axes = ~0u,
         .l1 = 1e-8f,
         .i_decay = INFINITY,
         .trained = true,
@@ -48,13 +51,18 @@ static int read_range(const json_t *j, const char *layer, const char *name,
     const json_t *v = json_object_get(j, name);
     if (!v)
         return 0;
+    if (json_is_false(v)) {
+        out[0] = -INFINITY;
+        out[1] = INFINITY;
+        return 0;
+    }
     const json_t *lo = json_array_get(v, 0), *hi = json_array_get(v, 1);
     if (json_array_size(v) != 2 || !json_is_number(lo) || !json_is_number(hi) ||
         json_number_value(lo) > json_number_value(hi) ||
         json_number_value(lo) < -MAX_BITS || json_number_value(hi) > MAX_BITS)
         return loom_fail(e, LOOM_ERR_ARG,
                          "%s: quantizer field \"%s\" must be {lowest, "
-                         "highest}, within -%d to %d",
+                         "highest}, within -%d to %d, or false",
                          layer, name, MAX_BITS, MAX_BITS);
     out[0] = (float)json_number_value(lo);
     out[1] = (float)json_number_value(hi);
@@ -65,7 +73,7 @@ static int read_range(const json_t *j, const char *layer, const char *name,
 static int check_types(const json_t *j, const char *layer,
                        struct loom_errmsg *e)
 {
-    static const char *const words[] = {"type", "round", "overflow", "per"};
+    static const char *const words[] = {"type", "round", "overflow"};
     for (size_t n = 0; n < sizeof(words) / sizeof(*words); n++) {
         const json_t *v = json_object_get(j, words[n]);
         if (v && !json_is_string(v))
@@ -88,7 +96,6 @@ static int read_words(struct loom_qconf *c, const json_t *j, const char *layer,
     const char *type = json_string_value(json_object_get(j, "type"));
     const char *round = json_string_value(json_object_get(j, "round"));
     const char *over = json_string_value(json_object_get(j, "overflow"));
-    const char *per = json_string_value(json_object_get(j, "per"));
     const json_t *trained = json_object_get(j, "trained");
     int r = round ? loom_round_from_word(round) : (int)c->mode.round;
     int o = over ? loom_overflow_from_word(over) : (int)c->mode.overflow;
@@ -106,15 +113,8 @@ static int read_words(struct loom_qconf *c, const json_t *j, const char *layer,
         return loom_fail(e, LOOM_ERR_ARG,
                          "%s: overflow \"%s\": expected WRAP, SAT or SAT_SYM",
                          layer, over);
-    if (per && strcmp(per, "element") && strcmp(per, "tensor"))
-        return loom_fail(e, LOOM_ERR_ARG,
-                         "%s: per = \"%s\": expected \"element\" or "
-                         "\"tensor\"",
-                         layer, per);
     if (type)
         c->type = !strcmp(type, "kif") ? LOOM_KIF : LOOM_KBI;
-    if (per)
-        c->per_tensor = !strcmp(per, "tensor");
     if (trained)
         c->trained = json_is_true(trained);
     c->mode.round = (enum loom_round)r;
@@ -122,7 +122,40 @@ static int read_words(struct loom_qconf *c, const json_t *j, const char *layer,
     return 0;
 }
 
-int loom_qconf_read(struct loom_qconf *c, const json_t *j, const char *layer,
+static int read_axes(struct loom_qconf *c, const json_t *j,
+                     const struct loom_shape *shape, const char *layer,
+                     struct loom_errmsg *e)
+{
+    const json_t *per = json_object_get(j, "per"), *v;
+    const char *word = json_string_value(per);
+    size_t k;
+    bool good = !per || json_is_array(per);
+    unsigned axes = 0;
+    if (!per)
+        return 0;
+    if (word) {
+        good = !strcmp(word, "element") || !strcmp(word, "tensor") ||
+               !strcmp(word, "channel");
+        axes = *word == 'e' ? ~0u : *word == 'c' ? 1u << (shape->rank - 1) : 0;
+    }
+    json_array_foreach(per, k, v)
+    {
+        json_int_t a = json_is_integer(v) ? json_integer_value(v) : 0;
+        good &= a >= 1 && a <= shape->rank;
+        axes |= good ? 1u << (a - 1) : 0;
+    }
+    if (!good)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: quantizer field \"per\" must be \"element\", "
+                         "\"tensor\", \"channel\" or a list of axes from 1 "
+                         "to %d",
+                         layer, shape->rank);
+    c->axes = axes;
+    return 0;
+}
+
+int loom_qconf_read(struct loom_qconf *c, const json_t *j,
+                    const struct loom_shape *shape, const char *layer,
                     struct loom_errmsg *e)
 {
     static const char *const names[] = {
@@ -146,6 +179,8 @@ int loom_qconf_read(struct loom_qconf *c, const json_t *j, const char *layer,
         err = check_types(j, layer, e);
     if (!err)
         err = read_words(c, j, layer, e);
+    if (!err)
+        err = read_axes(c, j, shape, layer, e);
     double k = (double)c->k0;
     if (!err)
         err = loom_conf_whole(j, layer, "k0", 0, 1, &k, e);
@@ -179,22 +214,51 @@ static int add_bits(struct loom_qstate *q, struct loom_model *m,
     if (m->param[p].trained) {
         m->param[p].l1 =
             strcmp(word, "i") || q->conf.type == LOOM_KIF ? q->conf.l1 : 0.0f;
+        m->param[p].bounded = isfinite(range[0]);
         m->param[p].lo = range[0];
         m->param[p].hi = range[1];
     }
     return p;
 }
 
+/* Number the sets of bits as their indices count up, axes that share left
+ * out: so a set's number is never above that of its elements. */
+static void number_groups(struct loom_qstate *q, struct loom_model *m,
+                          const struct loom_shape *shape)
+{
+    size_t n = 1, stride[LOOM_MAX_DIMS] = {0};
+    q->groups = 1;
+    for (int a = shape->rank - 1; a >= 0; a--) {
+        n *= shape->dim[a];
+        if (q->conf.axes >> a & 1) {
+            stride[a] = q->groups;
+            q->groups *= shape->dim[a];
+        }
+    }
+    q->n = n;
+    q->group =
+        q->groups < n ? loom_model_memory(m, n, sizeof(*q->group)) : NULL;
+    for (size_t j = 0; q->group && j < n; j++) {
+        size_t left = j, g = 0;
+        for (int a = shape->rank - 1; a >= 0; a--) {
+            g += left % shape->dim[a] * stride[a];
+            left /= shape->dim[a];
+        }
+        q->group[j] = (uint32_t)g;
+    }
+}
+
 void loom_qstate_build(struct loom_qstate *q, struct loom_model *m,
-                       const char *layer, const char *name, size_t n,
+                       const char *layer, const char *name,
+                       const struct loom_shape *shape,
                        const struct loom_qconf *conf)
 {
-    static const float none[2] = {0.0f, 0.0f};
+    static const float none[2] = {-INFINITY, INFINITY};
     bool kif = conf->type == LOOM_KIF;
     bool wraps = conf->mode.overflow == LOOM_WRAP;
     q->conf = *conf;
-    q->n = n;
-    q->groups = conf->per_tensor ? 1 : n;
+    number_groups(q, m, shape);
+    size_t n = q->n;
     q->k = add_bits(q, m, layer, name, "k", false, none);
     q->i = add_bits(q, m, layer, name, "i", !wraps, conf->i_range);
     q->bf = add_bits(q, m, layer, name, kif ? "f" : "b", true,
@@ -217,14 +281,15 @@ void loom_qstate_init(const struct loom_qstate *q, struct loom_model *m)
 
 static size_t group_of(const struct loom_qstate *q, size_t j)
 {
-    return q->groups == 1 ? 0 : j;
+    return q->group ? q->group[j] : j;
 }
 
-/* Spread one set of bits over all elements. */
+/* Spread the sets of bits over the elements, in place from the end: no set
+ * lies behind its elements. */
 static void spread(const struct loom_qstate *q, float *v)
 {
-    for (size_t j = 1; q->groups == 1 && j < q->n; j++)
-        v[j] = v[0];
+    for (size_t j = q->n; q->group && j-- > 0;)
+        v[j] = v[q->group[j]];
 }
 
 void loom_qstate_prepare(struct loom_qstate *q, const struct loom_model *m)
@@ -273,11 +338,6 @@ static void raise_int_bits(struct loom_qstate *q, struct loom_model *m,
     }
 }
 
-static bool has_i_range(const struct loom_qconf *c)
-{
-    return c->i_range[0] < c->i_range[1];
-}
-
 void loom_qstate_track(struct loom_qstate *q, struct loom_model *m,
                        const float *top)
 {
@@ -288,7 +348,7 @@ void loom_qstate_track(struct loom_qstate *q, struct loom_model *m,
         i[g] -= q->conf.i_decay;
     raise_int_bits(q, m, top);
     /* Only KBI clips here, as in the reference. */
-    if (q->conf.type == LOOM_KBI && has_i_range(&q->conf))
+    if (q->conf.type == LOOM_KBI)
         for (size_t g = 0; g < q->groups; g++)
             i[g] = fminf(fmaxf(i[g], q->conf.i_range[0]), q->conf.i_range[1]);
     loom_qstate_prepare(q, m);
@@ -308,9 +368,8 @@ void loom_qstate_trace(struct loom_qstate *q, struct loom_model *m,
     for (size_t j = 0; j < q->n; j++)
         if (negative[j] > 0.0f)
             k[group_of(q, j)] = 1.0f;
-    if (has_i_range(&q->conf))
-        for (size_t g = 0; g < q->groups; g++)
-            i[g] = fminf(fmaxf(i[g], q->conf.i_range[0]), q->conf.i_range[1]);
+    for (size_t g = 0; g < q->groups; g++)
+        i[g] = fminf(fmaxf(i[g], q->conf.i_range[0]), q->conf.i_range[1]);
     loom_qstate_prepare(q, m);
 }
 
@@ -318,15 +377,13 @@ void loom_qstate_grad(const struct loom_qstate *q, struct loom_model *m,
                       size_t j, size_t n, const float *g, const float *di,
                       const float *df)
 {
-    float *bf = loom_grad(m, q->bf) + group_of(q, j);
-    float *i = loom_grad(m, q->i) + group_of(q, j);
-    size_t stride = q->groups > 1;
+    float *bf = loom_grad(m, q->bf), *i = loom_grad(m, q->i);
     for (size_t c = 0; c < n; c++)
-        bf[c * stride] += g[c] * df[c];
+        bf[group_of(q, j + c)] += g[c] * df[c];
     /* f = b - i: what i gains in range it loses in precision. */
     float loss = q->conf.type == LOOM_KBI ? 1.0f : 0.0f;
     for (size_t c = 0; di && c < n; c++)
-        i[c * stride] += g[c] * (di[c] - loss * df[c]);
+        i[group_of(q, j + c)] += g[c] * (di[c] - loss * df[c]);
 }
 
 void loom_qstate_bits_grad(const struct loom_qstate *q, struct loom_model *m,
@@ -334,11 +391,8 @@ void loom_qstate_bits_grad(const struct loom_qstate *q, struct loom_model *m,
 {
     float *bf = loom_grad(m, q->bf), *i = loom_grad(m, q->i);
     if (q->conf.type == LOOM_KBI) {
-        size_t g = group_of(q, j);
-        if (q->groups == 1)
-            bf[0] += (float)n * v;
-        for (size_t c = 0; q->groups > 1 && c < n; c++)
-            bf[g + c] += v;
+        for (size_t c = j; c < j + n; c++)
+            bf[group_of(q, c)] += v;
         return;
     }
     for (size_t c = j; c < j + n; c++)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -14,6 +15,7 @@
 #include "engine/quantizer.h"
 
 struct loom_model;
+struct loom_shape;
 
 enum loom_qtype { LOOM_KIF, LOOM_KBI };
 
@@ -21,10 +23,12 @@ struct loom_qconf {
     enum loom_qtype type;
     struct loom_quant_mode mode;
     float k0, b0, i0, f0;
-    float b_range[2], i_range[2], f_range[2];
-    float l1;        /* MonoL1 on the trained bits */
-    float i_decay;   /* a step, of the tracked i; infinite: none kept */
-    bool per_tensor; /* one set of bits for all elements */
+    float b_range[2], i_range[2], f_range[2]; /* -+infinity: none */
+    float l1;                                 /* MonoL1 on the trained bits */
+    float i_decay; /* a step, of the tracked i; infinite: none kept */
+    /* Bits differ along axis a where bit a is set (axes of one row's shape,
+     * or of the weights'); elements that share all such indices share bits. */
+    unsigned axes;
     bool trained;
 };
 
@@ -33,21 +37,28 @@ enum loom_qplace { LOOM_Q_WEIGHT, LOOM_Q_BIAS, LOOM_Q_DATA };
 struct loom_qconf loom_qconf_default(enum loom_qplace place);
 
 /* Overlay the fields of a JSON object (may be NULL) on c: type, round,
- * overflow, k0, b0, i0, f0, b, i, f (ranges), l1, i_decay, per, trained. */
-int loom_qconf_read(struct loom_qconf *c, const json_t *j, const char *layer,
+ * overflow, k0, b0, i0, f0, b, i, f (ranges, or false), l1, i_decay, trained,
+ * per: "element", "tensor", "channel" (the last axis of the shape), or an
+ * array of axes, the first being 1. */
+int loom_qconf_read(struct loom_qconf *c, const json_t *j,
+                    const struct loom_shape *shape, const char *layer,
                     struct loom_errmsg *e);
 
 struct loom_qstate {
     struct loom_qconf conf;
-    size_t n, groups; /* elements; sets of bits, n or 1 */
+    size_t n, groups; /* elements; sets of bits */
+    uint32_t *group;  /* [n] the set of each, never above its own number;
+                         NULL: every element has its own */
     int k, i, bf;     /* parameters; bf is f (KIF) or b (KBI) */
     /* read by prepare, one an element [n], whole numbers */
     float *rk, *ri, *rf, *bits; /* bits: as EBOPs counts them */
 };
 
-/* Add the parameters "<name>/{k,i,f|b}" to a layer and room for n elements. */
+/* Add the parameters "<name>/{k,i,f|b}" to a layer, for elements of this
+ * shape. */
 void loom_qstate_build(struct loom_qstate *q, struct loom_model *m,
-                       const char *layer, const char *name, size_t n,
+                       const char *layer, const char *name,
+                       const struct loom_shape *shape,
                        const struct loom_qconf *conf);
 void loom_qstate_init(const struct loom_qstate *q, struct loom_model *m);
 

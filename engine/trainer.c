@@ -30,13 +30,13 @@ struct pass {
 };
 
 static void fill_block(const struct pass *p, size_t at, size_t rows,
-                       const struct loom_layer *in, float *x, int *y,
-                       float *target)
+                       struct loom_scratch *s, int *y, float *target)
 {
+    const struct loom_model *m = p->t->model;
     size_t n_out = p->t->data->n_out;
     for (size_t r = 0; r < rows; r++) {
         size_t row = p->order ? p->order[p->first + at + r] : p->first + at + r;
-        memcpy(x + r * in->ld, p->rows->x + row * in->n, in->n * sizeof(*x));
+        loom_scratch_put(s, m, r, p->rows->x + row * m->n_in);
         if (p->rows->y)
             y[r] = p->rows->y[row];
         else
@@ -66,8 +66,7 @@ static void run_chunk(void *ud, int c, int worker)
     for (size_t b = from; b < to; b++) {
         size_t at = b * LOOM_BLOCK;
         size_t rows = p->n - at < LOOM_BLOCK ? p->n - at : LOOM_BLOCK;
-        fill_block(p, at, rows, &m->layer[m->input], s->out[m->input], y,
-                   target);
+        fill_block(p, at, rows, s, y, target);
         loom_model_forward(m, s, rows, &t->chunk[c]);
         loom_loss_block(t->conf.loss, rows, out->n, s->out[m->output], out->ld,
                         y, target, cut, 1.0f / (float)p->n,
@@ -139,13 +138,13 @@ int loom_trainer_evaluate(struct loom_trainer *t, enum loom_part part,
 static int check_fit(const struct loom_model *m, const struct loom_dataset *d,
                      const struct loom_trainer_conf *c, struct loom_errmsg *e)
 {
-    const struct loom_layer *in = &m->layer[m->input];
+    const struct loom_layer *in = &m->layer[m->input[0]];
     const struct loom_layer *out = &m->layer[m->output];
     bool classes = d->part[LOOM_TRAIN].y != NULL;
-    if (in->n != d->n_in)
+    if (m->n_in != d->n_in)
         return loom_fail(e, LOOM_ERR_SHAPE,
                          "%s: takes %zu inputs, but the data %s has %zu",
-                         in->name, in->n, d->name, d->n_in);
+                         in->name, m->n_in, d->name, d->n_in);
     if (out->n != d->n_out)
         return loom_fail(e, LOOM_ERR_SHAPE,
                          "%s: gives %zu outputs, but the data %s needs %zu",
@@ -494,13 +493,11 @@ int loom_model_predict(struct loom_model *m, const float *x, size_t rows,
         err = loom_sums_init(&sums, m, e);
     if (!err)
         loom_model_prepare(m, LOOM_MODE_EVAL);
-    const struct loom_layer *in = &m->layer[m->input];
     const struct loom_layer *out = &m->layer[m->output];
     for (size_t at = 0; !err && at < rows; at += LOOM_BLOCK) {
         size_t n = rows - at < LOOM_BLOCK ? rows - at : LOOM_BLOCK;
         for (size_t r = 0; r < n; r++)
-            memcpy(s.out[m->input] + r * in->ld, x + (at + r) * in->n,
-                   in->n * sizeof(*x));
+            loom_scratch_put(&s, m, r, x + (at + r) * m->n_in);
         loom_model_forward(m, &s, n, &sums);
         for (size_t r = 0; r < n; r++)
             memcpy(z + (at + r) * out->n, s.out[m->output] + r * out->ld,

@@ -12,14 +12,14 @@ struct lower {
     const struct loom_exact *net;
     struct loom_wires *w;
     int **wire;      /* [node][element] */
-    int64_t **extra; /* [node][element] already added by a DENSE node */
+    int64_t **extra; /* [node][element] already added by a LINEAR node */
 };
 
 /* Places dropped when element j of quantizer d is rounded. */
 static int dropped(const struct lower *l, const struct loom_exact_node *d,
                    size_t j)
 {
-    return l->net->nodes[d->input].elem[j].f - d->format[j].f;
+    return loom_exact_in(l->net, d, j)->f - d->format[j].f;
 }
 
 /* The constant whose addition turns the rounding into a floor; -1 where no
@@ -92,19 +92,19 @@ static int round_wire(struct loom_wires *w, int a, int shift, enum loom_round r,
 static int quantize(struct lower *l, const struct loom_exact_node *d, size_t j)
 {
     struct loom_wires *w = l->w;
-    const struct loom_exact_node *src = &l->net->nodes[d->input];
+    const struct loom_exact_node *src = &l->net->nodes[d->input[0]];
     struct loom_fixed t = d->format[j];
-    int a = l->wire[d->input][j], shift = dropped(l, d, j);
+    int a = l->wire[d->input[0]][j], shift = dropped(l, d, j);
     bool relu = src->op == LOOM_EXACT_RELU;
     if (!loom_fixed_width(t))
         return loom_wire_const(w, 0, 0);
     if (shift > 0) {
         int64_t extra = 0;
         if (relu) {
-            extra = l->extra[src->input] ? l->extra[src->input][j] : 0;
-            a = l->wire[src->input][j];
-        } else if (l->extra[d->input]) {
-            extra = l->extra[d->input][j];
+            extra = l->extra[src->input[0]] ? l->extra[src->input[0]][j] : 0;
+            a = l->wire[src->input[0]][j];
+        } else if (l->extra[d->input[0]]) {
+            extra = l->extra[d->input[0]][j];
         }
         a = round_wire(w, a, shift, d->round, extra > 0);
         if (relu)
@@ -122,6 +122,14 @@ static int quantize(struct lower *l, const struct loom_exact_node *d, size_t j)
                           loom_fixed_max(t));
 }
 
+static bool reads(const struct loom_exact_node *d, size_t at)
+{
+    for (int i = 0; d->op != LOOM_EXACT_INPUT && i < d->n_inputs; i++)
+        if (d->input[i] == (int)at)
+            return true;
+    return false;
+}
+
 /* Whether all who read element j of node `at` round it by adding one and the
  * same constant, which goes to *c (-1: nobody yet). Looks through a ReLU. */
 static bool agree(const struct lower *l, size_t at, size_t j, bool relu,
@@ -133,7 +141,7 @@ static bool agree(const struct lower *l, size_t at, size_t j, bool relu,
         return false;
     for (size_t k = at + 1; k < net->n_nodes; k++) {
         const struct loom_exact_node *d = &net->nodes[k];
-        if (d->op == LOOM_EXACT_INPUT || d->input != (int)at)
+        if (!reads(d, at))
             continue;
         if (d->op == LOOM_EXACT_RELU && !relu) {
             if (!agree(l, k, j, true, c))
@@ -155,44 +163,166 @@ static bool agree(const struct lower *l, size_t at, size_t j, bool relu,
     return true;
 }
 
-static void dense(struct lower *l, size_t at)
+/* Wire of element i of a node's inputs. */
+static int wire_in(const struct lower *l, const struct loom_exact_node *d,
+                   size_t i)
+{
+    int k = 0;
+    for (; i >= l->net->nodes[d->input[k]].n; k++)
+        i -= l->net->nodes[d->input[k]].n;
+    return l->wire[d->input[k]][i];
+}
+
+/* Numbers of the input elements that the terms of outputs first .. first + n
+ * read, each once, in order of appearance; column[i] is its place there. */
+static size_t list_inputs(const struct loom_exact_node *d, size_t first,
+                          size_t n, int *column, int *element)
+{
+    size_t n_x = 0;
+    for (size_t t = d->start[first]; t < d->start[first + n]; t++) {
+        int i = d->term[t].i;
+        if (column[i] < 0) {
+            column[i] = (int)n_x;
+            element[n_x++] = i;
+        }
+    }
+    return n_x;
+}
+
+/* Constants of a LINEAR node, what rounding adds behind it included. */
+static int64_t *constants(struct lower *l, size_t at)
 {
     const struct loom_exact_node *d = &l->net->nodes[at];
-    const struct loom_exact_node *src = &l->net->nodes[d->input];
-    int *shift = loom_calloc(src->n * d->n + 1, sizeof(*shift));
-    int *f = loom_calloc(d->n, sizeof(*f));
     int64_t *k = loom_calloc(d->n, sizeof(*k));
     l->extra[at] = loom_calloc(d->n, sizeof(**l->extra));
     for (size_t j = 0; j < d->n; j++) {
         int64_t c = -1;
-        f[j] = d->elem[j].f;
         if (agree(l, at, j, false, &c) && c > 0)
             l->extra[at][j] = c;
         k[j] = l->extra[at][j];
         if (d->b[j])
-            k[j] += d->b[j] * (INT64_C(1) << (f[j] - d->bf[j]));
-        for (size_t i = 0; i < src->n; i++) {
-            size_t m = i * d->n + j;
-            if (d->w[m] && (src->elem[i].lo || src->elem[i].hi))
-                shift[m] = f[j] - src->elem[i].f - d->wf[m];
+            k[j] += d->b[j] * (INT64_C(1) << (d->elem[j].f - d->bf[j]));
+    }
+    return k;
+}
+
+/* Outputs first .. first + block as one matrix over what they read. */
+static void lower_block(struct lower *l, size_t at, size_t first,
+                        const int64_t *k, int *column, int *element)
+{
+    const struct loom_exact_node *d = &l->net->nodes[at];
+    size_t n = d->block, n_x = list_inputs(d, first, n, column, element);
+    int64_t *w = loom_calloc(n_x * n + 1, sizeof(*w));
+    int *shift = loom_calloc(n_x * n + 1, sizeof(*shift));
+    int *x = loom_calloc(n_x + 1, sizeof(*x)), *f = loom_calloc(n, sizeof(*f));
+    for (size_t i = 0; i < n_x; i++)
+        x[i] = wire_in(l, d, (size_t)element[i]);
+    for (size_t j = 0; j < n; j++) {
+        f[j] = d->elem[first + j].f;
+        for (size_t t = d->start[first + j]; t < d->start[first + j + 1]; t++) {
+            const struct loom_exact_elem *e =
+                loom_exact_in(l->net, d, (size_t)d->term[t].i);
+            size_t m = (size_t)column[d->term[t].i] * n + j;
+            w[m] = d->term[t].w;
+            if (e->lo || e->hi)
+                shift[m] = f[j] - e->f - d->term[t].f;
         }
     }
-    struct loom_matrix m = {.n_in = src->n,
-                            .n_out = d->n,
-                            .x = l->wire[d->input],
-                            .w = d->w,
-                            .shift = shift,
-                            .k = k,
-                            .f = f};
-    loom_trees_lower(l->w, &m, l->wire[at]);
+    struct loom_matrix matrix = {.n_in = n_x,
+                                 .n_out = n,
+                                 .first = first,
+                                 .x = x,
+                                 .w = w,
+                                 .shift = shift,
+                                 .k = k + first,
+                                 .f = f};
+    loom_trees_lower(l->w, &matrix, l->wire[at] + first);
+    for (size_t i = 0; i < n_x; i++)
+        column[element[i]] = -1;
+    free(w);
     free(shift);
+    free(x);
     free(f);
+}
+
+static void linear(struct lower *l, size_t at)
+{
+    const struct loom_exact_node *d = &l->net->nodes[at];
+    size_t n_in = loom_exact_n_in(l->net, d);
+    int *column = loom_malloc((n_in + 1) * sizeof(*column));
+    int *element = loom_calloc(n_in + 1, sizeof(*element));
+    int64_t *k = constants(l, at);
+    for (size_t i = 0; i < n_in; i++)
+        column[i] = -1;
+    for (size_t j = 0; j < d->n; j += d->block)
+        lower_block(l, at, j, k, column, element);
+    free(column);
+    free(element);
     free(k);
+}
+
+/* The larger of two wires with the same step. */
+static int larger(struct loom_wires *w, int a, int b)
+{
+    if (w->wire[a].lo >= w->wire[b].hi)
+        return a;
+    if (w->wire[b].lo >= w->wire[a].hi)
+        return b;
+    int less = loom_wire_add(w, a, 0, loom_wire_not(w, b), 0, 0); /* a - b */
+    return loom_wire_mux(w, loom_wire_bit_of(w, less, 62), b, a);
+}
+
+/* Element j of a MAX node: a tree of comparisons. */
+static int maximum(struct lower *l, const struct loom_exact_node *d, size_t j)
+{
+    size_t n = d->start[j + 1] - d->start[j];
+    int *x = loom_calloc(n, sizeof(*x));
+    for (size_t t = 0; t < n; t++) {
+        size_t i = (size_t)d->term[d->start[j] + t].i;
+        int a = wire_in(l, d, i), up = d->elem[j].f - l->w->wire[a].f;
+        bool zero = !l->w->wire[a].lo && !l->w->wire[a].hi;
+        x[t] = zero ? loom_wire_const(l->w, 0, d->elem[j].f)
+                    : loom_wire_shl(l->w, a, up);
+    }
+    for (; n > 1; n = (n + 1) / 2)
+        for (size_t t = 0; t < n / 2; t++) {
+            x[t] = larger(l->w, x[2 * t], x[2 * t + 1]);
+            if (t + 1 == n / 2 && n % 2)
+                x[t + 1] = x[n - 1];
+        }
+    int y = x[0];
+    free(x);
+    return y;
 }
 
 /* ---- layers ------------------------------------------------------------- */
 
-/* A DENSE or INPUT node leads a layer; the others belong to their input's. */
+/* Whether a LINEAR node computes nothing: every output is an input, shifted at
+ * most. */
+static bool only_moves(const struct loom_exact_node *d)
+{
+    for (size_t j = 0; j < d->n; j++)
+        if (d->b[j] || d->start[j + 1] - d->start[j] != 1 ||
+            d->term[d->start[j]].w != 1)
+            return false;
+    return true;
+}
+
+/* The layer of the deepest of a node's inputs. */
+static int deepest(const struct lower *l, const struct loom_exact_node *d,
+                   const int *layer_of)
+{
+    int best = layer_of[d->input[0]];
+    for (int i = 1; i < d->n_inputs; i++) {
+        int k = layer_of[d->input[i]];
+        if (l->w->layer[k].depth > l->w->layer[best].depth)
+            best = k;
+    }
+    return best;
+}
+
+/* An INPUT node or a LINEAR one that computes leads a layer; the others belong
+ * to their inputs'. */
 static void name_layers(const struct lower *l, int *layer_of)
 {
     const struct loom_exact *net = l->net;
@@ -200,13 +330,13 @@ static void name_layers(const struct lower *l, int *layer_of)
     w->layer = loom_calloc(net->n_nodes, sizeof(*w->layer));
     for (size_t k = 0; k < net->n_nodes; k++) {
         const struct loom_exact_node *d = &net->nodes[k];
-        bool leads = d->op == LOOM_EXACT_DENSE || d->op == LOOM_EXACT_INPUT;
-        layer_of[k] = leads ? (int)w->n_layers : layer_of[d->input];
-        if (!leads)
+        bool input = d->op == LOOM_EXACT_INPUT;
+        int before = input ? 0 : deepest(l, d, layer_of);
+        layer_of[k] = before;
+        if (!input && (d->op != LOOM_EXACT_LINEAR || only_moves(d)))
             continue;
-        int depth = d->op == LOOM_EXACT_INPUT
-                        ? 0
-                        : w->layer[layer_of[d->input]].depth + 1;
+        int depth = input ? 0 : w->layer[before].depth + 1;
+        layer_of[k] = (int)w->n_layers;
         w->layer[w->n_layers++] = (struct loom_wire_layer){
             .name = loom_strdup(d->name), .node = (int)k, .depth = depth};
     }
@@ -321,8 +451,8 @@ static void lower_node(struct lower *l, size_t at, int64_t *element)
 {
     const struct loom_exact_node *d = &l->net->nodes[at];
     struct loom_wires *w = l->w;
-    if (d->op == LOOM_EXACT_DENSE) {
-        dense(l, at);
+    if (d->op == LOOM_EXACT_LINEAR) {
+        linear(l, at);
         return;
     }
     for (size_t j = 0; j < d->n; j++) {
@@ -330,7 +460,9 @@ static void lower_node(struct lower *l, size_t at, int64_t *element)
         if (d->op == LOOM_EXACT_INPUT)
             l->wire[at][j] = loom_wire_input(w, (*element)++, &d->elem[j]);
         else if (d->op == LOOM_EXACT_RELU)
-            l->wire[at][j] = loom_wire_relu(w, l->wire[d->input][j]);
+            l->wire[at][j] = loom_wire_relu(w, l->wire[d->input[0]][j]);
+        else if (d->op == LOOM_EXACT_MAX)
+            l->wire[at][j] = maximum(l, d, j);
         else
             l->wire[at][j] = quantize(l, d, j);
     }
@@ -343,6 +475,12 @@ static int lower_all(struct lower *l, const int *layer_of,
     struct loom_wires *w = l->w;
     int64_t element = 0;
     for (size_t k = 0; k < net->n_nodes; k++) {
+        enum loom_exact_op op = net->nodes[k].op;
+        if (op == LOOM_EXACT_MUL || op == LOOM_EXACT_TABLE)
+            return loom_fail(e, LOOM_ERR_ARG,
+                             "%s: products of two values and tables cannot be "
+                             "built yet; train without this layer",
+                             net->nodes[k].name);
         l->wire[k] = loom_calloc(net->nodes[k].n, sizeof(**l->wire));
         w->at_layer = layer_of[k];
         lower_node(l, k, &element);

@@ -216,7 +216,7 @@ void loom_trees_lower(struct loom_wires *w, const struct loom_matrix *m, int *y)
     for (size_t j = 0; j < m->n_out; j++) {
         struct sum pos = {0}, neg = {0};
         int64_t k = m->k[j];
-        w->at_index = (int)j;
+        w->at_index = (int)(m->first + j);
         for (size_t i = 0; i < m->n_in; i++) {
             int64_t v = m->w[i * m->n_out + j];
             const struct loom_wire *x = &w->wire[m->x[i]];

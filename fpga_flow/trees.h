@@ -9,6 +9,7 @@
 /* A matrix to lower: y[j] = sum_i x[i] w[i][j] 2^(shift of i, j) + k[j]. */
 struct loom_matrix {
     size_t n_in, n_out;
+    size_t first;     /* at_index of the first output */
     const int *x;     /* [n_in] wires */
     const int64_t *w; /* [n_in][n_out] odd or 0 */
     const int *shift; /* [n_in][n_out] >= 0 where w is not 0 */

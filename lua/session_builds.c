@@ -28,7 +28,7 @@ static int make_vectors(struct loom_session *s, struct session_build *b,
     const struct loom_rows *t = &s->data->part[LOOM_TEST];
     *n = t->rows < MAX_VECTORS ? t->rows : MAX_VECTORS;
     b->vectors = loom_calloc(*n * b->net->in_size + 1, sizeof(int64_t));
-    return *n ? loom_exact_quantize(b->net, (const float *const[]){t->x}, *n,
+    return *n ? loom_exact_quantize(b->net, t->x, *n,
                                     b->vectors, e)
               : 0;
 }

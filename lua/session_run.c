@@ -333,7 +333,7 @@ int loom_session_score(void *ud, const struct loom_pareto_point *p,
     struct loom_model *m = c.model;
     const char *loss = json_string_value(json_object_get(c.info, "loss"));
     int kind = loss ? loom_loss_from_word(loss) : -1;
-    if (!rows->rows || m->layer[m->input].n != d->n_in ||
+    if (!rows->rows || m->n_in != d->n_in ||
         m->layer[m->output].n != d->n_out ||
         (kind == LOOM_CROSS_ENTROPY) != (rows->y != NULL))
         err = loom_fail(e, LOOM_ERR_SHAPE,

@@ -232,8 +232,10 @@ int cli_model_freeze(struct cli_model *m, struct loom_errmsg *e)
 
 static size_t inputs_of(const struct cli_model *m)
 {
-    return m->model ? m->model->layer[m->model->input].n
-                    : m->net->input_size[0];
+    size_t n = 0;
+    for (size_t k = 0; !m->model && k < m->net->n_inputs; k++)
+        n += m->net->input_size[k];
+    return m->model ? m->model->n_in : n;
 }
 
 static int read_x(const struct cli_model *m, const char *path,
@@ -306,7 +308,7 @@ int64_t *cli_rows_quantize(const struct cli_rows *r,
                            const struct loom_exact *net, struct loom_errmsg *e)
 {
     int64_t *q = loom_calloc(r->n * net->in_size + 1, sizeof(*q));
-    if (loom_exact_quantize(net, (const float *const[]){r->x}, r->n, q, e) <
+    if (loom_exact_quantize(net, r->x, r->n, q, e) <
         0) {
         free(q);
         return NULL;

@@ -19,18 +19,19 @@ static struct loom_exact_node *node(struct loom_exact *net, size_t at,
                                     enum loom_exact_op op, int input, size_t n)
 {
     struct loom_exact_node *d = &net->nodes[at];
-    static const char *const words[] = {"input", "q", "dense", "relu"};
+    static const char *const words[] = {"input", "q", "linear", "relu"};
     d->op = op;
     d->name = loom_asprintf("%s_%zu", words[op], at);
-    d->input = input;
+    d->n_inputs = 1;
+    d->input[0] = input;
     d->n = n;
     d->elem = loom_calloc(n, sizeof(*d->elem));
     if (op == LOOM_EXACT_INPUT || op == LOOM_EXACT_QUANTIZE)
         d->format = loom_calloc(n, sizeof(*d->format));
-    if (op == LOOM_EXACT_DENSE) {
-        size_t n_in = net->nodes[input].n;
-        d->w = loom_calloc(n_in * n, sizeof(*d->w));
-        d->wf = loom_calloc(n_in * n, sizeof(*d->wf));
+    if (op == LOOM_EXACT_LINEAR) {
+        d->start = loom_calloc(n + 1, sizeof(*d->start));
+        d->term = loom_calloc(net->nodes[input].n * n + 1, sizeof(*d->term));
+        d->block = n;
         d->b = loom_calloc(n, sizeof(*d->b));
         d->bf = loom_calloc(n, sizeof(*d->bf));
     }
@@ -41,6 +42,11 @@ static int64_t odd(uint64_t *s, int bits)
 {
     int64_t v = netgen_below(s, 1 << bits) | 1;
     return netgen_below(s, 2) ? v : -v;
+}
+
+static void add_term(struct loom_exact_node *d, size_t i, int64_t w, int f)
+{
+    d->term[d->n_terms++] = (struct loom_exact_term){w, (int32_t)i, f};
 }
 
 static struct loom_exact *seal(struct loom_exact *net)
@@ -69,13 +75,15 @@ struct loom_exact *netgen_like(uint64_t seed, const int *size, int n_sizes,
     size_t at = 1;
     for (int l = 1; l < n_sizes; l++) {
         size_t n_in = (size_t)size[l - 1], n = (size_t)size[l];
-        d = node(net, at, LOOM_EXACT_DENSE, (int)at - 1, n);
-        for (size_t m = 0; m < n_in * n; m++)
+        d = node(net, at, LOOM_EXACT_LINEAR, (int)at - 1, n);
+        for (size_t m = 0; m < n * n_in; m++) {
             if (netgen_below(&s, 1000) < keep) {
                 int w = netgen_below(&s, 8);
-                d->w[m] = odd(&s, w < 4 ? 0 : w < 6 ? 2 : w < 7 ? 3 : 4);
-                d->wf[m] = 2 + netgen_below(&s, 4);
+                int64_t v = odd(&s, w < 4 ? 0 : w < 6 ? 2 : w < 7 ? 3 : 4);
+                add_term(d, m % n_in, v, 2 + netgen_below(&s, 4));
             }
+            d->start[m / n_in + 1] = d->n_terms;
+        }
         for (size_t j = 0; j < n; j++) {
             d->b[j] = odd(&s, 3);
             d->bf[j] = 2 + netgen_below(&s, 4);
@@ -126,11 +134,13 @@ struct loom_exact *netgen_wild(uint64_t seed)
         struct loom_exact_node *d = node(net, k, (enum loom_exact_op)op, in, n);
         if (d->format)
             wild_formats(d, &s);
-        for (size_t m = 0; d->w && m < n * net->nodes[in].n; m++)
+        for (size_t m = 0; d->term && m < n * net->nodes[in].n; m++) {
             if (netgen_below(&s, 3)) {
-                d->w[m] = odd(&s, 1 + netgen_below(&s, 7));
-                d->wf[m] = netgen_below(&s, 9) - 3;
+                int64_t v = odd(&s, 1 + netgen_below(&s, 7));
+                add_term(d, m % net->nodes[in].n, v, netgen_below(&s, 9) - 3);
             }
+            d->start[m / net->nodes[in].n + 1] = d->n_terms;
+        }
         for (size_t j = 0; d->b && j < n; j++)
             if (netgen_below(&s, 3)) {
                 d->b[j] = odd(&s, 1 + netgen_below(&s, 7));
@@ -163,15 +173,13 @@ double netgen_ebops(const struct loom_exact *net)
     double sum = 0;
     for (size_t k = 0; k < net->n_nodes; k++) {
         const struct loom_exact_node *d = &net->nodes[k];
-        if (d->op != LOOM_EXACT_DENSE)
-            continue;
-        const struct loom_exact_node *src = &net->nodes[d->input];
-        for (size_t i = 0; i < src->n; i++)
-            for (size_t j = 0; j < d->n; j++) {
-                int64_t w = d->w[i * d->n + j];
-                sum += loom_interval_width(0, w < 0 ? -w : w) *
-                       loom_interval_width(src->elem[i].lo, src->elem[i].hi);
-            }
+        for (size_t t = 0; d->op == LOOM_EXACT_LINEAR && t < d->n_terms; t++) {
+            int64_t w = d->term[t].w;
+            const struct loom_exact_elem *x =
+                loom_exact_in(net, d, (size_t)d->term[t].i);
+            sum += loom_interval_width(0, w < 0 ? -w : w) *
+                   loom_interval_width(x->lo, x->hi);
+        }
     }
     return sum;
 }

@@ -90,7 +90,7 @@ static void test_like_trained(void **state)
     }
 }
 
-/* One DENSE node of one output: every small pair of weights and bias. */
+/* One LINEAR node of one output: every small pair of weights and bias. */
 static void test_small_sums(void **state)
 {
     (void)state;
@@ -99,12 +99,15 @@ static void test_small_sums(void **state)
         struct loom_exact *net = netgen_like(7, sizes, 2, 1000, 1);
         struct loom_exact_node *d = &net->nodes[1];
         int w[2] = {c % 15 - 7, c / 15 % 15 - 7}, b = c / 225 - 5;
+        d->n_terms = 0;
         for (int i = 0; i < 2; i++) {
             net->nodes[0].format[i] = (struct loom_fixed){i == 0, 2, 1};
             int z = w[i] ? __builtin_ctz((unsigned)abs(w[i])) : 0;
-            d->w[i] = w[i] / (1 << z);
-            d->wf[i] = 1 - z;
+            if (w[i])
+                d->term[d->n_terms++] =
+                    (struct loom_exact_term){w[i] / (1 << z), i, 1 - z};
         }
+        d->start[1] = d->n_terms;
         int z = b ? __builtin_ctz((unsigned)abs(b)) : 0;
         d->b[0] = b / (1 << z);
         d->bf[0] = 2 - z;

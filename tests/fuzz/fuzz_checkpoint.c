@@ -80,7 +80,7 @@ static void mend(uint8_t *p, size_t n)
 static void use(struct loom_model *m)
 {
     struct loom_errmsg e;
-    size_t n_in = m->layer[m->input].n, n_out = m->layer[m->output].n;
+    size_t n_in = m->layer[m->input[0]].n, n_out = m->layer[m->output].n;
     if (n_in > 64 || n_out > 64)
         return;
     float x[64] = {1, -2, 0.5f}, z[64];

@@ -95,14 +95,14 @@ static void one_hot_labels(const float *y, size_t rows, size_t n, int *label)
 static void run(struct loom_model *m, struct loom_scratch *s,
                 struct loom_sums *sums, struct rows *p, bool back)
 {
-    const struct loom_layer *in = &m->layer[m->input];
+    const struct loom_layer *in = &m->layer[m->input[0]];
     const struct loom_layer *out = &m->layer[m->output];
     loom_sums_clear(sums, m);
     p->loss = (struct loom_loss_sums){0};
     for (size_t at = 0; at < p->n; at += LOOM_BLOCK) {
         size_t b = p->n - at < LOOM_BLOCK ? p->n - at : LOOM_BLOCK;
         for (size_t r = 0; r < b; r++)
-            memcpy(s->out[m->input] + r * in->ld, p->x + (at + r) * in->n,
+            memcpy(s->out[m->input[0]] + r * in->ld, p->x + (at + r) * in->n,
                    in->n * sizeof(float));
         loom_model_forward(m, s, b, sums);
         if (p->y) {

@@ -74,9 +74,9 @@ static struct loom_model *act_model(struct golden *g, const char *key,
     snprintf(name, sizeof(name), "%s/train/x", key);
     int n = (int)golden_dim(g, name, 1);
     json_t *in = json_pack("{s:i}", "n", n);
-    json_t *q = json_pack("{s:s,s:s,s:s,s:[f,f],s:[f,f],s:[f,f],s:f}", "type",
-                          type, "overflow", overflow, "round", round, "i", 0.0,
-                          0.0, "f", 0.0, 0.0, "b", 0.0, 0.0, "i_decay", 0.01);
+    json_t *q = json_pack("{s:s,s:s,s:s,s:b,s:b,s:b,s:f}", "type", type,
+                          "overflow", overflow, "round", round, "i", 0, "f", 0,
+                          "b", 0, "i_decay", 0.01);
     struct loom_model *m = loom_model_new();
     int a = loom_model_add(m, "input", "x", NULL, 0, in, &e);
     int b = loom_model_add(m, "quantize", "q", &a, 1, q, &e);
@@ -102,12 +102,13 @@ static void run_rows(struct loom_model *m, struct loom_scratch *s,
                      struct loom_sums *sums, const float *x, const float *up,
                      size_t rows, float *y)
 {
-    size_t n = m->layer[m->input].n, ld = m->layer[m->input].ld;
+    size_t n = m->layer[m->input[0]].n, ld = m->layer[m->input[0]].ld;
     loom_sums_clear(sums, m);
     for (size_t at = 0; at < rows; at += LOOM_BLOCK) {
         size_t b = rows - at < LOOM_BLOCK ? rows - at : LOOM_BLOCK;
         for (size_t r = 0; r < b; r++) {
-            memcpy(s->out[m->input] + r * ld, x + (at + r) * n, n * sizeof(*x));
+            memcpy(s->out[m->input[0]] + r * ld, x + (at + r) * n,
+                   n * sizeof(*x));
             memcpy(s->gout[m->output] + r * ld, up + (at + r) * n,
                    n * sizeof(*x));
         }
@@ -128,7 +129,7 @@ static void check_act(struct golden *g, const char *type, const char *overflow,
     struct loom_sums sums;
     snprintf(key, sizeof(key), "%s/%s/%s/act", type, overflow, round);
     struct loom_model *m = act_model(g, key, type, overflow, round);
-    size_t n = m->layer[m->input].n, all;
+    size_t n = m->layer[m->input[0]].n, all;
     const float *x = golden_get(g, &all, "%s/train/x", key);
     const float *up = golden_get(g, NULL, "%s/train/up", key);
     float *y = loom_calloc(all, sizeof(float));

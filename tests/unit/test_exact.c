@@ -48,7 +48,7 @@ static double plain_quantize(double x, struct loom_fixed t, enum loom_round r,
 }
 
 static void plain_node(const struct loom_exact_node *d, const double *x,
-                       size_t n_in, double *y)
+                       double *y)
 {
     for (size_t j = 0; j < d->n; j++) {
         if (d->op == LOOM_EXACT_RELU) {
@@ -57,9 +57,9 @@ static void plain_node(const struct loom_exact_node *d, const double *x,
             y[j] = plain_quantize(x[j], d->format[j], d->round, d->overflow);
         } else {
             y[j] = ldexp((double)d->b[j], -d->bf[j]);
-            for (size_t i = 0; i < n_in; i++)
-                y[j] += x[i] *
-                        ldexp((double)d->w[i * d->n + j], -d->wf[i * d->n + j]);
+            for (size_t t = d->start[j]; t < d->start[j + 1]; t++)
+                y[j] += x[d->term[t].i] *
+                        ldexp((double)d->term[t].w, -d->term[t].f);
         }
     }
 }
@@ -86,7 +86,7 @@ static void check_row(const struct loom_exact *net, const int64_t *q,
         const struct loom_exact_node *d = &net->nodes[k];
         v[k] = loom_calloc(d->n, sizeof(**v));
         if (d->op != LOOM_EXACT_INPUT)
-            plain_node(d, v[d->input], net->nodes[d->input].n, v[k]);
+            plain_node(d, v[d->input[0]], v[k]);
         else
             for (size_t j = 0; j < d->n; j++)
                 v[k][j] = ldexp((double)*q++, -d->elem[j].f);
@@ -156,9 +156,7 @@ static void test_inputs(void **state)
     struct loom_exact *wide = from_text(NET("[1,20,20]", "SAT"));
     struct loom_exact *wrap = from_text(NET("[1,3,20]", "WRAP"));
     int64_t q[2];
-#define QUANTIZE(n, a, b)                                                      \
-    loom_exact_quantize(n, (const float *const[]){(const float[]){a, b}}, 1,   \
-                        q, e)
+#define QUANTIZE(n, a, b) loom_exact_quantize(n, (const float[]){a, b}, 1, q, e)
     assert_ok(QUANTIZE(net, 1.03f, 1e30f));
     assert_int_equal(q[0], 16);
     assert_int_equal(q[1], 127);
@@ -223,7 +221,7 @@ static const char small[] =
     "{'schema':'bitloom/net/1','inputs':[2],'output':3,'nodes':["
     "{'op':'input','name':'a/iq','input':0,'n':2,'round':'RND',"
     " 'overflow':'WRAP','format':[[1,2,3],[0,1,-1]]},"
-    "{'op':'dense','name':'a','input':0,'n':3,"
+    "{'op':'linear','name':'a','input':0,'n':3,'block':3,"
     " 'weights':[[0,0,5,3],[1,2,-7,-2]],'bias':[[1,3,4]]},"
     "{'op':'relu','name':'a/relu','input':1,'n':3},"
     "{'op':'quantize','name':'a/oq','input':2,'n':3,'round':'TRN',"
@@ -363,7 +361,9 @@ static void test_sentences(void **state)
         {"[0,0,5,3]", "[2,0,5,3]", "\"weights\""},
         {"[0,0,5,3]", "[0,3,5,3]", "\"weights\""},
         {"[0,0,5,3]", "[0,0,4,3]", "odd"},
-        {"[0,0,5,3]", "[1,2,5,3]", "once"},
+        {"[0,0,5,3]", "[1,2,5,3]", "rising"},
+        {"'block':3", "'block':2", "\"block\""},
+        {"'input':1", "'input':[1,1]", "\"input\""},
         {"[0,0,5,3]", "[0,0,5,3000]", "\"weights\""},
         {"[[1,3,4]]", "[[1,3,4],[1,5,4]]", "\"bias\""},
         {"[0,0,5,3]", "[0,0,4611686018427387903,3]", "62 bits"},
@@ -392,8 +392,8 @@ static void test_greedy(void **state)
                           "'output':0,'nodes':[]}");
     json_t *nodes = json_object_get(j, "nodes");
     json_array_append_new(
-        nodes, unit_json("{'op':'dense','name':'d','input':0,'n':1048576,"
-                         "'weights':[],'bias':[]}"));
+        nodes, unit_json("{'op':'linear','name':'d','input':0,'n':1048576,"
+                         "'block':1,'weights':[],'bias':[]}"));
     assert_null(loom_exact_from_json(j, &e));
     json_array_clear(nodes);
     for (int k = 0; k < 90000; k++)

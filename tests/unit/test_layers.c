@@ -43,13 +43,13 @@ static void rig_destroy(struct rig *r)
 static double run(struct rig *r)
 {
     struct loom_model *m = r->m;
-    const struct loom_layer *in = &m->layer[m->input];
+    const struct loom_layer *in = &m->layer[m->input[0]];
     const struct loom_layer *out = &m->layer[m->output];
     struct loom_loss_sums loss = {0};
     loom_sums_clear(&r->sums, m);
     loom_model_prepare(m, LOOM_MODE_TRAIN);
     for (size_t k = 0; k < ROWS; k++)
-        memcpy(r->s.out[m->input] + k * in->ld, r->x + k * in->n,
+        memcpy(r->s.out[m->input[0]] + k * in->ld, r->x + k * in->n,
                in->n * sizeof(float));
     loom_model_forward(m, &r->s, ROWS, &r->sums);
     loom_loss_block(LOOM_MSE, ROWS, out->n, r->s.out[m->output], out->ld, NULL,

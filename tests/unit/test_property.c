@@ -126,7 +126,7 @@ static void report(uint64_t seed, const struct loom_model *m, const float *x,
 {
     json_t *j = loom_model_to_json(m), *n = loom_exact_to_json(net);
     char *a = json_dumps(j, JSON_COMPACT), *b = json_dumps(n, JSON_COMPACT);
-    for (size_t k = 0; k < m->layer[m->input].n; k++)
+    for (size_t k = 0; k < m->layer[m->input[0]].n; k++)
         print_message("x[%zu] = %.9g\n", k, (double)x[k]);
     fail_msg("seed %lu: output %zu: float %.9g, integers %.9g\n%s\n%s",
              (unsigned long)seed, at, (double)got, (double)want, a, b);
@@ -145,14 +145,14 @@ static bool check_network(uint64_t seed)
         loom_model_destroy(m);
         return false;
     }
-    size_t n_in = m->layer[m->input].n, n_out = m->layer[m->output].n;
+    size_t n_in = m->layer[m->input[0]].n, n_out = m->layer[m->output].n;
     float x[ROWS * 16], z[ROWS * 16], want[ROWS * 16];
     int64_t *q = loom_calloc(ROWS * net->in_size + 1, sizeof(*q));
     int64_t *y = loom_calloc(ROWS * net->out_size + 1, sizeof(*y));
     for (size_t k = 0; k < ROWS * n_in; k++)
         x[k] = draw_input(&g);
     assert_ok(loom_model_predict(m, x, ROWS, z, e));
-    assert_ok(loom_exact_quantize(net, (const float *const[]){x}, ROWS, q, e));
+    assert_ok(loom_exact_quantize(net, x, ROWS, q, e));
     loom_exact_run(net, q, ROWS, y);
     loom_exact_to_float(net, y, ROWS, want);
     for (size_t k = 0; k < ROWS * n_out; k++) {

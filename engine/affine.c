@@ -1,0 +1,444 @@
+#include "engine/affine.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Positions that are computed at once where there are several. */
+enum { TILE = 64 };
+
+/* ---- building ---------------------------------------------------------- */
+
+static int read_norm(struct loom_affine *a, const struct loom_layer *l,
+                     struct loom_errmsg *e)
+{
+    static const char *const names[] = {"epsilon", NULL};
+    const json_t *j = json_object_get(l->conf, "norm");
+    double epsilon = 1e-7; /* what HGQ2 uses, whatever its layer says */
+    a->norm = j && !json_is_false(j);
+    int err = 0;
+    if (json_is_object(j)) {
+        err = loom_conf_check(j, l->name, names, e);
+        if (!err)
+            err = loom_conf_number(j, l->name, "epsilon", 1e-30, 1e3, &epsilon,
+                                   e);
+    } else if (j && !json_is_boolean(j)) {
+        err = loom_fail(e, LOOM_ERR_ARG,
+                        "%s: field \"norm\" must be true, false or a table of "
+                        "epsilon",
+                        l->name);
+    }
+    a->epsilon = (float)epsilon;
+    return err;
+}
+
+static int add_param(const struct loom_affine *a, struct loom_model *m,
+                     const struct loom_layer *l, const char *name, bool trained)
+{
+    return loom_model_add_param(m, l->name, name, a->units, trained);
+}
+
+static void build_norm(struct loom_affine *a, struct loom_model *m,
+                       const struct loom_layer *l)
+{
+    a->gamma = add_param(a, m, l, "gamma", true);
+    a->mean = add_param(a, m, l, "moving_mean", false);
+    a->variance = add_param(a, m, l, "moving_variance", false);
+    a->scale = loom_model_floats(m, a->units);
+    a->fused_kernel = loom_model_floats(m, a->k * a->units);
+    a->fused_bias = loom_model_floats(m, a->units);
+    a->grad_kernel = loom_model_floats(m, a->k * a->units);
+    a->grad_bias = loom_model_floats(m, a->units);
+}
+
+static void build_room(struct loom_affine *a, struct loom_model *m,
+                       struct loom_layer *l)
+{
+    a->w = loom_model_floats(m, a->k * a->ldu);
+    a->wt = loom_model_floats(m, a->units * a->ldk);
+    a->b = loom_model_floats(m, a->ldu);
+    l->sum_n = a->k * a->ldu + a->ldu;
+    if (a->positions > 1 || a->patch) /* patches, outputs, patch gradients */
+        l->work_n = TILE * (2 * a->ldk + a->ldu);
+}
+
+int loom_affine_build(struct loom_affine *a, struct loom_model *m,
+                      struct loom_layer *l, struct loom_errmsg *e)
+{
+    struct loom_layer *src = &m->layer[l->input[0]];
+    struct loom_shape flat = {1, {a->units}};
+    struct loom_qconf kernel, bias;
+    a->has_bias = !json_is_false(json_object_get(l->conf, "bias"));
+    int err = loom_weights_conf(l->conf, "kernel", LOOM_Q_WEIGHT,
+                                &a->kernel_shape, l->name, &kernel, e);
+    if (!err && a->has_bias)
+        err = loom_weights_conf(l->conf, "bias", LOOM_Q_BIAS, &flat, l->name,
+                                &bias, e);
+    if (!err)
+        err = read_norm(a, l, e);
+    if (err)
+        return err;
+    a->in = src->ops->output_bits ? src->ops->output_bits(src) : NULL;
+    if (!a->in)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: its input %s is not quantized; put a quantize "
+                         "layer between them",
+                         l->name, src->name);
+    if (a->norm && !a->has_bias)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: field \"norm\" needs the bias, which is its "
+                         "shift",
+                         l->name);
+    a->ld_in = src->ld;
+    a->ldu = loom_pad(a->units);
+    a->ldk = loom_pad(a->k);
+    a->kernel_value =
+        loom_model_add_param(m, l->name, "kernel", a->k * a->units, true);
+    loom_weights_build(&a->kernel, m, l->name, "kq", &a->kernel_shape, &kernel);
+    if (a->has_bias) {
+        a->bias_value = add_param(a, m, l, "bias", true);
+        loom_weights_build(&a->bias, m, l->name, "bq", &flat, &bias);
+    }
+    if (a->norm)
+        build_norm(a, m, l);
+    build_room(a, m, l);
+    return 0;
+}
+
+void loom_affine_init(struct loom_model *m, struct loom_layer *l,
+                      struct loom_rng *rng)
+{
+    const struct loom_affine *a = l->state;
+    /* Keras counts the spatial extent of a kernel into both fans. */
+    const struct loom_shape *s = &a->kernel_shape;
+    size_t field = 1;
+    for (int d = 0; d < s->rank - 2; d++)
+        field *= s->dim[d];
+    size_t fans = a->k + field * a->units;
+    float limit = sqrtf(6.0f / (float)fans);
+    float *w = loom_theta(m, a->kernel_value);
+    for (size_t j = 0; j < a->k * a->units; j++)
+        w[j] = limit * (float)(2.0 * loom_rng_uniform(rng) - 1.0);
+    loom_qstate_init(&a->kernel.q, m);
+    if (a->has_bias)
+        loom_qstate_init(&a->bias.q, m);
+    for (size_t u = 0; a->norm && u < a->units; u++) {
+        loom_theta(m, a->gamma)[u] = 1.0f;
+        loom_theta(m, a->variance)[u] = 1.0f;
+    }
+}
+
+/* ---- once a step ------------------------------------------------------- */
+
+static void fuse(struct loom_affine *a, const struct loom_model *m)
+{
+    const float *w = loom_theta(m, a->kernel_value);
+    const float *b = loom_theta(m, a->bias_value);
+    const float *gamma = loom_theta(m, a->gamma);
+    const float *mean = loom_theta(m, a->mean);
+    const float *variance = loom_theta(m, a->variance);
+    for (size_t u = 0; u < a->units; u++) {
+        a->scale[u] = gamma[u] / sqrtf(variance[u] + a->epsilon);
+        a->fused_bias[u] = b[u] - mean[u] * a->scale[u];
+    }
+    for (size_t k = 0; k < a->k; k++)
+        for (size_t u = 0; u < a->units; u++)
+            a->fused_kernel[k * a->units + u] =
+                w[k * a->units + u] * a->scale[u];
+}
+
+/* What is quantized. */
+static const float *kernel_values(const struct loom_affine *a,
+                                  const struct loom_model *m)
+{
+    return a->norm ? a->fused_kernel : loom_theta(m, a->kernel_value);
+}
+
+static const float *bias_values(const struct loom_affine *a,
+                                const struct loom_model *m)
+{
+    return a->norm ? a->fused_bias : loom_theta(m, a->bias_value);
+}
+
+void loom_affine_prepare(struct loom_model *m, struct loom_layer *l)
+{
+    struct loom_affine *a = l->state;
+    if (a->norm)
+        fuse(a, m);
+    loom_weights_prepare(&a->kernel, m, kernel_values(a, m));
+    for (size_t k = 0; k < a->k; k++)
+        for (size_t u = 0; u < a->units; u++) {
+            float v = a->kernel.qv[k * a->units + u];
+            a->w[k * a->ldu + u] = v;
+            a->wt[u * a->ldk + k] = v;
+        }
+    if (!a->has_bias)
+        return;
+    loom_weights_prepare(&a->bias, m, bias_values(a, m));
+    memcpy(a->b, a->bias.qv, a->units * sizeof(float));
+}
+
+/* Gradients of the fused values to the kernel's, bias', and gamma's. */
+static void reduce_norm(struct loom_affine *a, struct loom_model *m)
+{
+    const float *w = loom_theta(m, a->kernel_value);
+    const float *mean = loom_theta(m, a->mean);
+    const float *variance = loom_theta(m, a->variance);
+    float *grad = loom_grad(m, a->kernel_value);
+    float *gamma = loom_grad(m, a->gamma);
+    memcpy(loom_grad(m, a->bias_value), a->grad_bias, a->units * sizeof(float));
+    for (size_t u = 0; u < a->units; u++) {
+        float over = 1.0f / sqrtf(variance[u] + a->epsilon);
+        float sum = -a->grad_bias[u] * mean[u];
+        for (size_t k = 0; k < a->k; k++) {
+            float g = a->grad_kernel[k * a->units + u];
+            grad[k * a->units + u] = g * a->scale[u];
+            sum += g * w[k * a->units + u];
+        }
+        gamma[u] = sum * over;
+    }
+}
+
+void loom_affine_reduce(struct loom_model *m, struct loom_layer *l,
+                        const float *sum, const float *top)
+{
+    struct loom_affine *a = l->state;
+    (void)top;
+    float *kernel = a->norm ? a->grad_kernel : loom_grad(m, a->kernel_value);
+    loom_weights_reduce(&a->kernel, m, sum, a->k, a->units, a->ldu, kernel);
+    if (a->has_bias)
+        loom_weights_reduce(
+            &a->bias, m, sum + a->k * a->ldu, 1, a->units, a->ldu,
+            a->norm ? a->grad_bias : loom_grad(m, a->bias_value));
+    if (a->norm)
+        reduce_norm(a, m);
+}
+
+void loom_affine_trace(struct loom_model *m, struct loom_layer *l,
+                       const float *top)
+{
+    struct loom_affine *a = l->state;
+    (void)top;
+    loom_weights_trace(&a->kernel, m, kernel_values(a, m));
+    if (a->has_bias)
+        loom_weights_trace(&a->bias, m, bias_values(a, m));
+}
+
+/* ---- a block ----------------------------------------------------------- */
+
+static const int32_t *patch_at(const struct loom_affine *a, size_t p)
+{
+    return a->patch + p * a->k;
+}
+
+/* Patches of n positions from p of a row x, [n][*ld]; made in room, or where
+ * they lie. */
+static const float *gather(const struct loom_affine *a, const float *x,
+                           size_t p, size_t n, float *room, size_t *ld)
+{
+    *ld = a->k;
+    if (!a->patch)
+        return x + p * a->k;
+    for (size_t t = 0; t < n; t++) {
+        const int32_t *from = patch_at(a, p + t);
+        for (size_t k = 0; k < a->k; k++)
+            room[t * a->k + k] = from[k] < 0 ? 0.0f : x[from[k]];
+    }
+    return room;
+}
+
+/* The reverse for gradients g [n][ldk]: added to a row's. */
+static void scatter(const struct loom_affine *a, const float *g, size_t p,
+                    size_t n, float *gx)
+{
+    for (size_t t = 0; t < n; t++, g += a->ldk)
+        for (size_t k = 0; k < a->k; k++) {
+            int32_t to = a->patch ? patch_at(a, p + t)[k]
+                                  : (int32_t)((p + t) * a->k + k);
+            if (to >= 0)
+                gx[to] += g[k];
+        }
+}
+
+static bool is_one(const struct loom_affine *a)
+{
+    return a->positions == 1 && !a->patch;
+}
+
+void loom_affine_forward(const struct loom_model *m, const struct loom_layer *l,
+                         const struct loom_block *b)
+{
+    const struct loom_affine *a = l->state;
+    const float *bias = a->has_bias ? a->b : NULL;
+    float *patches = b->work, *y = patches + TILE * a->ldk;
+    if (is_one(a)) {
+        m->kernels->gemm(b->rows, a->ldu, a->k, b->in[0], a->ld_in, a->w,
+                         a->ldu, bias, b->out, l->ld);
+        return;
+    }
+    for (size_t r = 0; r < b->rows; r++)
+        for (size_t p = 0, n; p < a->positions; p += n) {
+            size_t ld;
+            n = a->positions - p < TILE ? a->positions - p : TILE;
+            const float *x =
+                gather(a, b->in[0] + r * a->ld_in, p, n, patches, &ld);
+            m->kernels->gemm(n, a->ldu, a->k, x, ld, a->w, a->ldu, bias, y,
+                             a->ldu);
+            for (size_t t = 0; t < n; t++)
+                memcpy(b->out + r * l->ld + (p + t) * a->units, y + t * a->ldu,
+                       a->units * sizeof(*y));
+        }
+}
+
+static void backward_one(const struct loom_affine *a,
+                         const struct loom_model *m, const struct loom_layer *l,
+                         const struct loom_block *b)
+{
+    m->kernels->gemm_tn(b->rows, a->ldu, a->k, b->in[0], a->ld_in, b->gout,
+                        l->ld, b->sum, a->ldu);
+    m->kernels->column_sum(b->rows, a->ldu, b->gout, l->ld,
+                           b->sum + a->k * a->ldu);
+    if (b->gin[0])
+        m->kernels->gemm(b->rows, a->ld_in, a->units, b->gout, l->ld, a->wt,
+                         a->ldk, NULL, b->gin[0], a->ld_in);
+}
+
+static void backward_row(const struct loom_affine *a,
+                         const struct loom_model *m, const float *x,
+                         const float *gy, float *gx, const struct loom_block *b)
+{
+    float *patches = b->work, *g = patches + TILE * a->ldk;
+    float *back = g + TILE * a->ldu;
+    for (size_t p = 0, n; p < a->positions; p += n) {
+        size_t ld;
+        n = a->positions - p < TILE ? a->positions - p : TILE;
+        const float *from = gather(a, x, p, n, patches, &ld);
+        memset(g, 0, n * a->ldu * sizeof(*g));
+        for (size_t t = 0; t < n; t++)
+            memcpy(g + t * a->ldu, gy + (p + t) * a->units,
+                   a->units * sizeof(*g));
+        m->kernels->gemm_tn(n, a->ldu, a->k, from, ld, g, a->ldu, b->sum,
+                            a->ldu);
+        m->kernels->column_sum(n, a->ldu, g, a->ldu, b->sum + a->k * a->ldu);
+        if (!gx)
+            continue;
+        m->kernels->gemm(n, a->ldk, a->units, g, a->ldu, a->wt, a->ldk, NULL,
+                         back, a->ldk);
+        scatter(a, back, p, n, gx);
+    }
+}
+
+void loom_affine_backward(const struct loom_model *m,
+                          const struct loom_layer *l,
+                          const struct loom_block *b)
+{
+    const struct loom_affine *a = l->state;
+    if (is_one(a)) {
+        backward_one(a, m, l, b);
+        return;
+    }
+    if (b->gin[0])
+        memset(b->gin[0], 0, b->rows * a->ld_in * sizeof(float));
+    for (size_t r = 0; r < b->rows; r++)
+        backward_row(a, m, b->in[0] + r * a->ld_in, b->gout + r * l->ld,
+                     b->gin[0] ? b->gin[0] + r * a->ld_in : NULL, b);
+}
+
+/* ---- cost, report, integers -------------------------------------------- */
+
+/* Element of the input at place k of position p's patch; -1: none. */
+static int32_t element(const struct loom_affine *a, size_t p, size_t k)
+{
+    return a->patch ? patch_at(a, p)[k] : (int32_t)(p * a->k + k);
+}
+
+double loom_affine_ebops(struct loom_model *m, struct loom_layer *l, float beta)
+{
+    struct loom_affine *a = l->state;
+    const float *bx = a->in->bits, *bw = a->kernel.q.bits;
+    double total = 0.0, bias = 0.0;
+    float share = beta * (float)a->share;
+    for (size_t k = 0; k < a->k; k++) {
+        double row = 0.0, column = 0.0;
+        for (size_t u = 0; u < a->units; u++)
+            row += (double)bw[k * a->units + u];
+        for (size_t p = 0; p < a->positions; p++) {
+            int32_t i = element(a, p, k);
+            if (i < 0)
+                continue;
+            column += (double)bx[i];
+            if (beta != 0.0f)
+                loom_qstate_bits_grad(a->in, m, (size_t)i, 1,
+                                      share * (float)row);
+        }
+        total += row * column;
+        if (beta != 0.0f)
+            loom_qstate_bits_grad(&a->kernel.q, m, k * a->units, a->units,
+                                  share * (float)column);
+    }
+    if (a->has_bias) {
+        for (size_t u = 0; u < a->units; u++)
+            bias += (double)a->bias.q.bits[u];
+        if (beta != 0.0f)
+            loom_qstate_bits_grad(&a->bias.q, m, 0, a->units,
+                                  beta * (float)a->bias_positions);
+    }
+    return total * a->share + bias * (double)a->bias_positions;
+}
+
+/* A weight is pruned when it is quantized to nothing: no bits, or zero. */
+void loom_affine_describe(const struct loom_model *m,
+                          const struct loom_layer *l,
+                          struct loom_train_layer *row)
+{
+    const struct loom_affine *a = l->state;
+    (void)m;
+    const float *bw = a->kernel.q.bits, *qv = a->kernel.qv;
+    double sum = 0.0, in = 0.0;
+    row->n_in = (int)a->k;
+    row->n_out = (int)a->units;
+    row->weights = (int)(a->k * a->units);
+    row->n_channels =
+        a->units < LOOM_VIEW_CHANNELS ? (int)a->units : LOOM_VIEW_CHANNELS;
+    for (int j = 0; j < row->n_channels; j++)
+        row->channel_bits[j] = 0.0f;
+    for (size_t k = 0; k < a->k; k++)
+        for (size_t u = 0; u < a->units; u++) {
+            size_t at = k * a->units + u;
+            float b = bw[at] > 0.0f && qv[at] != 0.0f ? bw[at] : 0.0f;
+            sum += (double)b;
+            row->pruned += b == 0.0f;
+            if (u < LOOM_VIEW_CHANNELS)
+                row->channel_bits[u] += b / (float)a->k;
+        }
+    for (size_t i = 0; i < a->in->n; i++)
+        in += (double)a->in->bits[i];
+    row->mean_w_bits = (float)(sum / (double)row->weights);
+    row->mean_a_bits = (float)(in / (double)a->in->n);
+}
+
+int loom_affine_freeze(struct loom_model *m, struct loom_layer *l,
+                       struct loom_exact *net, int *node, struct loom_errmsg *e)
+{
+    const struct loom_affine *a = l->state;
+    int at = (int)net->n_nodes;
+    if (!loom_weights_finite(&a->kernel) ||
+        (a->has_bias && !loom_weights_finite(&a->bias)))
+        return loom_fail(e, LOOM_ERR_RANGE,
+                         "%s: a weight cannot be brought to its bits", l->name);
+    struct loom_exact_node *d = loom_exact_append(
+        net, LOOM_EXACT_LINEAR, l->name, l->n, &node[l->input[0]], 1);
+    d->block = a->units;
+    for (size_t j = 0; j < l->n; j++) {
+        size_t p = j / a->units, u = j % a->units;
+        for (size_t k = 0; k < a->k; k++) {
+            int32_t i = element(a, p, k);
+            if (i >= 0)
+                loom_exact_push(d, (size_t)i, a->kernel.qv[k * a->units + u]);
+        }
+        d->start[j + 1] = d->n_terms;
+        if (a->has_bias)
+            loom_exact_split(a->bias.qv[u], &d->b[j], &d->bf[j]);
+    }
+    node[l - m->layer] = at;
+    return 0;
+}

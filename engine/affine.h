@@ -1,0 +1,76 @@
+/* y = x q(W) + q(b) with the same weights at several positions: what dense
+ * and convolution layers have in common. Position p reads k elements of the
+ * input (its patch) and writes `units` of the output, which lies position by
+ * position.
+ *
+ * With `norm`, a batch norm is fused: what is quantized is W s and b - mean s
+ * with s = gamma / sqrt(variance + epsilon), mean and variance being the
+ * moving ones, constant in training. Source: HGQ2's QEinsumDenseBatchnorm in
+ * inference; its epsilon is Keras' backend's.
+ *
+ * EBOPs = share sum_p sum_ku bits(x_pk) bits(W_ku)
+ *         + bias_positions sum_u bits(b_u). */
+#pragma once
+
+#include "engine/layer.h"
+#include "engine/weights.h"
+
+struct loom_affine {
+    /* set before building */
+    size_t positions, k, units;
+    const int32_t *patch; /* [positions][k] elements of the input, rising; -1:
+                             0. NULL: position p reads the next k */
+    struct loom_shape kernel_shape; /* k units elements in all */
+    size_t bias_positions;
+    double share;
+
+    struct loom_weights kernel, bias;
+    int kernel_value, bias_value; /* parameters */
+    bool has_bias, norm;
+    int gamma, mean, variance; /* parameters [units] */
+    float epsilon;
+    float *scale; /* [units] s */
+    float *fused_kernel, *fused_bias;
+    float *grad_kernel, *grad_bias; /* of the fused values */
+    float *w, *wt, *b; /* q(W) [k][ldu], transposed [units][ldk]; [ldu] */
+    size_t ldu, ldk, ld_in;
+    struct loom_qstate *in; /* the quantizer before it */
+};
+
+/* The fields that loom_affine_build reads from a layer's conf. */
+#define LOOM_AFFINE_FIELDS "kernel", "bias", "norm"
+
+/* Add parameters and room; l's shape is set. conf: kernel, bias = quantizer
+ * fields (bias = false: none), norm = true or {epsilon}. */
+int loom_affine_build(struct loom_affine *a, struct loom_model *m,
+                      struct loom_layer *l, struct loom_errmsg *e);
+
+/* The functions of struct loom_layer_ops, for kinds whose state is a struct
+ * loom_affine. Initial values as Keras: Glorot's uniform, zero for the bias. */
+#define LOOM_AFFINE_OPS                                                        \
+    .state_size = sizeof(struct loom_affine), .init = loom_affine_init,        \
+    .prepare = loom_affine_prepare, .forward = loom_affine_forward,            \
+    .backward = loom_affine_backward, .reduce = loom_affine_reduce,            \
+    .trace = loom_affine_trace, .ebops = loom_affine_ebops,                    \
+    .describe = loom_affine_describe, .freeze = loom_affine_freeze
+
+void loom_affine_init(struct loom_model *m, struct loom_layer *l,
+                      struct loom_rng *rng);
+void loom_affine_prepare(struct loom_model *m, struct loom_layer *l);
+void loom_affine_forward(const struct loom_model *m, const struct loom_layer *l,
+                         const struct loom_block *b);
+void loom_affine_backward(const struct loom_model *m,
+                          const struct loom_layer *l,
+                          const struct loom_block *b);
+void loom_affine_reduce(struct loom_model *m, struct loom_layer *l,
+                        const float *sum, const float *top);
+void loom_affine_trace(struct loom_model *m, struct loom_layer *l,
+                       const float *top);
+double loom_affine_ebops(struct loom_model *m, struct loom_layer *l,
+                         float beta);
+void loom_affine_describe(const struct loom_model *m,
+                          const struct loom_layer *l,
+                          struct loom_train_layer *row);
+int loom_affine_freeze(struct loom_model *m, struct loom_layer *l,
+                       struct loom_exact *net, int *node,
+                       struct loom_errmsg *e);

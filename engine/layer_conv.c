@@ -1,0 +1,91 @@
+/* conv1d, conv2d{filters, size, stride, padding, parallel, kernel, bias, norm}:
+ * the kernel is [size...][channels][filters]. `parallel` is how many positions
+ * are computed side by side (all of them without it), of which EBOPs counts
+ * the average cost. Other fields as affine.h and window.h have them. */
+#include "engine/affine.h"
+#include "engine/window.h"
+
+/* Every position's patch, over all channels. */
+static void fill_patches(const struct loom_affine *a,
+                         const struct loom_window *w, int32_t *patch)
+{
+    for (size_t p = 0; p < a->positions; p++)
+        for (size_t k = 0; k < w->n; k++) {
+            int32_t at = loom_window_at(w, p, k);
+            for (size_t c = 0; c < w->channels; c++)
+                *patch++ = at < 0 ? -1 : at + (int32_t)c;
+        }
+}
+
+static int build(struct loom_model *m, struct loom_layer *l, int axes,
+                 struct loom_errmsg *e)
+{
+    static const char *const names[] = {
+        "filters",          "size", "stride", "padding", "parallel",
+        LOOM_AFFINE_FIELDS, NULL};
+    struct loom_affine *a = l->state;
+    const struct loom_layer *src = &m->layer[l->input[0]];
+    struct loom_window w;
+    double filters = 0, parallel = 0;
+    int err = loom_conf_check(l->conf, l->name, names, e);
+    if (!err)
+        err =
+            loom_conf_whole(l->conf, l->name, "filters", 1, 65536, &filters, e);
+    if (!err)
+        err = loom_conf_whole(l->conf, l->name, "parallel", 1, 1 << 24,
+                              &parallel, e);
+    if (!err && filters < 1)
+        err = loom_fail(e, LOOM_ERR_ARG,
+                        "%s: field \"filters\", the number of output "
+                        "channels, is missing",
+                        l->name);
+    if (!err)
+        err =
+            loom_window_read(&w, l->conf, "size", false, axes, src, l->name, e);
+    if (err)
+        return err;
+    a->units = (size_t)filters;
+    a->positions = w.n_positions;
+    a->k = w.n * w.channels;
+    for (int d = 0; d < axes; d++)
+        a->kernel_shape.dim[d] = w.size[d];
+    a->kernel_shape.dim[axes] = w.channels;
+    a->kernel_shape.dim[axes + 1] = a->units;
+    a->kernel_shape.rank = axes + 2;
+    /* HGQ2 counts the bias once an input position, outside of `parallel`. */
+    a->bias_positions = src->n / w.channels;
+    a->share = parallel > 0 ? parallel / (double)a->positions : 1.0;
+    int32_t *patch =
+        loom_model_memory(m, a->positions * a->k, sizeof(*a->patch));
+    if (patch)
+        fill_patches(a, &w, patch);
+    a->patch = patch;
+    loom_window_shape(&w, a->units, l);
+    return loom_affine_build(a, m, l, e);
+}
+
+static int build_1d(struct loom_model *m, struct loom_layer *l,
+                    struct loom_errmsg *e)
+{
+    return build(m, l, 1, e);
+}
+
+static int build_2d(struct loom_model *m, struct loom_layer *l,
+                    struct loom_errmsg *e)
+{
+    return build(m, l, 2, e);
+}
+
+const struct loom_layer_ops loom_layer_conv1d = {
+    .kind = "conv1d",
+    .n_inputs = 1,
+    .build = build_1d,
+    LOOM_AFFINE_OPS,
+};
+
+const struct loom_layer_ops loom_layer_conv2d = {
+    .kind = "conv2d",
+    .n_inputs = 1,
+    .build = build_2d,
+    LOOM_AFFINE_OPS,
+};

@@ -1,0 +1,111 @@
+#include "engine/weights.h"
+
+#include <math.h>
+
+#include "engine/layer.h"
+
+int loom_weights_conf(const json_t *conf, const char *name,
+                      enum loom_qplace place, const struct loom_shape *shape,
+                      const char *layer, struct loom_qconf *out,
+                      struct loom_errmsg *e)
+{
+    const json_t *j = json_object_get(conf, name);
+    *out = loom_qconf_default(place);
+    if (j && !json_is_object(j))
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: field \"%s\" must be a table of quantizer "
+                         "fields",
+                         layer, name);
+    return loom_qconf_read(out, j, shape, layer, e);
+}
+
+void loom_weights_build(struct loom_weights *w, struct loom_model *m,
+                        const char *layer, const char *quantizer,
+                        const struct loom_shape *shape,
+                        const struct loom_qconf *conf)
+{
+    loom_qstate_build(&w->q, m, layer, quantizer, shape, conf);
+    w->qv = loom_model_floats(m, w->q.n);
+    w->dx = loom_model_floats(m, w->q.n);
+    w->di = loom_model_floats(m, w->q.n);
+    w->df = loom_model_floats(m, w->q.n);
+}
+
+static bool wraps(const struct loom_weights *w)
+{
+    return w->q.conf.mode.overflow == LOOM_WRAP;
+}
+
+/* What the vector kernel can do: rounding half up, saturating, bits within
+ * float32's exponents. */
+static bool is_plain(const struct loom_qstate *q)
+{
+    bool good =
+        q->conf.mode.round == LOOM_RND && q->conf.mode.overflow != LOOM_WRAP;
+    for (size_t j = 0; good && j < q->n; j++)
+        good = fabsf(q->ri[j]) <= 126.0f && fabsf(q->rf[j]) <= 126.0f;
+    return good;
+}
+
+void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
+                          const float *v)
+{
+    struct loom_qstate *q = &w->q;
+    loom_qstate_prepare(q, m);
+    /* Trained WRAP weights follow their values in training and are never
+     * wrapped, only rounded, as in the reference. */
+    if (wraps(w) && m->mode == LOOM_MODE_TRAIN) {
+        float *top = w->dx; /* overwritten below */
+        for (size_t j = 0; j < q->n; j++)
+            top[j] = fabsf(v[j]);
+        loom_qstate_track(q, m, top);
+    }
+    if (m->mode == LOOM_MODE_TRAIN && is_plain(q)) {
+        float symmetric = q->conf.mode.overflow == LOOM_SAT_SYM ? 1.0f : 0.0f;
+        m->kernels->saturate(q->n, symmetric, v, q->rk, q->ri, q->rf, w->qv,
+                             w->dx, w->di, w->df);
+        return;
+    }
+    bool only_round = wraps(w) && q->conf.trained;
+    for (size_t j = 0; j < q->n; j++)
+        w->qv[j] = m->mode == LOOM_MODE_EVAL && !only_round
+                       ? loom_quant_infer(q->conf.mode, v[j], q->rk[j],
+                                          q->ri[j], q->rf[j])
+                       : loom_quant_one(q->conf.mode, v[j], q->rk[j], q->ri[j],
+                                        q->rf[j], true);
+    if (m->mode == LOOM_MODE_TRAIN)
+        loom_quant_backward(q->conf.mode, v, q->rk, q->ri, q->rf, q->n, w->dx,
+                            w->di, w->df);
+}
+
+void loom_weights_reduce(struct loom_weights *w, struct loom_model *m,
+                         const float *sum, size_t n_rows, size_t n, size_t ld,
+                         float *grad)
+{
+    const float *dx = w->dx, *di = w->di, *df = w->df;
+    for (size_t r = 0; r < n_rows; r++, sum += ld) {
+        for (size_t c = 0; c < n; c++)
+            grad[r * n + c] = sum[c] * dx[r * n + c];
+        loom_qstate_grad(&w->q, m, r * n, n, sum, wraps(w) ? NULL : di + r * n,
+                         df + r * n);
+    }
+}
+
+void loom_weights_trace(struct loom_weights *w, struct loom_model *m,
+                        const float *v)
+{
+    float *top = w->dx, *negative = w->di; /* of training, made anew there */
+    for (size_t j = 0; j < w->q.n; j++) {
+        top[j] = fabsf(v[j]);
+        negative[j] = w->qv[j] < 0.0f && w->q.bits[j] > 0.0f;
+    }
+    loom_qstate_trace(&w->q, m, top, negative);
+}
+
+bool loom_weights_finite(const struct loom_weights *w)
+{
+    for (size_t j = 0; j < w->q.n; j++)
+        if (!isfinite(w->qv[j]))
+            return false;
+    return true;
+}
