@@ -1,0 +1,253 @@
+/* bitloom cmvm: one constant matrix to a graph of adders. */
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/file.h"
+#include "engine/mem.h"
+#include "fpga_flow/cmvm.h"
+#include "fpga_flow/cmvm_graph.h"
+#include "tui/cli.h"
+#include "tui/commands.h"
+
+struct cmvm_arg {
+    const char *file, *target;
+    enum loom_cmvm_goal goal;
+    double seconds, steps, max_depth, seed, threads;
+    bool json, quiet;
+};
+
+/* ---- options ------------------------------------------------------------ */
+
+static int number(const char *command, const char *option, const char *value,
+                  double lo, double hi, double *out)
+{
+    char *end;
+    *out = strtod(value, &end);
+    if (end == value || *end || !(*out >= lo && *out <= hi))
+        return cli_usage(command, "--%s %s: expected a number, %g to %g",
+                         option, value, lo, hi);
+    if (strcmp(option, "time") && *out != floor(*out))
+        return cli_usage(command, "--%s %s: expected a whole number", option,
+                         value);
+    return CLI_DONE;
+}
+
+static int target(const char *command, struct cmvm_arg *a)
+{
+    static const struct {
+        const char *name;
+        enum loom_cmvm_goal goal;
+    } goals[] = {{"adders", LOOM_CMVM_ADDERS}, {"bits", LOOM_CMVM_BITS}};
+    for (size_t i = 0; i < sizeof(goals) / sizeof(*goals); i++)
+        if (!strcmp(a->target, goals[i].name)) {
+            a->goal = goals[i].goal;
+            return CLI_DONE;
+        }
+    return cli_usage(command, "--target %s: expected adders or bits",
+                     a->target);
+}
+
+static int parse(int argc, char **argv, struct cmvm_arg *a)
+{
+    static const struct option options[] = {
+        {"target", required_argument, NULL, 'g'},
+        {"max-depth", required_argument, NULL, 'd'},
+        {"time", required_argument, NULL, 't'},
+        {"steps", required_argument, NULL, 's'},
+        {"seed", required_argument, NULL, 'r'},
+        {"threads", required_argument, NULL, 'n'},
+        {"json", no_argument, NULL, 'j'},
+        {"quiet", no_argument, NULL, 'q'},
+        {NULL, 0, NULL, 0}};
+    int c, at, status = CLI_DONE;
+    *a = (struct cmvm_arg){.target = "adders", .threads = 2};
+    optind = 1;
+    while ((c = getopt_long(argc, argv, "q", options, &at)) != -1) {
+        const char *name = c == 'q' ? "quiet" : options[at].name;
+        if (c == 'g')
+            a->target = optarg;
+        else if (c == 'd')
+            status = number(argv[0], name, optarg, 0, 1000, &a->max_depth);
+        else if (c == 't')
+            status = number(argv[0], name, optarg, 0.001, 1e6, &a->seconds);
+        else if (c == 's')
+            status = number(argv[0], name, optarg, 1, 1e15, &a->steps);
+        else if (c == 'r')
+            status = number(argv[0], name, optarg, 0, 1e15, &a->seed);
+        else if (c == 'n')
+            status = number(argv[0], name, optarg, 1, 64, &a->threads);
+        else if (c == 'j')
+            a->json = true;
+        else if (c == 'q')
+            a->quiet = true;
+        else
+            return cli_usage(argv[0], "wrong option");
+        if (status != CLI_DONE)
+            return status;
+    }
+    if (optind + 1 != argc)
+        return cli_usage(argv[0], "one FILE is needed");
+    a->file = argv[optind];
+    if (!a->seconds && !a->steps)
+        a->seconds = 10;
+    return target(argv[0], a);
+}
+
+/* ---- the matrix --------------------------------------------------------- */
+
+struct matrix {
+    int rows, cols;
+    int64_t *w; /* [rows][cols] */
+};
+
+/* The next integer of a text, in [lo, hi]. */
+static int next(const char **at, const char *file, const char *what, int64_t lo,
+                int64_t hi, int64_t *out, struct loom_errmsg *e)
+{
+    char *end;
+    const char *from = *at + strspn(*at, " \t\r\n");
+    size_t n = strcspn(from, " \t\r\n");
+    int show = n < 20 ? (int)n : 20;
+    errno = 0;
+    long long v = strtoll(from, &end, 10);
+    if (!n || end != from + n)
+        return loom_fail(e, LOOM_ERR_FORMAT,
+                         "%s: %s: expected an integer, found \"%.*s\"", file,
+                         what, show, from);
+    if (errno || v < lo || v > hi)
+        return loom_fail(e, LOOM_ERR_FORMAT,
+                         "%s: %s: %.*s is not in %lld to %lld", file, what,
+                         show, from, (long long)lo, (long long)hi);
+    *at = end;
+    *out = v;
+    return 0;
+}
+
+static int parse_matrix(const char *text, const char *file, struct matrix *m,
+                        struct loom_errmsg *e)
+{
+    static const int64_t most = INT64_C(1) << 40;
+    enum { SIZE = 4096, ALL = 1 << 22 };
+    int64_t rows, cols;
+    int err = next(&text, file, "rows", 1, SIZE, &rows, e);
+    if (!err)
+        err = next(&text, file, "cols", 1, SIZE, &cols, e);
+    if (err)
+        return err;
+    if (rows * cols > ALL)
+        return loom_fail(e, LOOM_ERR_FORMAT,
+                         "%s: %lld x %lld: more than %d integers", file,
+                         (long long)rows, (long long)cols, ALL);
+    m->rows = (int)rows;
+    m->cols = (int)cols;
+    m->w = loom_calloc((size_t)(rows * cols), sizeof(*m->w));
+    for (int64_t i = 0; i < rows * cols; i++) {
+        char what[64];
+        snprintf(what, sizeof(what), "row %lld, column %lld",
+                 (long long)(i / cols + 1), (long long)(i % cols + 1));
+        err = next(&text, file, what, -most, most, &m->w[i], e);
+        if (err)
+            return err;
+    }
+    if (text[strspn(text, " \t\r\n")])
+        return loom_fail(e, LOOM_ERR_FORMAT,
+                         "%s: more than %lld x %lld integers", file,
+                         (long long)rows, (long long)cols);
+    return 0;
+}
+
+static int read_matrix(const char *file, struct matrix *m,
+                       struct loom_errmsg *e)
+{
+    enum { MOST = 1 << 26 };
+    void *text;
+    size_t n;
+    int err = loom_file_read(file, MOST, &text, &n, e);
+    if (err)
+        return err;
+    err = parse_matrix(text, file, m, e);
+    free(text);
+    return err;
+}
+
+/* ---- the work ----------------------------------------------------------- */
+
+static double clock_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int solve(const struct cmvm_arg *a, const struct matrix *m,
+                 struct loom_cmvm_graph *g, struct loom_errmsg *e)
+{
+    int64_t *lo = loom_calloc((size_t)m->rows, sizeof(*lo));
+    int64_t *hi = loom_calloc((size_t)m->rows, sizeof(*hi));
+    for (int i = 0; i < m->rows; i++) {
+        lo[i] = -128;
+        hi[i] = 127;
+    }
+    struct loom_cmvm p = {.n_in = m->rows,
+                          .n_out = m->cols,
+                          .w = m->w,
+                          .lo = lo,
+                          .hi = hi,
+                          .goal = a->goal,
+                          .max_depth = (int)a->max_depth,
+                          .seconds = a->seconds,
+                          .steps = (long)a->steps,
+                          .seed = (uint64_t)a->seed,
+                          .threads = (int)a->threads};
+    struct loom_cmvm_sums s;
+    int err = loom_cmvm_solve(&p, &s, e);
+    if (!err) {
+        loom_cmvm_graph_make(g, &s);
+        loom_cmvm_sums_deinit(&s);
+    }
+    free(lo);
+    free(hi);
+    return err;
+}
+
+int cmd_cmvm(int argc, char **argv)
+{
+    struct cmvm_arg a;
+    struct matrix m = {0};
+    struct loom_cmvm_graph g = {0};
+    struct loom_errmsg e = {""};
+    int status = parse(argc, argv, &a);
+    if (status != CLI_DONE)
+        return status;
+    int err = read_matrix(a.file, &m, &e);
+    double start = clock_s();
+    if (!err)
+        err = solve(&a, &m, &g, &e);
+    if (err) {
+        free(m.w);
+        return cli_fail(err, &e);
+    }
+    double took = clock_s() - start;
+    bool exact = loom_cmvm_graph_is(&g, m.w);
+    int bits = loom_cmvm_graph_bits(&g), depth = loom_cmvm_graph_depth(&g);
+    int cost = a.goal == LOOM_CMVM_BITS ? bits : g.n_adds;
+    status = exact ? CLI_DONE : CLI_FAILED;
+    if (a.json)
+        status |= cli_print_json(json_pack(
+            "{s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:f,s:b,s:s,s:i}", "schema",
+            "bitloom/cmvm/1", "file", a.file, "rows", m.rows, "cols", m.cols,
+            "adders", g.n_adds, "adder_bits", bits, "depth", depth, "seconds",
+            took, "exact", exact, "target", a.target, "target_cost", cost));
+    else if (!a.quiet)
+        printf("%d x %d: %d adders, %d adder bits, depth %d, %.2f s, %s\n",
+               m.rows, m.cols, g.n_adds, bits, depth, took,
+               exact ? "exact" : "NOT EXACT");
+    loom_cmvm_graph_deinit(&g);
+    free(m.w);
+    return status;
+}
