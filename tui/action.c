@@ -13,6 +13,7 @@
 #include "tui/format.h"
 #include "tui/help.h"
 #include "tui/key.h"
+#include "tui/runs_action.h"
 
 static const double step = 1.25; /* of beta and lr, a key press */
 
@@ -63,9 +64,10 @@ static bool has_run(const struct ui *ui)
     return !is_empty(ui);
 }
 
+/* Of the session, not of the run at the cursor of Runs. */
 static bool has_front(const struct ui *ui)
 {
-    return ui->view->train.n_front > 0;
+    return ui->view->train.n_front > 0 && ui->screen != SCREEN_RUNS;
 }
 
 static bool has_job(const struct ui *ui)
@@ -83,17 +85,21 @@ static bool error_shown(const struct ui *ui)
 
 static bool can_go_back(const struct ui *ui)
 {
-    return ui->full || error_shown(ui);
+    return ui->full || error_shown(ui) ||
+           (ui->screen == SCREEN_RUNS && runs_can_go_back(ui));
 }
 
 static bool can_open(const struct ui *ui)
 {
+    if (ui->screen == SCREEN_RUNS)
+        return !ui->full && runs_any(ui);
     return is_empty(ui) ? ui->n_scripts > 0 : !ui->full && !error_shown(ui);
 }
 
 static bool is_list(const struct ui *ui)
 {
-    return is_empty(ui)                  ? ui->n_scripts > 1
+    return ui->screen == SCREEN_RUNS     ? false
+           : is_empty(ui)                ? ui->n_scripts > 1
            : ui->screen == SCREEN_BUILDS ? ui->view->n_builds > 1
                                          : false;
 }
@@ -276,6 +282,8 @@ static void move(struct ui *ui, long by)
         ui->help_row = clamp(ui->help_row + by, 0, help_last_row(ui));
     else if (ui->screen == SCREEN_BUILDS)
         move_build(ui, by);
+    else if (ui->screen == SCREEN_RUNS)
+        runs_move(ui, by);
     else if (is_empty(ui))
         ui->script = clamp(ui->script + by, 0, ui->n_scripts - 1);
     else if (ui->focus == DASH_BITS)
@@ -286,8 +294,10 @@ static void move(struct ui *ui, long by)
 
 static int page(const struct ui *ui)
 {
-    int rows =
-        ui->screen == SCREEN_DASH && !ui->help ? dash_log_rows(ui) : ui->h - 4;
+    int rows = ui->help                       ? ui->h - 4
+               : ui->screen == SCREEN_DASH ? dash_log_rows(ui)
+               : ui->screen == SCREEN_RUNS ? runs_rows(ui)
+                                           : ui->h - 4;
     return rows > 1 ? rows : 1;
 }
 
@@ -363,6 +373,8 @@ static void back(struct ui *ui, const char *arg)
         ui->help = false;
     else if (error_shown(ui))
         ui->error_read = true;
+    else if (!ui->full && ui->screen == SCREEN_RUNS)
+        runs_back(ui);
     else
         ui->full = false;
 }
@@ -377,6 +389,8 @@ static void open_box(struct ui *ui, const char *arg)
     (void)arg;
     if (ui->help || error_shown(ui))
         back(ui, "");
+    else if (ui->screen == SCREEN_RUNS)
+        ui->full = !ui->full && runs_any(ui);
     else if (is_empty(ui) && ui->n_scripts > 0)
         snprintf(ui->open, sizeof ui->open, "%s", ui->scripts[ui->script]);
     else if (!is_empty(ui))
@@ -387,7 +401,8 @@ static const char *open_word(const struct ui *ui)
 {
     struct dash_layout l;
     dash_layout(ui, &l);
-    return is_empty(ui)            ? "Run"
+    return ui->screen == SCREEN_RUNS ? "Open"
+           : is_empty(ui)            ? "Run"
            : l.kind == DASH_FRAMES ? "Zoom"
                                    : dash_box_name(ui->focus);
 }
@@ -435,6 +450,45 @@ static void to_builds(struct ui *ui, const char *arg)
     ui->help = false;
 }
 
+static void to_runs(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    ui->screen = SCREEN_RUNS;
+    ui->help = ui->full = false;
+}
+
+/* A command that is typed to its end: its name, and what it is now. */
+static void type_command(struct ui *ui, const char *name, const char *now)
+{
+    ui->typing = true;
+    ui->choices[0] = 0;
+    snprintf(ui->line, sizeof ui->line, "%s %s", name, now);
+}
+
+static void filter(struct ui *ui, const char *arg)
+{
+    if (*arg)
+        runs_filter(ui, arg);
+    else
+        type_command(ui, "filter", runs_filter_begin(ui));
+}
+
+static void tag(struct ui *ui, const char *arg)
+{
+    if (*arg)
+        runs_tag(ui, arg);
+    else
+        type_command(ui, "tag", "");
+}
+
+static void annotate(struct ui *ui, const char *arg)
+{
+    if (*arg)
+        runs_note(ui, arg);
+    else
+        type_command(ui, "note", runs_note_text(ui));
+}
+
 static void help(struct ui *ui, const char *arg)
 {
     (void)arg;
@@ -445,6 +499,7 @@ static void help(struct ui *ui, const char *arg)
 static void type(struct ui *ui, const char *arg)
 {
     (void)arg;
+    runs_filter_begin(ui);
     ui->typing = true;
     ui->line[0] = ui->choices[0] = 0;
 }
@@ -482,24 +537,43 @@ static void quit(struct ui *ui, const char *arg)
         ui->quit = true;
 }
 
-enum { D = 1 << SCREEN_DASH, B = 1 << SCREEN_BUILDS, ALL = D | B };
+enum {
+    D = 1 << SCREEN_DASH,
+    B = 1 << SCREEN_BUILDS,
+    R = 1 << SCREEN_RUNS,
+    ALL = D | B | R
+};
 
 // clang-format off
 const struct action actions[] = {
     {"toggle", "Space", "Pause", "", "pause or resume training",
-     {' '}, ALL, trains, NULL, toggle, toggle_word},
+     {' '}, ALL & ~R, trains, NULL, toggle, toggle_word},
+    {"mark", "Space", "Mark", "", "mark a run to compare it",
+     {' '}, R, runs_any, NULL, runs_mark, NULL},
+    {"compare", "x", "Compare", "", "what differs between the marked runs",
+     {'x'}, R, runs_any, runs_marked, runs_compare, runs_compare_word},
     {"pause", "", NULL, "", "pause after this batch",
      {0}, ALL, trains, NULL, pause_training, NULL},
     {"resume", "", NULL, "", "go on training",
      {0}, ALL, trains, NULL, resume_training, NULL},
     {"zoom", "Enter", "Open", "", "give the focused box the whole screen",
-     {KEY_RETURN}, D, NULL, can_open, open_box, open_word},
+     {KEY_RETURN}, D | R, NULL, can_open, open_box, open_word},
     {"back", "Esc", "Back", "", "close, or back to all boxes",
      {KEY_ESCAPE}, ALL, NULL, can_go_back, back, back_word},
-    {"down", "↓ j", "Next", "", "one row down: layer, build or log line",
+    {"down", "↓ j", "Next", "", "one row down: layer, build, run or log line",
      {KEY_ARROW_DOWN, 'j'}, ALL, NULL, is_list, down, NULL},
     {"up", "↑ k", NULL, "", "one row up",
      {KEY_ARROW_UP, 'k'}, ALL, NULL, NULL, up, NULL},
+    {"filter", "/", "Filter", "[EXPR]", "acc > .75 and lut < 5k, #tag, /regex/",
+     {'/'}, R, NULL, runs_stored, filter, NULL},
+    {"sort", "s", "Sort", "[COLUMN]", "by the next column, or the one named",
+     {'s'}, R, NULL, runs_any, runs_sort, NULL},
+    {"reverse", "S", NULL, "", "the other way round",
+     {'S'}, R, NULL, NULL, runs_reverse, NULL},
+    {"tag", "T", "Tag", "TAG | -TAG", "give the run a tag, or take it away",
+     {'T'}, R, runs_any, NULL, tag, NULL},
+    {"note", "N", "Note", "[TEXT]", "write a note to the run; - removes it",
+     {'N'}, R, runs_any, NULL, annotate, NULL},
     {"build", "b", "Build", "[DEVICE]", "build the best point for the FPGA",
      {'b'}, ALL, NULL, has_front, build, NULL},
     {"cancel", "c", "Cancel build", "[ID]", "cancel the build that runs",
@@ -517,7 +591,7 @@ const struct action actions[] = {
     {"lr", "", NULL, "VALUE | xFACTOR", "set the learning rate",
      {0}, ALL, trains, NULL, lr_typed, NULL},
     {"snapshot", "s", "Snapshot", "", "write a checkpoint now",
-     {'s'}, ALL, trains, NULL, snapshot, NULL},
+     {'s'}, ALL & ~R, trains, NULL, snapshot, NULL},
     {"next", "Tab", "Next box", "", "focus the next box",
      {KEY_TAB}, D, has_run, NULL, focus_next, NULL},
     {"previous", "S-Tab", NULL, "", "focus the box before",
@@ -538,6 +612,8 @@ const struct action actions[] = {
      {'1'}, ALL, NULL, NULL, to_dash, NULL},
     {"builds", "3", NULL, "", "all builds",
      {'3'}, ALL, NULL, NULL, to_builds, NULL},
+    {"runs", "4", NULL, "", "all runs of the store",
+     {'4'}, ALL, NULL, NULL, to_runs, NULL},
     {"theme", "t", NULL, "[NAME]", "next colours: viridis, cividis, plain",
      {'t'}, ALL, NULL, NULL, theme, NULL},
     {"open", "", NULL, "SCRIPT.lua", "run a script",
@@ -663,15 +739,35 @@ static void rub_out(struct ui *ui)
     ui->line[n ? n - 1 : 0] = 0;
 }
 
+static bool is_prompt(const struct ui *ui, const char *command)
+{
+    return ui->screen == SCREEN_RUNS &&
+           !strncmp(ui->line, command, strlen(command));
+}
+
+/* Return was pressed. A filter or note that was emptied is taken away, where
+ * the bare command would ask for one. */
+static void end_line(struct ui *ui)
+{
+    if (is_prompt(ui, "filter "))
+        runs_filter(ui, ui->line + 7);
+    else if (is_prompt(ui, "note ") && !ui->line[5])
+        runs_note(ui, "-");
+    else
+        action_line(ui, ui->line);
+}
+
 static void key_typed(struct ui *ui, int key)
 {
     if (key != KEY_TAB)
         ui->choices[0] = 0;
     if (key == KEY_ESCAPE || key == KEY_CTRL('C')) {
         ui->typing = false;
+        if (is_prompt(ui, "filter "))
+            runs_filter_undo(ui);
     } else if (key == KEY_RETURN) {
         ui->typing = false;
-        action_line(ui, ui->line);
+        end_line(ui);
     } else if (key == KEY_TAB) {
         complete(ui);
     } else if (key == KEY_RUBOUT || key == 8 || key == KEY_ERASE) {
@@ -683,6 +779,8 @@ static void key_typed(struct ui *ui, int key)
     } else if (key >= ' ' && key < KEY_SPECIAL) {
         append(ui, key);
     }
+    if (ui->typing && is_prompt(ui, "filter "))
+        runs_filter_preview(ui, ui->line + 7);
 }
 
 static void key_asked(struct ui *ui, int key)

@@ -492,14 +492,30 @@ static bool names_metric(const struct loom_store_run *r, const char *name)
     return !strncasecmp(r->metric, name, n) && (!r->metric[n] || n >= 3);
 }
 
-/* A setting of the run: a number, a text, or true and false as texts. */
-static bool compare_setting(struct node *n, const json_t *v)
+/* What "--set name=value" gave it, or NULL. */
+static const char *given(const json_t *settings, const char *name)
 {
-    const char *text = json_is_string(v)  ? json_string_value(v)
-                       : json_is_true(v)  ? "true"
-                       : json_is_false(v) ? "false"
-                                          : NULL;
-    n->found |= v != NULL;
+    json_t *set = json_object_get(settings, "set"), *v;
+    size_t i, len = strlen(name);
+    json_array_foreach(set, i, v)
+    {
+        const char *text = json_string_value(v);
+        if (text && !strncmp(text, name, len) && text[len] == '=')
+            return text + len + 1;
+    }
+    return NULL;
+}
+
+/* A setting of the run: a number, a text, or true and false as texts. */
+static bool compare_setting(struct node *n, const json_t *settings)
+{
+    const json_t *v = json_object_get(settings, n->name);
+    const char *text = !v                  ? given(settings, n->name)
+                       : json_is_string(v) ? json_string_value(v)
+                       : json_is_true(v)   ? "true"
+                       : json_is_false(v)  ? "false"
+                                           : NULL;
+    n->found |= v != NULL || text != NULL;
     if (json_is_number(v))
         return compare_numbers(json_number_value(v), n->op, n->number);
     if (text && isfinite(n->number) && isfinite(read_number(text)))
@@ -522,7 +538,7 @@ static bool compare(struct node *n, const struct filter_row *row)
         n->found = true;
         return compare_numbers(number_of(row, F_METRIC), n->op, n->number);
     }
-    return compare_setting(n, json_object_get(row->settings, n->name));
+    return compare_setting(n, row->settings);
 }
 
 static bool match_text(struct filter *f, const struct node *n, const char *text)
@@ -539,7 +555,7 @@ static bool match_any(struct filter *f, const struct node *n,
     for (int i = 0; i < F_TEXTS; i++)
         if (match_text(f, n, text_of(r, (enum field)i)))
             return true;
-    return false;
+    return match_text(f, n, r->metric);
 }
 
 static bool match(struct filter *f, int i, const struct filter_row *row)

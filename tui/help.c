@@ -11,6 +11,7 @@ static const char *const words[] = {
     "and route",
     "Bit map   a digit a channel: its mean bits a weight, 9 is 9 and more, "
     "· is pruned",
+    "Runs      ‖ stopped, can be resumed  ? lost: its process is gone  ● marked",
     "Front     • point kept as a checkpoint  ◆ built  ○ now",
 };
 

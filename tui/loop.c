@@ -18,14 +18,17 @@
 #include "tui/format.h"
 #include "tui/keeper.h"
 #include "tui/key.h"
+#include "tui/runs.h"
+#include "tui/runs_reader.h"
 #include "tui/term.h"
 
 struct loop {
     const struct args *args;
     struct loom_session_conf conf;
     struct loom_session *session;
-    struct loom_view *loading; /* shown until the session has a view */
-    char opened[UI_PATH];      /* the script, if it was chosen on the screen */
+    struct loom_view *loading;  /* shown until the session has a view */
+    struct runs_reader *reader; /* NULL until the Runs screen is looked at */
+    char opened[UI_PATH];       /* the script, if it was chosen on the screen */
     struct ui ui;
     struct grid grid;
     bool paint;         /* a key or the window changed: at once */
@@ -123,6 +126,47 @@ static void find_scripts(struct ui *ui)
     }
 }
 
+/* The Runs screen: a reader from the first look on, told what can be seen. */
+
+static void tell_reader(struct loop *l)
+{
+    struct runs_list *list = l->ui.runs;
+    char id[RUNS_WANTED][LOOM_RUN_ID];
+    int n = 0;
+    bool look = l->ui.screen == SCREEN_RUNS && !l->suspended;
+    if (look && !l->reader) {
+        struct loom_errmsg e = {""};
+        l->reader = runs_reader_new(l->args->conf.out, &e);
+        l->ui.runs = list = runs_list_new();
+        list->state = l->reader ? RUNS_LOADING : RUNS_ERROR;
+        list->write = l->reader ? runs_reader_write : NULL;
+        list->ud = l->reader;
+        list->error = e;
+    }
+    if (!l->reader)
+        return;
+    for (int i = 0; look && i < runs_rows(&l->ui) && n < RUNS_WANTED; i++) {
+        const struct filter_row *row =
+            runs_list_row(list, runs_first(&l->ui) + i);
+        if (row)
+            memcpy(id[n++], row->run->id, sizeof id[0]);
+    }
+    runs_reader_want(l->reader, look, list->cursor,
+                     (const char(*)[LOOM_RUN_ID])id, n);
+}
+
+static void take_runs(struct loop *l)
+{
+    struct loom_errmsg e;
+    runs_reader_take(l->reader, l->ui.runs, &e);
+    if (e.text[0]) {
+        snprintf(l->ui.note, sizeof l->ui.note, "%.190s", e.text);
+        l->ui.note_style = STYLE_ERROR;
+        l->note_until = now_ms() + 5000;
+    }
+    l->paint |= l->ui.screen == SCREEN_RUNS;
+}
+
 /* Painting. */
 
 static void paint(struct loop *l)
@@ -139,6 +183,7 @@ static void paint(struct loop *l)
     ui_draw(&l->grid, &l->ui);
     term_paint(&l->grid, l->ui.theme, l->all);
     l->paint = l->news = l->all = false;
+    tell_reader(l);
     /* A slow line gets fewer pictures, not a queue of them. */
     int64_t took = now_ms() - start, pause = 1000 / l->args->fps;
     l->next = start + (took * 8 > pause ? took * 8 : pause);
@@ -248,8 +293,9 @@ static void wait_for_events(struct loop *l)
         {signal_pipe[0], POLLIN, 0},
         {l->suspended ? -1 : STDIN_FILENO, POLLIN, 0},
         {watch ? loom_session_fd(l->session) : -1, POLLIN, 0},
+        {l->reader ? runs_reader_fd(l->reader) : -1, POLLIN, 0},
     };
-    if (poll(p, 3, patience(l)) < 0)
+    if (poll(p, 4, patience(l)) < 0)
         return;
     if (p[0].revents)
         take_signals(l);
@@ -259,6 +305,8 @@ static void wait_for_events(struct loop *l)
         take_keys(l);
     if (p[2].revents)
         l->news = true;
+    if (p[3].revents)
+        take_runs(l);
     if (l->looks_for_it)
         resume(l);
 }
@@ -308,6 +356,8 @@ static void leave(struct loop *l)
             say_goodbye(l);
         free(last);
     }
+    runs_reader_free(l->reader);
+    runs_list_free(l->ui.runs);
     grid_deinit(&l->grid);
     free(l->loading);
 }

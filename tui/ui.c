@@ -8,6 +8,7 @@
 #include "tui/dash.h"
 #include "tui/format.h"
 #include "tui/help.h"
+#include "tui/runs.h"
 
 static const struct {
     const char *name;
@@ -16,6 +17,7 @@ static const struct {
 } screens[SCREENS] = {
     [SCREEN_DASH] = {"Dash", '1', dash_draw},
     [SCREEN_BUILDS] = {"Builds", '3', builds_draw},
+    [SCREEN_RUNS] = {"Runs", '4', runs_draw},
 };
 
 static const struct {

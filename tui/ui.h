@@ -11,7 +11,7 @@
 #include "tui/grid.h"
 
 /* Rows of the tab line in their order. */
-enum screen { SCREEN_DASH, SCREEN_BUILDS, SCREENS };
+enum screen { SCREEN_DASH, SCREEN_BUILDS, SCREEN_RUNS, SCREENS };
 
 /* Boxes of Dash that can have the keys. */
 enum dash_box {
@@ -27,6 +27,8 @@ enum dash_box {
 };
 
 enum { UI_LINE = 200, UI_SCRIPTS = 24, UI_PATH = 256 };
+
+struct runs_list;
 
 struct ui {
     int w, h; /* of the terminal, both lines of chrome included */
@@ -48,6 +50,7 @@ struct ui {
     char note[UI_LINE];    /* the answer to the last key, or "" */
     enum style note_style;
     float beta_factor, lr_factor; /* last sent; 0: as the view says */
+    struct runs_list *runs; /* of the Runs screen; NULL: not read */
     /* What to open when there is no session yet. */
     int n_scripts, script;
     char scripts[UI_SCRIPTS][UI_PATH];

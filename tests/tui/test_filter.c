@@ -18,8 +18,9 @@ static char muon_text[][64] = {"examples/muon.lua",
                                "{\"lr\":0.002,\"deep\":true,"
                                "\"name\":\"Big one\"}",
                                "beta,best", "first try", ""};
-static char jets_text[][64] = {"examples/jets.lua", "{\"lr\":0.01}", "old", "",
-                               "loss is NaN"};
+static char jets_text[][64] = {
+    "examples/jets.lua", "{\"lr\":0.01,\"set\":[\"wide=64\",\"data=32k\"]}",
+    "old", "", "loss is NaN"};
 
 static struct loom_store_run runs[] = {
     {.id = "muon-001",
@@ -120,6 +121,8 @@ static const struct {
     {"deep = true", 1},
     {"name = \"big one\"", 1},
     {"name ~ big", 1},
+    {"wide > 63", 2},
+    {"data = 32k", 2},
     {"bogus > 3", 0},
     {"/^muon-\\d+$/", 1},
     {"/^MUON/", 0},

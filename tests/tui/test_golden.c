@@ -30,28 +30,42 @@ static const struct {
     const char *name;
     enum view_kind view;
     const char *keys;
+    enum runs_kind runs;
 } cases[] = {
-    {"dash-empty", VIEW_EMPTY, ""},
-    {"dash-loading", VIEW_LOADING, ""},
-    {"dash-first", VIEW_FIRST, ""},
-    {"dash-running", VIEW_RUNNING, ""},
-    {"dash-pausing", VIEW_PAUSING, ""},
-    {"dash-paused", VIEW_PAUSED, ""},
-    {"dash-done", VIEW_DONE, ""},
-    {"dash-failed", VIEW_FAILED, ""},
-    {"dash-building", VIEW_BUILDING, ""},
-    {"dash-odd", VIEW_ODD, ""},
-    {"builds-empty", VIEW_RUNNING, "3"},
-    {"builds-running", VIEW_BUILDING, "3j"},
-    {"builds-failed", VIEW_BUILDING, "3jj"},
-    {"builds-done", VIEW_BUILDING, "3G"},
-    {"builds-odd", VIEW_ODD, "3"},
-    {"help", VIEW_RUNNING, "?"},
-    {"command", VIEW_RUNNING, ":be\t"},
-    {"quit", VIEW_RUNNING, "q"},
-    {"linear", VIEW_RUNNING, "l"},
-    {"full-bits", VIEW_RUNNING, "\t\tj\r"},
-    {"full-log", VIEW_RUNNING, "\t\t\t\t\rkkkk"},
+    {"dash-empty", VIEW_EMPTY, "", RUNS_NULL},
+    {"dash-loading", VIEW_LOADING, "", RUNS_NULL},
+    {"dash-first", VIEW_FIRST, "", RUNS_NULL},
+    {"dash-running", VIEW_RUNNING, "", RUNS_NULL},
+    {"dash-pausing", VIEW_PAUSING, "", RUNS_NULL},
+    {"dash-paused", VIEW_PAUSED, "", RUNS_NULL},
+    {"dash-done", VIEW_DONE, "", RUNS_NULL},
+    {"dash-failed", VIEW_FAILED, "", RUNS_NULL},
+    {"dash-building", VIEW_BUILDING, "", RUNS_NULL},
+    {"dash-odd", VIEW_ODD, "", RUNS_NULL},
+    {"builds-empty", VIEW_RUNNING, "3", RUNS_NULL},
+    {"builds-running", VIEW_BUILDING, "3j", RUNS_NULL},
+    {"builds-failed", VIEW_BUILDING, "3jj", RUNS_NULL},
+    {"builds-done", VIEW_BUILDING, "3G", RUNS_NULL},
+    {"builds-odd", VIEW_ODD, "3", RUNS_NULL},
+    {"help", VIEW_RUNNING, "?", RUNS_NULL},
+    {"command", VIEW_RUNNING, ":be\t", RUNS_NULL},
+    {"quit", VIEW_RUNNING, "q", RUNS_NULL},
+    {"linear", VIEW_RUNNING, "l", RUNS_NULL},
+    {"full-bits", VIEW_RUNNING, "\t\tj\r", RUNS_NULL},
+    {"runs-loading", VIEW_RUNNING, "4", RUNS_NULL},
+    {"runs-empty", VIEW_EMPTY, "4", RUNS_NOTHING},
+    {"runs-absent", VIEW_EMPTY, "4", RUNS_ABSENT},
+    {"runs-error", VIEW_RUNNING, "4", RUNS_BROKEN},
+    {"runs", VIEW_RUNNING, "4", RUNS_SOME},
+    {"runs-down", VIEW_DONE, "4sjjj", RUNS_SOME},
+    {"runs-full", VIEW_RUNNING, "4\r", RUNS_SOME},
+    {"runs-filter", VIEW_RUNNING, "4/rms < 13 and #beta", RUNS_SOME},
+    {"runs-filter-wrong", VIEW_RUNNING, "4/rms < x", RUNS_SOME},
+    {"runs-filter-none", VIEW_RUNNING, "4/#bogus\r", RUNS_SOME},
+    {"runs-compare", VIEW_RUNNING, "4 j x", RUNS_SOME},
+    {"runs-odd", VIEW_ODD, "4", RUNS_STRANGE},
+    {"runs-help", VIEW_RUNNING, "4?", RUNS_SOME},
+    {"full-log", VIEW_RUNNING, "\t\t\t\t\rkkkk", RUNS_NULL},
 };
 
 static bool accept_command(void *ud, const struct loom_command *c)
@@ -119,6 +133,7 @@ static int check_case(size_t c, size_t size, bool ascii)
         strcpy(ui.scripts[1], "examples/mnist.lua");
         strcpy(ui.scripts[2], "examples/muon.lua");
     }
+    ui.runs = runs_make(cases[c].runs);
     press(&ui, cases[c].keys);
     grid_init(&g, ascii ? GRID_ASCII : GRID_BRAILLE);
     ui_draw(&g, &ui);
@@ -127,6 +142,7 @@ static int check_case(size_t c, size_t size, bool ascii)
              ascii ? "-ascii" : "");
     int bad = check(name, text);
     free(text);
+    runs_list_free(ui.runs);
     grid_deinit(&g);
     return bad;
 }

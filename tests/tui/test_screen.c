@@ -22,6 +22,7 @@
 #include "tui/plot.h"
 
 static struct loom_view views[VIEW_KINDS];
+static struct runs_list *lists[RUNS_KINDS];
 static struct grid grid;
 
 /* The last command sent. */
@@ -44,6 +45,7 @@ static void start(struct ui *ui, enum view_kind kind, int w, int h)
     ui->h = h;
     ui->view = &views[kind];
     ui->send = take;
+    ui->runs = lists[RUNS_SOME];
     sent = (struct loom_command){.kind = LOOM_CMD_STOP};
     n_sent = 0;
     refuse = false;
@@ -85,13 +87,14 @@ static void test_sizes(void **unused)
     static const int w[] = {1,  2,  3,  7,  12, 39,  40,  41,  55,
                             59, 60, 79, 80, 81, 119, 120, 121, 300};
     static const int h[] = {1, 2, 3, 5, 9, 10, 11, 16, 23, 24, 25, 48, 100};
-    static const char *const keys[] = {"", "\r", "\t\t\t\r", "3", "?", ":xy"};
+    static const char *const keys[] = {"", "\r", "\t\t\t\r", "3", "4", "4\r", "4 jx", "4x\r", "?", ":xy"};
     for (size_t i = 0; i < sizeof w / sizeof *w; i++)
         for (size_t j = 0; j < sizeof h / sizeof *h; j++)
             for (int v = 0; v < VIEW_KINDS; v++)
                 for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
                     struct ui ui;
                     start(&ui, (enum view_kind)v, w[i], h[j]);
+                    ui.runs = lists[v % RUNS_KINDS];
                     press(&ui, keys[k]);
                     grid.glyphs = (enum grid_glyphs)((i + j) % 3);
                     draw(&ui);
@@ -135,7 +138,8 @@ static void test_table(void **unused)
         for (const struct action *b = actions; b < a; b++) {
             assert_string_not_equal(a->name, b->name);
             for (int i = 0; i < 3 && a->key[i]; i++)
-                for (int j = 0; j < 3 && b->key[j]; j++)
+                for (int j = 0; a->screens & b->screens && j < 3 && b->key[j];
+                     j++)
                     assert_int_not_equal(a->key[i], b->key[j]);
         }
     }
@@ -152,6 +156,7 @@ static void test_walk(void **unused)
                     struct ui ui;
                     start(&ui, (enum view_kind)v, 80, 24);
                     ui.screen = (enum screen)s;
+                    ui.runs = lists[v % RUNS_KINDS];
                     ui.full = full;
                     action_key(&ui, a->key[0]);
                     draw(&ui);
@@ -319,6 +324,7 @@ static void test_random(void **unused)
             ui.h = 1 + (int)((x >> 20) % 100);
         } else if (x % 16 == 1) {
             ui.view = &views[(x >> 8) % VIEW_KINDS];
+            ui.runs = lists[(x >> 16) % RUNS_KINDS];
         } else if (x % 16 < 6) {
             action_key(&ui, special[(x >> 8) % 20]);
         } else {
@@ -410,8 +416,12 @@ int main(void)
         return 77;
     for (int v = 0; v < VIEW_KINDS; v++)
         view_make((enum view_kind)v, &views[v]);
+    for (int k = 0; k < RUNS_KINDS; k++)
+        lists[k] = runs_make((enum runs_kind)k);
     grid_init(&grid, GRID_BRAILLE);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     grid_deinit(&grid);
+    for (int k = 0; k < RUNS_KINDS; k++)
+        runs_list_free(lists[k]);
     return failed;
 }

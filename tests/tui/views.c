@@ -2,7 +2,10 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "engine/mem.h"
 
 const char *const view_names[VIEW_KINDS] = {
     "empty",  "loading", "first",  "running",  "pausing",
@@ -280,4 +283,165 @@ void view_make(enum view_kind kind, struct loom_view *v)
         return;
     }
     make_run(kind, v);
+}
+
+/* ---- runs ---- */
+
+static struct loom_store_run make_stored_run(int i)
+{
+    static const char *const tags[] = {"beta", "beta,best", "", "old", "wide"};
+    bool jets = i % 3 == 0;
+    struct loom_store_run r = {
+        .lower_is_better = !jets,
+        .state = i == 13  ? LOOM_RUN_RUNNING
+                 : i == 9 ? LOOM_RUN_FAILED
+                 : i == 8 ? LOOM_RUN_STOPPED
+                 : i == 7 ? LOOM_RUN_LOST
+                          : LOOM_RUN_DONE,
+        .seed = 7,
+        .data_hash = jets ? 0x9c1f : 0x88e02,
+        .started = 1.79e9 + i * 5000,
+        .ended = i == 13 ? (double)NAN : 1.79e9 + i * 5000 + 125,
+        .epochs = i == 9 ? 31 : 600 - i,
+        .n_points = i == 9 ? 0 : 18,
+        .best_epoch = i == 9 ? 0 : 214,
+        .best_metric = jets ? 0.73 + i * 0.0021 : 14.1 - i * 0.31,
+        .best_ebops = 900 * pow(1.3, i)};
+    snprintf(r.id, sizeof r.id, "%s-%03d", jets ? "jets" : "muon", i + 1);
+    if (i == 10 || i == 11)
+        snprintf(r.parent, sizeof r.parent, "muon-%03d", i == 10 ? 5 : 11);
+    snprintf(r.metric, sizeof r.metric, "%s", jets ? "accuracy" : "rms");
+    snprintf(r.unit, sizeof r.unit, "%s", jets ? "" : "mrad");
+    snprintf(r.version, sizeof r.version, "0.1.0");
+    r.dir = loom_asprintf("runs/%s", r.id);
+    r.script = loom_asprintf("examples/%s.lua", jets ? "jets" : "muon");
+    r.script_text = loom_strdup(i % 2 ? "beta = 1e-6" : "beta = 2e-6");
+    r.settings = loom_asprintf("{\"beta\":%de-6,\"epochs\":600,\"lr\":0.002}",
+                               1 + i % 2);
+    r.tags = loom_strdup(tags[i % 5]);
+    r.note = loom_strdup(i == 11 ? "beta kept small until epoch 100" : "");
+    r.reason = loom_strdup(
+        i == 9 ? "loss is not a number at epoch 31, batch 118" : "");
+    r.n_builds = i % 4 == 3;
+    return r;
+}
+
+static struct loom_store_cost *make_costs(const struct loom_store_run *r, int n,
+                                          size_t *n_costs)
+{
+    struct loom_store_cost *c = loom_calloc((size_t)n + 1, sizeof *c);
+    *n_costs = 0;
+    for (int k = 0; k < 2; k++) /* by id: jets before muon */
+        for (int i = 0; i < n; i++)
+            if (r[i].n_builds && (r[i].id[0] == 'm') == (k == 1)) {
+                struct loom_store_cost *to = &c[(*n_costs)++];
+                *to = (struct loom_store_cost){
+                    .epoch = 214,
+                    .lut4 = i == 6 ? (double)NAN : 2070 + 100 * i,
+                    .lc = i == 6 ? (double)NAN : 2400 + 100 * i,
+                    .ff = 950,
+                    .fmax_mhz = i == 6 ? (double)NAN : 61.5 + i,
+                    .predicted_lut4 = 2160 + 100 * i,
+                    .predicted_lc = 2430 + 100 * i};
+                memcpy(to->run, r[i].id, sizeof to->run);
+                snprintf(to->device, sizeof to->device, "ice40-hx8k-ct256");
+            }
+    return c;
+}
+
+static int by_cost(const void *a, const void *b)
+{
+    return strcmp(((const struct loom_store_cost *)a)->run,
+                  ((const struct loom_store_cost *)b)->run);
+}
+
+/* What the reader would have found of the run at the cursor. */
+static struct runs_more *make_more(const struct runs_list *l)
+{
+    struct runs_more *m = loom_calloc(1, sizeof *m);
+    memcpy(m->id, l->cursor, sizeof m->id);
+    m->n_epochs = 300;
+    m->epoch = loom_calloc(m->n_epochs, sizeof *m->epoch);
+    for (int i = 0; i < 300; i++)
+        m->epoch[i] = (struct loom_store_epoch){
+            .epoch = i + 1,
+            .loss = 0.2 + exp(-i / 40.0) + 0.004 * noise(),
+            .val_loss = 0.23 + exp(-i / 38.0) + 0.01 * noise()};
+    m->n_points = 18;
+    m->point = loom_calloc(m->n_points, sizeof *m->point);
+    for (int i = 0; i < 18; i++)
+        m->point[i] =
+            (struct loom_store_point){.epoch = 214 - 11 * i,
+                                      .ebops = 900 * pow(1.23, i),
+                                      .val_metric = 10 + 9 * exp(-i / 4.0),
+                                      .live = true};
+    m->n_builds = 1;
+    m->build = loom_calloc(1, sizeof *m->build);
+    *m->build = (struct loom_store_build){.epoch = 203,
+                                          .device = "ice40-hx8k-ct256",
+                                          .state = "done",
+                                          .started = 1.79e9,
+                                          .dir = loom_strdup("b"),
+                                          .report = loom_strdup("")};
+    m->n_sparks = l->n < RUNS_MARKS ? l->n : RUNS_MARKS;
+    m->spark = loom_calloc(RUNS_MARKS, sizeof *m->spark);
+    for (int i = 0; i < m->n_sparks; i++) {
+        memcpy(m->spark[i].id, runs_list_row(l, i)->run->id, LOOM_RUN_ID);
+        runs_make_spark(&m->spark[i], m->epoch, i == 3 ? 0 : 300);
+    }
+    return m;
+}
+
+/* What should never be, but is in somebody's store. */
+static void make_strange(struct loom_store_run *r)
+{
+    snprintf(r->id, sizeof r->id, "長い名前の実行-é-with-a-very-long-name\x01");
+    memcpy(r->parent, r->id, sizeof r->parent); /* its own parent */
+    free(r->tags);
+    free(r->note);
+    free(r->settings);
+    r->tags = loom_strdup("\x1b[31m,漢字,,broken \xe2\x94");
+    r->note = loom_strdup("tab\t, bell \a, \xff\xfe, e\xcc\x81");
+    r->settings = loom_strdup("[not an object]");
+    r->best_metric = (double)NAN;
+    r->best_ebops = INFINITY;
+    r->started = 1e300;
+    r->ended = -1e300;
+    r->seed = UINT64_MAX;
+}
+
+struct runs_list *runs_make(enum runs_kind kind)
+{
+    static const enum runs_state states[RUNS_KINDS] = {
+        [RUNS_NOTHING] = RUNS_READY,
+        [RUNS_ABSENT] = RUNS_NO_STORE,
+        [RUNS_BROKEN] = RUNS_ERROR,
+        [RUNS_SOME] = RUNS_READY,
+        [RUNS_STRANGE] = RUNS_READY};
+    if (kind == RUNS_NULL)
+        return NULL;
+    struct runs_list *l = runs_list_new();
+    int n = kind >= RUNS_SOME ? 14 : 0;
+    size_t n_costs;
+    l->state = states[kind];
+    loom_fail(&l->error, LOOM_ERR_FORMAT,
+              kind == RUNS_ABSENT
+                  ? "runs: no runs here; train something first, or name "
+                    "another folder with --out"
+                  : "runs/bitloom.db: damaged, or not a run store; move it "
+                    "away or choose another folder with --out");
+    if (kind == RUNS_ABSENT || kind == RUNS_BROKEN)
+        return l;
+    state = 7;
+    struct loom_store_run *r = loom_calloc((size_t)n + 1, sizeof *r);
+    for (int i = 0; i < n; i++)
+        r[i] = make_stored_run(n - 1 - i);
+    if (kind == RUNS_STRANGE)
+        make_strange(&r[0]);
+    struct loom_store_cost *c = make_costs(r, n, &n_costs);
+    qsort(c, n_costs, sizeof *c, by_cost);
+    runs_list_set_data(l, runs_data_new(r, (size_t)n, c, n_costs));
+    if (n)
+        runs_list_set_more(l, make_more(l));
+    return l;
 }

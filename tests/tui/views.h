@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lua/session.h"
+#include "tui/runs_list.h"
 
 enum view_kind {
     VIEW_EMPTY,
@@ -20,3 +21,17 @@ enum view_kind {
 extern const char *const view_names[VIEW_KINDS];
 
 void view_make(enum view_kind kind, struct loom_view *v);
+
+/* Lists of runs for the Runs screen. */
+enum runs_kind {
+    RUNS_NULL,    /* not asked for yet: no list at all */
+    RUNS_NOTHING, /* a store without runs */
+    RUNS_ABSENT,  /* no store */
+    RUNS_BROKEN,  /* cannot be read */
+    RUNS_SOME,    /* fourteen, one with details */
+    RUNS_STRANGE, /* hostile texts, numbers that are none */
+    RUNS_KINDS
+};
+
+/* The caller frees it with runs_list_free. */
+struct runs_list *runs_make(enum runs_kind kind);

@@ -1,0 +1,12 @@
+/* The Runs screen: a row a run, and all that is known of the one at the
+ * cursor, or what differs between the marked ones. */
+#pragma once
+
+#include "tui/runs_list.h"
+#include "tui/ui.h"
+
+void runs_draw(struct area all, const struct ui *ui);
+
+/* Rows of the table that can be seen, and the first of them. */
+int runs_rows(const struct ui *ui);
+int runs_first(const struct ui *ui);

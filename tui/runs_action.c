@@ -1,0 +1,181 @@
+#include "tui/runs_action.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+__attribute__((format(printf, 3, 4))) static void
+say(struct ui *ui, enum style s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(ui->note, sizeof ui->note, fmt, ap);
+    va_end(ap);
+    ui->note_style = s;
+}
+
+bool runs_any(const struct ui *ui)
+{
+    return ui->runs && ui->runs->state == RUNS_READY && ui->runs->n > 0;
+}
+
+bool runs_stored(const struct ui *ui)
+{
+    return ui->runs && ui->runs->state == RUNS_READY && ui->runs->data->n > 0;
+}
+
+bool runs_marked(const struct ui *ui)
+{
+    return runs_any(ui) && ui->runs->n_marks > 1;
+}
+
+bool runs_can_go_back(const struct ui *ui)
+{
+    return ui->runs && (ui->runs->compare || ui->runs->filter_text[0]);
+}
+
+void runs_back(struct ui *ui)
+{
+    if (!ui->runs)
+        return;
+    if (ui->runs->compare)
+        ui->runs->compare = false;
+    else
+        runs_list_filter(ui->runs, "");
+}
+
+void runs_move(struct ui *ui, long by)
+{
+    if (runs_any(ui))
+        runs_list_move(ui->runs, by);
+}
+
+/* And on to the next, so that held Space marks a block. */
+void runs_mark(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    const struct filter_row *row = runs_list_selected(ui->runs);
+    if (!row)
+        return;
+    if (!runs_list_mark(ui->runs, row->run->id))
+        say(ui, STYLE_WARN, "%d runs are marked, no more fit", RUNS_MARKS);
+    else if (!ui->full)
+        runs_list_move(ui->runs, 1);
+}
+
+void runs_compare(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    ui->runs->compare = !ui->runs->compare;
+}
+
+const char *runs_compare_word(const struct ui *ui)
+{
+    return ui->runs && ui->runs->compare ? "Details" : "Compare";
+}
+
+void runs_sort(struct ui *ui, const char *arg)
+{
+    if (!ui->runs)
+        return;
+    int s = ((int)ui->runs->sort + 1) % RUNS_SORTS;
+    if (*arg) {
+        for (s = 0; s < RUNS_SORTS; s++)
+            if (!strcmp(arg, runs_sort_name((enum runs_sort)s)))
+                break;
+        if (s == RUNS_SORTS) {
+            say(ui, STYLE_ERROR,
+                "sort: started, metric, ebops, lut4, lc, fmax, epochs or id");
+            return;
+        }
+    }
+    runs_list_sort(ui->runs, (enum runs_sort)s, false);
+    say(ui, STYLE_PLAIN, "by %s%s", runs_sort_name((enum runs_sort)s),
+        s == RUNS_BY_METRIC ? ", the best first" : "");
+}
+
+void runs_reverse(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    if (ui->runs)
+        runs_list_sort(ui->runs, ui->runs->sort, !ui->runs->reverse);
+}
+
+/* ---- filter ---- */
+
+const char *runs_filter_begin(struct ui *ui)
+{
+    struct runs_list *l = ui->runs;
+    if (!l)
+        return "";
+    memcpy(l->filter_before, l->filter_text, sizeof l->filter_before);
+    memcpy(l->cursor_before, l->cursor, sizeof l->cursor_before);
+    return l->filter_text;
+}
+
+void runs_filter_preview(struct ui *ui, const char *text)
+{
+    if (!ui->runs)
+        return;
+    runs_list_filter(ui->runs, text);
+    snprintf(ui->choices, sizeof ui->choices, "%s", ui->runs->filter_error);
+}
+
+void runs_filter_undo(struct ui *ui)
+{
+    struct runs_list *l = ui->runs;
+    if (!l)
+        return;
+    runs_list_filter(l, l->filter_before);
+    memcpy(l->cursor, l->cursor_before, sizeof l->cursor);
+}
+
+void runs_filter(struct ui *ui, const char *text)
+{
+    if (!ui->runs)
+        return;
+    bool read = runs_list_filter(ui->runs, text);
+    if (ui->runs->filter_error[0])
+        say(ui, read ? STYLE_WARN : STYLE_ERROR, "%s", ui->runs->filter_error);
+}
+
+/* ---- tags and notes ---- */
+
+static void write_run(struct ui *ui, const struct loom_store_run *r,
+                      const char *tags, const char *note)
+{
+    const struct runs_list *l = ui->runs;
+    if (!l->write || !l->write(l->ud, r->id, tags, note))
+        say(ui, STYLE_WARN, "the store is busy: try again");
+}
+
+void runs_tag(struct ui *ui, const char *tag)
+{
+    struct loom_errmsg e = {""};
+    const struct filter_row *row =
+        ui->runs ? runs_list_selected(ui->runs) : NULL;
+    if (!row)
+        return;
+    char *tags = runs_edit_tags(row->run->tags, tag, &e);
+    if (tags)
+        write_run(ui, row->run, tags, NULL);
+    else
+        say(ui, STYLE_ERROR, "%.190s", e.text);
+    free(tags);
+}
+
+const char *runs_note_text(const struct ui *ui)
+{
+    const struct filter_row *row =
+        ui->runs ? runs_list_selected(ui->runs) : NULL;
+    return row ? row->run->note : "";
+}
+
+void runs_note(struct ui *ui, const char *text)
+{
+    const struct filter_row *row =
+        ui->runs ? runs_list_selected(ui->runs) : NULL;
+    if (row)
+        write_run(ui, row->run, NULL, strcmp(text, "-") ? text : "");
+}

@@ -1,0 +1,30 @@
+/* What keys and commands do on the Runs screen; rows of the table in action.c.
+ * Each is fine with no list at all. */
+#pragma once
+
+#include "tui/runs.h"
+
+bool runs_any(const struct ui *ui);    /* some are shown */
+bool runs_stored(const struct ui *ui); /* some are there */
+bool runs_marked(const struct ui *ui); /* two or more */
+/* Esc has something to undo: compare, then the filter. */
+bool runs_can_go_back(const struct ui *ui);
+void runs_back(struct ui *ui);
+
+void runs_move(struct ui *ui, long by);
+void runs_mark(struct ui *ui, const char *arg);
+void runs_compare(struct ui *ui, const char *arg);
+const char *runs_compare_word(const struct ui *ui);
+void runs_sort(struct ui *ui, const char *arg);
+void runs_reverse(struct ui *ui, const char *arg);
+
+/* The filter now, kept aside while another is typed; what that would show (or
+ * its error); back to the one before; and a new one. */
+const char *runs_filter_begin(struct ui *ui);
+void runs_filter_preview(struct ui *ui, const char *text);
+void runs_filter_undo(struct ui *ui);
+void runs_filter(struct ui *ui, const char *text);
+
+void runs_tag(struct ui *ui, const char *tag);
+const char *runs_note_text(const struct ui *ui);
+void runs_note(struct ui *ui, const char *text); /* "-": none */
