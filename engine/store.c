@@ -50,8 +50,8 @@ static const char *const steps[] = {
     "CREATE INDEX builds_of_run ON builds(run);",
 
     /* Who runs it: tells a run whose process died from one that goes on. */
-    "ALTER TABLE runs ADD COLUMN host TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE runs ADD COLUMN pid INTEGER NOT NULL DEFAULT 0;",
+    ("ALTER TABLE runs ADD COLUMN host TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE runs ADD COLUMN pid INTEGER NOT NULL DEFAULT 0;"),
 
     /* Lists are by time: without it, all of every run would be sorted. */
     "CREATE INDEX runs_by_start ON runs(started);",
