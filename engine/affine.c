@@ -442,3 +442,17 @@ int loom_affine_freeze(struct loom_model *m, struct loom_layer *l,
     node[l - m->layer] = at;
     return 0;
 }
+
+struct loom_layer_weights loom_affine_weights(const struct loom_model *m,
+                                              const struct loom_layer *l)
+{
+    const struct loom_affine *a = l->state;
+    return (struct loom_layer_weights){
+        .rows = a->k,
+        .cols = a->units,
+        .value = a->norm ? a->fused_kernel : loom_theta(m, a->kernel_value),
+        .gradient = a->norm ? a->grad_kernel : loom_grad(m, a->kernel_value),
+        .quantized = a->kernel.qv,
+        .q = &a->kernel.q,
+        .in = a->in};
+}

@@ -52,7 +52,8 @@ int loom_affine_build(struct loom_affine *a, struct loom_model *m,
     .prepare = loom_affine_prepare, .forward = loom_affine_forward,            \
     .backward = loom_affine_backward, .reduce = loom_affine_reduce,            \
     .trace = loom_affine_trace, .ebops = loom_affine_ebops,                    \
-    .describe = loom_affine_describe, .freeze = loom_affine_freeze
+    .describe = loom_affine_describe, .freeze = loom_affine_freeze,            \
+    .weights = loom_affine_weights
 
 void loom_affine_init(struct loom_model *m, struct loom_layer *l,
                       struct loom_rng *rng);
@@ -74,3 +75,5 @@ void loom_affine_describe(const struct loom_model *m,
 int loom_affine_freeze(struct loom_model *m, struct loom_layer *l,
                        struct loom_exact *net, int *node,
                        struct loom_errmsg *e);
+struct loom_layer_weights loom_affine_weights(const struct loom_model *m,
+                                              const struct loom_layer *l);

@@ -46,16 +46,36 @@ struct loom_layer_ops {
                   struct loom_exact *net, int *node, struct loom_errmsg *e);
     /* The quantizer whose grid the output lies on; NULL: none. */
     struct loom_qstate *(*output_bits)(struct loom_layer *l);
+    /* The weights, for a screen; NULL: it has none. */
+    struct loom_layer_weights (*weights)(const struct loom_model *m,
+                                         const struct loom_layer *l);
 };
+
+/* A layer's weights as a matrix, [rows][cols]: what an output is made of, and
+ * the outputs. Borrowed, of the last prepare. */
+struct loom_layer_weights {
+    size_t rows, cols;
+    const float *value, *gradient, *quantized; /* a fused norm is in them */
+    const struct loom_qstate *q;
+    const struct loom_qstate *in; /* of the inputs: one a row, if as many */
+};
+
+/* Bits of weight j; 0 when it is quantized to nothing. */
+static inline float loom_weight_bits(const struct loom_layer_weights *w,
+                                     size_t j)
+{
+    return w->q->bits[j] > 0.0f && w->quantized[j] != 0.0f ? w->q->bits[j]
+                                                           : 0.0f;
+}
 
 extern const struct loom_layer_ops loom_layer_input, loom_layer_quantize,
     loom_layer_dense, loom_layer_conv1d, loom_layer_conv2d, loom_layer_relu,
     loom_layer_add, loom_layer_subtract, loom_layer_multiply,
     loom_layer_maximum, loom_layer_sum, loom_layer_max_pool1d,
-    loom_layer_max_pool2d, loom_layer_average_pool1d,
-    loom_layer_average_pool2d, loom_layer_global_max_pool,
-    loom_layer_global_average_pool, loom_layer_reshape, loom_layer_flatten,
-    loom_layer_permute, loom_layer_slice, loom_layer_concatenate;
+    loom_layer_max_pool2d, loom_layer_average_pool1d, loom_layer_average_pool2d,
+    loom_layer_global_max_pool, loom_layer_global_average_pool,
+    loom_layer_reshape, loom_layer_flatten, loom_layer_permute,
+    loom_layer_slice, loom_layer_concatenate;
 
 /* Set the shape of a layer's output, and with it n and ld. */
 void loom_layer_shape(struct loom_layer *l, int rank, const size_t *dim);

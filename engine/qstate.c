@@ -401,3 +401,9 @@ void loom_qstate_bits_grad(const struct loom_qstate *q, struct loom_model *m,
             i[group_of(q, c)] += v;
         }
 }
+
+float loom_qstate_gradient(const struct loom_qstate *q,
+                           const struct loom_model *m, size_t j)
+{
+    return loom_grad(m, q->bf)[group_of(q, j)];
+}

@@ -81,6 +81,10 @@ void loom_qstate_grad(const struct loom_qstate *q, struct loom_model *m,
                       size_t j, size_t n, const float *g, const float *di,
                       const float *df);
 
+/* The gradient on the trained f or b of element j, of the last step. */
+float loom_qstate_gradient(const struct loom_qstate *q,
+                           const struct loom_model *m, size_t j);
+
 /* Add g, a gradient on each of bits[j .. j+n), to the stored bits'
  * gradients. */
 void loom_qstate_bits_grad(const struct loom_qstate *q, struct loom_model *m,

@@ -70,6 +70,7 @@ struct loom_session *loom_session_new(const struct loom_session_conf *conf,
     pthread_condattr_destroy(&attr);
     s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     s->mailbox = loom_mailbox_new(sizeof(struct loom_view), e);
+    s->details = loom_mailbox_new(sizeof(struct loom_layer_detail), e);
     snprintf(s->view.script, sizeof(s->view.script), "%s",
              s->script ? s->script : "");
     snprintf(s->view.device, sizeof(s->view.device), "%s",
@@ -88,7 +89,7 @@ struct loom_session *loom_session_new(const struct loom_session_conf *conf,
         .seed = conf->seed,
     };
     s->L = loom_script_new(&s->host);
-    if (!s->mailbox || s->event_fd < 0 || !s->L) {
+    if (!s->mailbox || !s->details || s->event_fd < 0 || !s->L) {
         loom_fail(e, LOOM_ERR_NOMEM, "no memory for a session");
         loom_session_destroy(s);
         return NULL;
@@ -112,6 +113,7 @@ void loom_session_destroy(struct loom_session *s)
         lua_close(s->L);
     loom_store_close(s->store);
     loom_mailbox_destroy(s->mailbox);
+    loom_mailbox_destroy(s->details);
     if (s->event_fd >= 0)
         close(s->event_fd);
     pthread_mutex_destroy(&s->lock);
@@ -167,6 +169,11 @@ void loom_session_publish(struct loom_session *s, bool at_once)
     s->published = t;
     if (s->trainer)
         loom_trainer_look(s->trainer, &s->view.train);
+    if (s->trainer && s->watch.name[0]) {
+        loom_layer_look(loom_trainer_model(s->trainer), s->bits,
+                        s->view.train.epoch, &s->watch, &s->detail);
+        loom_mailbox_put(s->details, &s->detail);
+    }
     s->view.serial++;
     loom_mailbox_put(s->mailbox, &s->view);
     uint64_t one = 1;
@@ -185,6 +192,11 @@ const struct loom_view *loom_session_look(struct loom_session *s)
     if (read(s->event_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
         return NULL;
     return loom_mailbox_get(s->mailbox);
+}
+
+const struct loom_layer_detail *loom_session_look_layer(struct loom_session *s)
+{
+    return loom_mailbox_get(s->details);
 }
 
 /* ---- commands ---------------------------------------------------------- */
@@ -294,6 +306,10 @@ static void obey(struct loom_session *s, const struct loom_command *c)
         break;
     case LOOM_CMD_CANCEL_BUILD:
         loom_session_cancel_build(s, (int)c->value);
+        break;
+    case LOOM_CMD_WATCH_LAYER:
+        s->watch = c->watch;
+        s->watch.name[sizeof(s->watch.name) - 1] = 0;
         break;
     case LOOM_CMD_STOP:
         s->stop = true;

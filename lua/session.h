@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "engine/err.h"
+#include "engine/layer_detail.h"
 #include "engine/train_view.h"
 #include "fpga_flow/build.h"
 
@@ -49,13 +50,15 @@ enum loom_cmd_kind {
     LOOM_CMD_SNAPSHOT,     /* write a checkpoint now */
     LOOM_CMD_BUILD,        /* text: device, "" for the session's; best point */
     LOOM_CMD_CANCEL_BUILD, /* value: id, 0: the running one */
-    LOOM_CMD_STOP          /* end training after this batch, save, end thread */
+    LOOM_CMD_STOP,         /* end training after this batch, save, end thread */
+    LOOM_CMD_WATCH_LAYER   /* fill the layer detail as `watch` says */
 };
 
 struct loom_command {
     enum loom_cmd_kind kind;
     double value;
     char text[48];
+    struct loom_layer_watch watch;
 };
 
 /* What a headless caller hears, on the session's thread. */
@@ -114,3 +117,7 @@ int loom_session_fd(const struct loom_session *s);
 /* The latest view, one reader thread; valid until the next call. NULL before
  * the first. */
 const struct loom_view *loom_session_look(struct loom_session *s);
+
+/* The same for the layer that LOOM_CMD_WATCH_LAYER asked for; NULL before the
+ * first. */
+const struct loom_layer_detail *loom_session_look_layer(struct loom_session *s);

@@ -38,7 +38,7 @@ struct loom_session {
     int n_queue;
     atomic_bool interrupted; /* shared: set by a signal handler too */
 
-    struct loom_mailbox *mailbox; /* shared with the reader */
+    struct loom_mailbox *mailbox, *details; /* shared with the reader */
     int event_fd;
 
     pthread_t thread;
@@ -56,6 +56,9 @@ struct loom_session {
     int n_builds; /* newest first */
     struct session_build *build[LOOM_VIEW_BUILDS];
     struct loom_view view; /* what is published next */
+    struct loom_bit_history *bits; /* of the trainer's model */
+    struct loom_layer_watch watch;
+    struct loom_layer_detail detail; /* filled while a layer is watched */
 };
 
 /* Add a line to the log, and tell the event listener. */

@@ -186,6 +186,7 @@ static int end_epoch(struct loom_session *s, struct loom_errmsg *e)
     const struct loom_train_view *v = &s->view.train;
     const struct loom_pareto_point *p = loom_trainer_new_point(s->trainer);
     loom_trainer_look(s->trainer, &s->view.train);
+    loom_bit_history_add(s->bits, v->epoch);
     int err = record_epoch(s, e);
     if (err)
         return err;
@@ -246,6 +247,9 @@ static int start(struct loom_session *s, struct loom_train_request *r,
     r->take_model = NULL;
     if (!s->trainer)
         return LOOM_ERR_SCRIPT;
+    s->bits = loom_bit_history_new(loom_trainer_model(s->trainer), e);
+    if (!s->bits)
+        return LOOM_ERR_NOMEM;
     int err = 0;
     if (s->resume) {
         char *path = loom_asprintf("%s/last.loom", s->dir);
@@ -300,7 +304,9 @@ int loom_session_train(void *ud, struct loom_train_request *r,
 
 void loom_session_end_run(struct loom_session *s)
 {
+    loom_bit_history_destroy(s->bits);
     loom_trainer_destroy(s->trainer);
+    s->bits = NULL;
     s->trainer = NULL;
 }
 

@@ -13,6 +13,7 @@
 #include "tui/format.h"
 #include "tui/help.h"
 #include "tui/key.h"
+#include "tui/layers.h"
 #include "tui/runs_action.h"
 
 static const double step = 1.25; /* of beta and lr, a key press */
@@ -68,6 +69,11 @@ static bool has_run(const struct ui *ui)
 static bool has_front(const struct ui *ui)
 {
     return ui->view->train.n_front > 0 && ui->screen != SCREEN_RUNS;
+}
+
+static bool has_layers(const struct ui *ui)
+{
+    return ui->view->train.n_layers > 0;
 }
 
 static bool has_job(const struct ui *ui)
@@ -282,6 +288,8 @@ static void move(struct ui *ui, long by)
         ui->help_row = clamp(ui->help_row + by, 0, help_last_row(ui));
     else if (ui->screen == SCREEN_BUILDS)
         move_build(ui, by);
+    else if (ui->screen == SCREEN_LAYERS)
+        layers_move(ui, clamp(by, -INT_MAX / 4, INT_MAX / 4), 0);
     else if (ui->screen == SCREEN_RUNS)
         runs_move(ui, by);
     else if (is_empty(ui))
@@ -294,10 +302,11 @@ static void move(struct ui *ui, long by)
 
 static int page(const struct ui *ui)
 {
-    int rows = ui->help                       ? ui->h - 4
-               : ui->screen == SCREEN_DASH ? dash_log_rows(ui)
-               : ui->screen == SCREEN_RUNS ? runs_rows(ui)
-                                           : ui->h - 4;
+    int rows = ui->help                      ? ui->h - 4
+               : ui->screen == SCREEN_DASH   ? dash_log_rows(ui)
+               : ui->screen == SCREEN_LAYERS ? layers_page(ui)
+               : ui->screen == SCREEN_RUNS   ? runs_rows(ui)
+                                             : ui->h - 4;
     return rows > 1 ? rows : 1;
 }
 
@@ -335,6 +344,95 @@ static void bottom(struct ui *ui, const char *arg)
 {
     (void)arg;
     move(ui, INT_MAX / 2);
+}
+
+/* Layers. */
+
+static void left(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    layers_move(ui, 0, -1);
+}
+
+static void right(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    layers_move(ui, 0, 1);
+}
+
+/* The layer with that name or number, or the next one. */
+static void turn_layer(struct ui *ui, const char *arg)
+{
+    const struct loom_train_view *t = &ui->view->train;
+    char *end;
+    long n = strtol(arg, &end, 10);
+    int at = *arg && !*end && n >= 1 && n <= t->n_layers ? (int)n - 1 : -1;
+    for (int i = 0; i < t->n_layers; i++)
+        if (!strcmp(arg, t->layer[i].name))
+            at = i;
+    if (!*arg)
+        layers_turn(ui, 1);
+    else if (at < 0)
+        note(ui, STYLE_ERROR, "no layer \"%.40s\": a name or 1 to %d", arg,
+             t->n_layers);
+    else
+        layers_turn(ui, at - ui->layer);
+}
+
+static void last_layer(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    layers_turn(ui, -1);
+}
+
+static void next_map(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    struct layers_state *s = &ui->layers;
+    s->map = (enum layers_map)((s->map + 1) % LAYERS_MAPS);
+}
+
+static void next_what(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    struct layers_state *s = &ui->layers;
+    s->what = (enum layers_what)((s->what + 1) % LAYERS_WHATS);
+}
+
+static void zoom_in(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    layers_zoom(ui, true);
+}
+
+static void zoom_out(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    layers_zoom(ui, false);
+}
+
+static void earlier(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    layers_time(ui, -1);
+}
+
+static void later(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    layers_time(ui, 1);
+}
+
+static void earliest(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    layers_time(ui, -LOOM_BIT_MAPS);
+}
+
+static void latest(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    layers_time(ui, LOOM_BIT_MAPS);
 }
 
 /* The next box that can be seen; on a full or compact screen, any. */
@@ -401,10 +499,12 @@ static const char *open_word(const struct ui *ui)
 {
     struct dash_layout l;
     dash_layout(ui, &l);
+    if (ui->screen == SCREEN_LAYERS && !is_empty(ui))
+        return "Zoom";
     return ui->screen == SCREEN_RUNS ? "Open"
            : is_empty(ui)            ? "Run"
-           : l.kind == DASH_FRAMES ? "Zoom"
-                                   : dash_box_name(ui->focus);
+           : l.kind == DASH_FRAMES   ? "Zoom"
+                                     : dash_box_name(ui->focus);
 }
 
 static void log_axis(struct ui *ui, const char *arg)
@@ -440,6 +540,13 @@ static void to_dash(struct ui *ui, const char *arg)
 {
     (void)arg;
     ui->screen = SCREEN_DASH;
+    ui->help = false;
+}
+
+static void to_layers(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    ui->screen = SCREEN_LAYERS;
     ui->help = false;
 }
 
@@ -539,9 +646,10 @@ static void quit(struct ui *ui, const char *arg)
 
 enum {
     D = 1 << SCREEN_DASH,
+    L = 1 << SCREEN_LAYERS,
     B = 1 << SCREEN_BUILDS,
     R = 1 << SCREEN_RUNS,
-    ALL = D | B | R
+    ALL = D | L | B | R
 };
 
 // clang-format off
@@ -557,7 +665,7 @@ const struct action actions[] = {
     {"resume", "", NULL, "", "go on training",
      {0}, ALL, trains, NULL, resume_training, NULL},
     {"zoom", "Enter", "Open", "", "give the focused box the whole screen",
-     {KEY_RETURN}, D | R, NULL, can_open, open_box, open_word},
+     {KEY_RETURN}, D | L | R, NULL, can_open, open_box, open_word},
     {"back", "Esc", "Back", "", "close, or back to all boxes",
      {KEY_ESCAPE}, ALL, NULL, can_go_back, back, back_word},
     {"down", "↓ j", "Next", "", "one row down: layer, build, run or log line",
@@ -574,6 +682,30 @@ const struct action actions[] = {
      {'T'}, R, runs_any, NULL, tag, NULL},
     {"note", "N", "Note", "[TEXT]", "write a note to the run; - removes it",
      {'N'}, R, runs_any, NULL, annotate, NULL},
+    {"left", "← h", NULL, "", "one weight to the left",
+     {KEY_ARROW_LEFT, 'h'}, L, has_layers, NULL, left, NULL},
+    {"right", "→ l", NULL, "", "one weight to the right",
+     {KEY_ARROW_RIGHT, 'l'}, L, has_layers, NULL, right, NULL},
+    {"layer", "]", "Layer", "[NAME]", "the next layer, or the one named",
+     {']'}, L, has_layers, NULL, turn_layer, NULL},
+    {"last-layer", "[", NULL, "", "the layer before",
+     {'['}, L, has_layers, NULL, last_layer, NULL},
+    {"map", "m", "Map", "", "map as digits, half blocks, or means of the whole",
+     {'m'}, L, has_layers, NULL, next_map, NULL},
+    {"value", "v", "Value", "", "map of bits, values, errors or gradients",
+     {'v'}, L, has_layers, NULL, next_what, NULL},
+    {"zoom-out", "-", "Out", "", "a cell for more weights: means",
+     {'-'}, L, has_layers, NULL, zoom_out, NULL},
+    {"zoom-in", "+", "In", "", "a cell for fewer weights",
+     {'+', '='}, L, has_layers, NULL, zoom_in, NULL},
+    {"earlier", ",", "Earlier", "", "the bits of an earlier epoch",
+     {','}, L, has_layers, NULL, earlier, NULL},
+    {"later", ".", NULL, "", "the bits of a later epoch",
+     {'.'}, L, has_layers, NULL, later, NULL},
+    {"earliest", "<", NULL, "", "the bits of the first epoch",
+     {'<'}, L, has_layers, NULL, earliest, NULL},
+    {"now", ">", NULL, "", "the bits as they are now",
+     {'>'}, L, has_layers, NULL, latest, NULL},
     {"build", "b", "Build", "[DEVICE]", "build the best point for the FPGA",
      {'b'}, ALL, NULL, has_front, build, NULL},
     {"cancel", "c", "Cancel build", "[ID]", "cancel the build that runs",
@@ -610,6 +742,8 @@ const struct action actions[] = {
      {'G', KEY_LAST}, ALL, NULL, NULL, bottom, NULL},
     {"dash", "1", NULL, "", "training at a glance",
      {'1'}, ALL, NULL, NULL, to_dash, NULL},
+    {"layers", "2", NULL, "", "one layer, weight by weight",
+     {'2'}, ALL, NULL, NULL, to_layers, NULL},
     {"builds", "3", NULL, "", "all builds",
      {'3'}, ALL, NULL, NULL, to_builds, NULL},
     {"runs", "4", NULL, "", "all runs of the store",

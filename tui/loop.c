@@ -18,6 +18,7 @@
 #include "tui/format.h"
 #include "tui/keeper.h"
 #include "tui/key.h"
+#include "tui/layers.h"
 #include "tui/runs.h"
 #include "tui/runs_reader.h"
 #include "tui/term.h"
@@ -176,10 +177,12 @@ static void paint(struct loop *l)
         const struct loom_view *v = loom_session_look(l->session);
         if (v)
             l->ui.view = v;
+        l->ui.detail = loom_session_look_layer(l->session);
         if (start > l->note_until)
             l->ui.note[0] = 0;
     }
     term_size(&l->ui.w, &l->ui.h);
+    layers_watch(&l->ui);
     ui_draw(&l->grid, &l->ui);
     term_paint(&l->grid, l->ui.theme, l->all);
     l->paint = l->news = l->all = false;

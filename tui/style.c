@@ -70,6 +70,14 @@ struct style_look style_look(enum style s, enum style_theme t,
 {
     bool plain = d == STYLE_MONO || t == STYLE_PLAINEST;
     struct style_look k = {-1, -1, false, false, false};
+    if (s >= STYLE_PAIR) {
+        int pair = (int)(s - STYLE_PAIR);
+        if (!plain && d >= STYLE_256) {
+            k.fg = map[t].cube[pair / 10];
+            k.bg = map[t].cube[pair % 10];
+        }
+        return k;
+    }
     if (s >= STYLE_BITS) {
         int bits = (int)(s - STYLE_BITS);
         k.dim = bits == 0;

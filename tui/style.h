@@ -25,8 +25,9 @@ enum style {
     STYLE_ERROR,
     STYLE_MEASURED,
     STYLE_ESTIMATE,
-    STYLE_BITS, /* + 0..9: that many bits, 9 and more */
-    STYLE_COUNT = STYLE_BITS + 10
+    STYLE_BITS,                   /* + 0..9: that many bits, 9 and more */
+    STYLE_PAIR = STYLE_BITS + 10, /* + 10 a + b: a half-block of a over b */
+    STYLE_COUNT = STYLE_PAIR + 100
 };
 
 enum style_depth { STYLE_MONO, STYLE_16, STYLE_256, STYLE_TRUE };

@@ -55,10 +55,13 @@ static void set_pairs(enum style_theme theme)
     for (int s = 0; s < STYLE_COUNT; s++) {
         struct style_look k = style_look((enum style)s, theme, term.depth);
         int bits = s - STYLE_BITS;
-        if (bits >= 0 && k.bg >= 0 && direct) {
+        if (bits >= 10 && k.bg >= 0 && direct) {
+            k.fg = (int)style_rgb(theme, (bits - 10) / 10);
+            k.bg = (int)style_rgb(theme, (bits - 10) % 10);
+        } else if (bits >= 0 && k.bg >= 0 && direct) {
             k.bg = (int)style_rgb(theme, bits);
             k.fg = k.fg == 16 ? 0 : 0xffffff;
-        } else if (bits >= 0 && k.bg >= 0 && term.depth == STYLE_TRUE &&
+        } else if (bits >= 0 && bits < 10 && k.bg >= 0 && term.depth == STYLE_TRUE &&
                    can_change_color()) {
             uint32_t rgb = style_rgb(theme, bits);
             init_extended_color(k.bg, (int)(rgb >> 16) * 1000 / 255,

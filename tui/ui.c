@@ -8,6 +8,7 @@
 #include "tui/dash.h"
 #include "tui/format.h"
 #include "tui/help.h"
+#include "tui/layers.h"
 #include "tui/runs.h"
 
 static const struct {
@@ -16,6 +17,7 @@ static const struct {
     void (*draw)(struct area all, const struct ui *ui);
 } screens[SCREENS] = {
     [SCREEN_DASH] = {"Dash", '1', dash_draw},
+    [SCREEN_LAYERS] = {"Layers", '2', layers_draw},
     [SCREEN_BUILDS] = {"Builds", '3', builds_draw},
     [SCREEN_RUNS] = {"Runs", '4', runs_draw},
 };
@@ -68,7 +70,7 @@ const struct loom_view *ui_no_view(void)
 
 void ui_init(struct ui *ui)
 {
-    *ui = (struct ui){.log_y = true, .view = ui_no_view()};
+    *ui = (struct ui){.log_y = true, .view = ui_no_view(), .layers.zoom = 1};
 }
 
 bool ui_trains(const struct ui *ui)

@@ -11,7 +11,7 @@
 #include "tui/grid.h"
 
 /* Rows of the tab line in their order. */
-enum screen { SCREEN_DASH, SCREEN_BUILDS, SCREEN_RUNS, SCREENS };
+enum screen { SCREEN_DASH, SCREEN_LAYERS, SCREEN_BUILDS, SCREEN_RUNS, SCREENS };
 
 /* Boxes of Dash that can have the keys. */
 enum dash_box {
@@ -26,6 +26,27 @@ enum dash_box {
     DASH_BOXES
 };
 
+/* How Layers draws the map, and of what. */
+enum layers_map { LAYERS_DIGITS, LAYERS_BLOCKS, LAYERS_WHOLE, LAYERS_MAPS };
+enum layers_what {
+    LAYERS_BITS,
+    LAYERS_VALUE,
+    LAYERS_ERROR,
+    LAYERS_GRADIENT,
+    LAYERS_BIT_GRADIENT,
+    LAYERS_WHATS
+};
+
+struct layers_state {
+    enum layers_map map;
+    enum layers_what what;
+    int zoom;                     /* weights on a side of a cell */
+    int row, col;                 /* the cursor, in weights */
+    int from_row, from_col;       /* the first cell shown, in weights */
+    int epoch;                    /* looked back at; 0: now */
+    struct loom_layer_watch sent; /* what the session was asked for last */
+};
+
 enum { UI_LINE = 200, UI_SCRIPTS = 24, UI_PATH = 256 };
 
 struct runs_list;
@@ -37,8 +58,9 @@ struct ui {
     bool full;       /* the box with the keys fills the screen */
     bool log_y;      /* loss curves on a logarithmic axis */
     uint64_t log_at; /* number of the last log line shown; 0: follow */
-    int layer;       /* selected in the bit map */
-    int build_id;    /* selected in Builds; 0: the newest */
+    int layer;       /* selected in the bit map and on Layers */
+    struct layers_state layers;
+    int build_id; /* selected in Builds; 0: the newest */
     bool help;
     int help_row;
     bool asks_quit;
@@ -50,7 +72,7 @@ struct ui {
     char note[UI_LINE];    /* the answer to the last key, or "" */
     enum style note_style;
     float beta_factor, lr_factor; /* last sent; 0: as the view says */
-    struct runs_list *runs; /* of the Runs screen; NULL: not read */
+    struct runs_list *runs;       /* of the Runs screen; NULL: not read */
     /* What to open when there is no session yet. */
     int n_scripts, script;
     char scripts[UI_SCRIPTS][UI_PATH];
@@ -60,6 +82,7 @@ struct ui {
     /* The latest view, never NULL; and where commands go: false when the
      * session cannot take one now. */
     const struct loom_view *view;
+    const struct loom_layer_detail *detail; /* or NULL: none was asked for */
     bool (*send)(void *ud, const struct loom_command *c);
     void *ud;
 };

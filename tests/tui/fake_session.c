@@ -22,6 +22,8 @@
 struct loom_session {
     struct loom_session_conf conf;
     struct loom_view view;
+    struct loom_layer_watch watch;
+    struct loom_layer_detail detail;
     int fd;
     bool ticking, crash;
     volatile sig_atomic_t interrupted;
@@ -63,6 +65,11 @@ void loom_session_destroy(struct loom_session *s)
 {
     close(s->fd);
     free(s);
+}
+
+const struct loom_layer_detail *loom_session_look_layer(struct loom_session *s)
+{
+    return s->watch.name[0] ? &s->detail : NULL;
 }
 
 static void publish(struct loom_session *s)
@@ -114,6 +121,10 @@ bool loom_session_send(struct loom_session *s, const struct loom_command *c)
     if (c->kind == LOOM_CMD_TOGGLE)
         t->state = t->state == LOOM_TRAIN_PAUSED ? LOOM_TRAIN_RUNNING
                                                  : LOOM_TRAIN_PAUSED;
+    if (c->kind == LOOM_CMD_WATCH_LAYER) {
+        s->watch = c->watch;
+        view_detail(&s->view, &s->watch, &s->detail);
+    }
     if (c->kind == LOOM_CMD_SCALE_BETA) {
         t->beta *= (float)c->value / t->beta_factor;
         t->beta_factor = (float)c->value;

@@ -16,10 +16,12 @@
 #include "tests/tui/views.h"
 #include "tui/key.h"
 #include "tui/action.h"
+#include "tui/layers.h"
 
 static const char *folder;
 static bool update;
 static struct loom_view view;
+static struct loom_layer_detail detail;
 
 static const struct {
     int w, h;
@@ -42,6 +44,19 @@ static const struct {
     {"dash-failed", VIEW_FAILED, "", RUNS_NULL},
     {"dash-building", VIEW_BUILDING, "", RUNS_NULL},
     {"dash-odd", VIEW_ODD, "", RUNS_NULL},
+    {"layers-empty", VIEW_EMPTY, "2", RUNS_NULL},
+    {"layers-first", VIEW_FIRST, "2]", RUNS_NULL},
+    {"layers-none", VIEW_RUNNING, "2", RUNS_NULL},
+    {"layers-running", VIEW_RUNNING, "2]]jjjjlllll", RUNS_NULL},
+    {"layers-large", VIEW_PAUSED, "2]G", RUNS_NULL},
+    {"layers-blocks", VIEW_RUNNING, "2]m", RUNS_NULL},
+    {"layers-whole", VIEW_RUNNING, "2]mm", RUNS_NULL},
+    {"layers-means", VIEW_RUNNING, "2]--jj", RUNS_NULL},
+    {"layers-value", VIEW_RUNNING, "2]]v", RUNS_NULL},
+    {"layers-past", VIEW_RUNNING, "2]],,,,,,", RUNS_NULL},
+    {"layers-earliest", VIEW_DONE, "2]]]<", RUNS_NULL},
+    {"layers-full", VIEW_RUNNING, "2]\r", RUNS_NULL},
+    {"layers-odd", VIEW_ODD, "2]vvvl", RUNS_NULL},
     {"builds-empty", VIEW_RUNNING, "3", RUNS_NULL},
     {"builds-running", VIEW_BUILDING, "3j", RUNS_NULL},
     {"builds-failed", VIEW_BUILDING, "3jj", RUNS_NULL},
@@ -75,10 +90,15 @@ static bool accept_command(void *ud, const struct loom_command *c)
     return true;
 }
 
+/* As the loop does it: a key, and what the screen then asks for. */
 static void press(struct ui *ui, const char *keys)
 {
-    for (; *keys; keys++)
+    for (; *keys; keys++) {
         action_key(ui, *keys);
+        layers_watch(ui);
+        view_detail(ui->view, &ui->layers.sent, &detail);
+        ui->detail = &detail;
+    }
 }
 
 /* The first line that differs, for the eye. */

@@ -19,6 +19,7 @@
 #include "tui/dash.h"
 #include "tui/format.h"
 #include "tui/key.h"
+#include "tui/layers.h"
 #include "tui/plot.h"
 
 static struct loom_view views[VIEW_KINDS];
@@ -57,6 +58,16 @@ static void press(struct ui *ui, const char *keys)
         action_key(ui, *keys);
 }
 
+static struct loom_layer_detail detail;
+
+/* What the session would answer, sometimes late. */
+static void answer(struct ui *ui)
+{
+    layers_watch(ui);
+    view_detail(ui->view, &ui->layers.sent, &detail);
+    ui->detail = &detail;
+}
+
 /* Every cell is a character of width 1, or one of 2 and its other half. */
 static void check_grid(const struct grid *g)
 {
@@ -87,7 +98,9 @@ static void test_sizes(void **unused)
     static const int w[] = {1,  2,  3,  7,  12, 39,  40,  41,  55,
                             59, 60, 79, 80, 81, 119, 120, 121, 300};
     static const int h[] = {1, 2, 3, 5, 9, 10, 11, 16, 23, 24, 25, 48, 100};
-    static const char *const keys[] = {"", "\r", "\t\t\t\r", "3", "4", "4\r", "4 jx", "4x\r", "?", ":xy"};
+    static const char *const keys[] = {"",    "\r",      "\t\t\t\r", "3", "4",
+                                       "4\r", "4 jx",    "4x\r",     "?", ":xy",
+                                       "2]",  "2]]mjjl", "2]mm--,"};
     for (size_t i = 0; i < sizeof w / sizeof *w; i++)
         for (size_t j = 0; j < sizeof h / sizeof *h; j++)
             for (int v = 0; v < VIEW_KINDS; v++)
@@ -96,6 +109,8 @@ static void test_sizes(void **unused)
                     start(&ui, (enum view_kind)v, w[i], h[j]);
                     ui.runs = lists[v % RUNS_KINDS];
                     press(&ui, keys[k]);
+                    if (keys[k][0] == '2')
+                        answer(&ui);
                     grid.glyphs = (enum grid_glyphs)((i + j) % 3);
                     draw(&ui);
                 }
@@ -158,7 +173,13 @@ static void test_walk(void **unused)
                     ui.screen = (enum screen)s;
                     ui.runs = lists[v % RUNS_KINDS];
                     ui.full = full;
+                    ui.layer = 1;
+                    if (s == SCREEN_LAYERS)
+                        answer(&ui);
                     action_key(&ui, a->key[0]);
+                    draw(&ui);
+                    if (s == SCREEN_LAYERS)
+                        answer(&ui);
                     draw(&ui);
                     start(&ui, (enum view_kind)v, 80, 24);
                     action_line(&ui, a->name);
@@ -305,6 +326,52 @@ static void test_log_scroll(void **unused)
     assert_int_equal(ui.log_at, 0);
 }
 
+/* The cursor stays in the layer, the window around it, and the session is
+ * asked for just what is shown, once. */
+static void test_layers(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    const struct loom_layer_watch *w = &sent.watch;
+    start(&ui, VIEW_RUNNING, 80, 24);
+    layers_watch(&ui);
+    assert_int_equal(n_sent, 0);
+    press(&ui, "2]");
+    layers_watch(&ui);
+    layers_watch(&ui);
+    assert_int_equal(n_sent, 1);
+    assert_int_equal(sent.kind, LOOM_CMD_WATCH_LAYER);
+    assert_string_equal(w->name, "dense_0");
+    assert_true(w->row == 0 && w->col == 0 && w->high == 1 && w->wide == 1 &&
+                !w->epoch);
+    press(&ui, "Ghhk");
+    answer(&ui);
+    assert_int_equal(ui.layers.row, 348);
+    assert_int_equal(ui.layers.col, 0);
+    assert_int_equal(w->row + w->rows, 350);
+    press(&ui, "--");
+    answer(&ui);
+    assert_int_equal(w->high, 4);
+    assert_int_equal(w->row % 4, 0);
+    press(&ui, "+,,.");
+    answer(&ui);
+    assert_int_equal(w->wide, 2);
+    assert_int_equal(w->epoch, detail.point[detail.n_points - 1].epoch);
+    press(&ui, "<");
+    answer(&ui);
+    assert_int_equal(w->epoch, 1);
+    press(&ui, ">mm");
+    answer(&ui);
+    assert_true(!w->epoch && w->rows * w->high >= 350);
+    press(&ui, ":layer out\r");
+    assert_int_equal(ui.layer, 4);
+    press(&ui, ":layer nonsense\r");
+    assert_true(ui.note[0]);
+    press(&ui, "1");
+    layers_watch(&ui);
+    assert_string_equal(w->name, "");
+}
+
 static void test_random(void **unused)
 {
     (void)unused;
@@ -332,6 +399,8 @@ static void test_random(void **unused)
         }
         ui.quit = ui.suspend = ui.redraw = false;
         ui.open[0] = 0;
+        if (x >> 40 & 1 && i % 4 == 0)
+            answer(&ui);
         if (i % 4 == 0)
             draw(&ui);
     }
@@ -408,8 +477,8 @@ int main(void)
         cmocka_unit_test(test_commands),   cmocka_unit_test(test_factors),
         cmocka_unit_test(test_refusals),   cmocka_unit_test(test_quit),
         cmocka_unit_test(test_log_scroll), cmocka_unit_test(test_random),
-        cmocka_unit_test(test_format),     cmocka_unit_test(test_plot_edges),
-        cmocka_unit_test(test_style),
+        cmocka_unit_test(test_layers),     cmocka_unit_test(test_format),
+        cmocka_unit_test(test_plot_edges), cmocka_unit_test(test_style),
     };
     setenv("TZ", "UTC", 1);
     if (!setlocale(LC_CTYPE, "C.UTF-8"))

@@ -445,3 +445,126 @@ struct runs_list *runs_make(enum runs_kind kind)
         runs_list_set_more(l, make_more(l));
     return l;
 }
+
+/* ---- a layer ---- */
+
+static float weight_bits(int row, int col, const struct loom_train_layer *l,
+                         int epoch)
+{
+    if (row % 13 == 5 || col % 17 == 9)
+        return 0;
+    state = (uint32_t)(row * 7919 + col * 104729 + 1);
+    noise();
+    double b = (double)l->mean_w_bits * (2 - 2.0 * col / l->n_out) + noise();
+    b += 4 * exp(-epoch / 50.0) - 0.001 * row;
+    return b > 0.5 ? (float)floor(b + 0.5) : 0;
+}
+
+static struct loom_weight_cell weight(float bits)
+{
+    double v = noise();
+    return (struct loom_weight_cell){.bits = bits,
+                                     .value = (float)(0.7 * v * v * v),
+                                     .error = (float)(0.02 * noise()),
+                                     .gradient = (float)(1e-3 * noise()),
+                                     .bit_gradient = (float)(1e-5 * noise()),
+                                     .k = 1,
+                                     .i = 0,
+                                     .f = (int8_t)bits};
+}
+
+static void fill_cells(struct loom_layer_detail *d,
+                       const struct loom_train_layer *l, int epoch)
+{
+    for (int y = 0; y < d->n_rows; y++) {
+        d->in_k[y] = 0;
+        d->in_i[y] = 2;
+        d->in_f[y] = (float)(y % 5);
+        for (int x = 0; x < d->n_cols; x++) {
+            struct loom_weight_cell *c = &d->cell[y * d->n_cols + x];
+            *c = weight(weight_bits(d->row + y * d->high, d->col + x * d->wide,
+                                    l, epoch));
+            d->row_bits[y] += c->bits / (float)d->n_cols;
+            if (d->map >= 0)
+                c->value = c->error = c->gradient = c->bit_gradient = NAN;
+        }
+    }
+}
+
+static void count_bits(struct loom_layer_detail *d,
+                       const struct loom_train_layer *l, int epoch)
+{
+    double sum = 0;
+    for (int r = 0; r < d->rows; r++)
+        for (int c = 0; c < d->cols; c++) {
+            float b = weight_bits(r, c, l, epoch);
+            d->histogram[b > 16 ? 16 : (int)b]++;
+            sum += (double)b;
+            d->max_bits = fmaxf(d->max_bits, b);
+        }
+    d->weights = d->rows * d->cols;
+    d->pruned = d->histogram[0];
+    d->mean_bits = (float)(sum / d->weights);
+    d->p90_bits = loom_bit_quantile(d->histogram, LOOM_DETAIL_BINS, 0.9);
+    for (int r = 5; r < d->rows; r += 13, d->n_dead_rows++)
+        if (d->n_dead_rows < LOOM_DETAIL_DEAD)
+            d->dead_row[d->n_dead_rows] = r;
+    for (int c = 9; c < d->cols; c += 17, d->n_dead_cols++)
+        if (d->n_dead_cols < LOOM_DETAIL_DEAD)
+            d->dead_col[d->n_dead_cols] = c;
+}
+
+static void fill_history(struct loom_layer_detail *d, const struct loom_view *v,
+                         const struct loom_train_layer *l)
+{
+    for (int e = 1; e <= v->train.epoch && d->n_points < LOOM_BIT_MAPS; e += 8)
+        d->point[d->n_points++] = (struct loom_bit_point){
+            e, l->mean_w_bits + 4 * expf(-(float)e / 50),
+            floorf(l->mean_w_bits * 2 + 4 * expf(-(float)e / 50))};
+}
+
+void view_detail(const struct loom_view *v, const struct loom_layer_watch *w,
+                 struct loom_layer_detail *d)
+{
+    const struct loom_train_layer *l = NULL;
+    memset(d, 0, sizeof *d);
+    for (int i = 0; i < v->train.n_layers; i++)
+        if (!strcmp(v->train.layer[i].name, w->name) &&
+            v->train.layer[i].weights)
+            l = &v->train.layer[i];
+    d->map = -1;
+    d->epoch = v->train.epoch;
+    if (!l)
+        return;
+    memcpy(d->name, l->name, sizeof d->name);
+    memcpy(d->kind, l->kind, sizeof d->kind);
+    d->rows = l->n_in;
+    d->cols = l->n_out;
+    fill_history(d, v, l);
+    for (int k = 0; w->epoch && k < d->n_points; k++)
+        if (k == 0 || d->point[k].epoch <= w->epoch)
+            d->epoch = d->point[d->map = k].epoch;
+    d->high = w->high;
+    d->wide = w->wide;
+    d->row = w->row;
+    d->col = w->col;
+    d->n_rows = w->rows;
+    d->n_cols = w->cols;
+    d->symmetric = true;
+    d->ebops = l->ebops;
+    d->share = 0.4f;
+    d->saturated = 0.003f;
+    d->in =
+        (struct loom_format_range){l->n_in, 3, 0, 1, 2, -1, 5, 3.6f, 0, 3.9f};
+    d->out = (struct loom_format_range){l->n_out, 0, 1,    4,   4,
+                                        2,        2, 7.0f, -16, 15.75f};
+    if (l->n_out == 1)
+        d->out.n = 0;
+    fill_cells(d, l, d->epoch);
+    count_bits(d, l, d->epoch);
+    if (v->train.loss != v->train.loss && d->n_rows * d->n_cols > 4) {
+        d->cell[1].value = INFINITY;
+        d->cell[2].gradient = NAN;
+        d->cell[3].bits = 31;
+    }
+}

@@ -35,3 +35,7 @@ enum runs_kind {
 
 /* The caller frees it with runs_list_free. */
 struct runs_list *runs_make(enum runs_kind kind);
+
+/* What a session would say of a layer of the view. */
+void view_detail(const struct loom_view *v, const struct loom_layer_watch *w,
+                 struct loom_layer_detail *d);

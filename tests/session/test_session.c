@@ -1,0 +1,138 @@
+/* A session on its thread, as the screen has it: commands go in while a small
+ * network trains, and views tell what they did. */
+#include "tests/data/support.h"
+
+#include <poll.h>
+#include <time.h>
+
+#include "engine/file.h"
+#include "lua/session.h"
+
+static char dir[] = "/tmp/loom-session-XXXXXX";
+static char script[64];
+
+static const char text[] =
+    "local data = loom.muon{train = 2000, val = 400, test = 400, seed = 1,\n"
+    "                       target_scale = 64}\n"
+    "local bit = {k0 = 0, i0 = 1, f0 = 0, trained = false}\n"
+    "local model = loom.model{\n"
+    "  input = data.inputs,\n"
+    "  loom.dense{8, relu = true, input = bit, kernel = {b0 = 4, i0 = 0}},\n"
+    "  loom.dense{1, input = {f0 = 5}, kernel = {b0 = 6, i0 = 1}},\n"
+    "}\n"
+    "loom.train{name = 'small', model = model, data = data, loss = 'mse',\n"
+    "           batch = 200, epochs = loom.option('epochs', 100000),\n"
+    "           lr = 2e-3, beta = 1e-6}\n";
+
+static struct loom_session *open_session(void)
+{
+    struct loom_errmsg why = {""};
+    struct loom_session_conf c = {
+        .script = script, .out = dir, .threads = 1, .seed = 3};
+    struct loom_session *s = loom_session_new(&c, &why);
+    if (!s)
+        fail_msg("%s", why.text);
+    assert_ok(loom_session_start(s, e));
+    return s;
+}
+
+static void send(struct loom_session *s, enum loom_cmd_kind kind, double value,
+                 const char *word)
+{
+    struct loom_command c = {.kind = kind, .value = value};
+    snprintf(c.text, sizeof(c.text), "%s", word);
+    assert_true(loom_session_send(s, &c));
+}
+
+/* The next view; fails when none comes for ten seconds. */
+static const struct loom_view *next_view(struct loom_session *s)
+{
+    struct pollfd p = {loom_session_fd(s), POLLIN, 0};
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    const struct loom_view *v = loom_session_look(s);
+    assert_non_null(v);
+    if (v->train.state == LOOM_TRAIN_FAILED)
+        fail_msg("%s", v->train.error);
+    return v;
+}
+
+static const struct loom_view *until_epoch(struct loom_session *s, int epoch)
+{
+    const struct loom_view *v;
+    do
+        v = next_view(s);
+    while (v->train.epoch < epoch);
+    return v;
+}
+
+static void watch(struct loom_session *s, const char *name, int epoch)
+{
+    struct loom_command c = {
+        .kind = LOOM_CMD_WATCH_LAYER,
+        .watch = {
+            .rows = 400, .cols = 8, .high = 1, .wide = 1, .epoch = epoch}};
+    snprintf(c.watch.name, sizeof(c.watch.name), "%s", name);
+    assert_true(loom_session_send(s, &c));
+}
+
+/* Views until the layer's detail satisfies what is asked for. */
+static const struct loom_layer_detail *until_layer(struct loom_session *s,
+                                                   const char *name, bool past)
+{
+    for (;;) {
+        next_view(s);
+        const struct loom_layer_detail *d = loom_session_look_layer(s);
+        if (d && !strcmp(d->name, name) && past == (d->map >= 0))
+            return d;
+    }
+}
+
+static void test_watch(void **state)
+{
+    (void)state;
+    struct loom_session *s = open_session();
+    const struct loom_view *v = until_epoch(s, 3);
+    assert_null(loom_session_look_layer(s)); /* not asked for, not made */
+    assert_int_equal(v->train.n_layers, 2);
+    watch(s, "dense_0", 0);
+    const struct loom_layer_detail *d = until_layer(s, "dense_0", false);
+    assert_int_equal(d->cols, 8);
+    assert_int_equal(d->n_rows, d->rows);
+    assert_true(d->n_points >= 3 && d->mean_bits > 0.0f && d->ebops > 0.0f);
+    assert_true(d->out.n == 8 && d->in.n == d->rows);
+    watch(s, "dense_1", 2);
+    d = until_layer(s, "dense_1", true);
+    assert_int_equal(d->epoch, 2);
+    send(s, LOOM_CMD_PAUSE, 0, "");
+    while (next_view(s)->train.state != LOOM_TRAIN_PAUSED)
+        ;
+    watch(s, "dense_0", 0); /* paused, it answers too */
+    until_layer(s, "dense_0", false);
+    watch(s, "nonsense", 0);
+    until_layer(s, "", false);
+    loom_session_destroy(s);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    struct loom_errmsg e;
+    if (!mkdtemp(dir))
+        return -1;
+    snprintf(script, sizeof(script), "%s/small.lua", dir);
+    return loom_file_write(script, text, strlen(text), &e);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char command[96];
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_watch)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
