@@ -28,9 +28,7 @@ static int make_vectors(struct loom_session *s, struct session_build *b,
     const struct loom_rows *t = &s->data->part[LOOM_TEST];
     *n = t->rows < MAX_VECTORS ? t->rows : MAX_VECTORS;
     b->vectors = loom_calloc(*n * b->net->in_size + 1, sizeof(int64_t));
-    return *n ? loom_exact_quantize(b->net, t->x, *n,
-                                    b->vectors, e)
-              : 0;
+    return *n ? loom_exact_quantize(b->net, t->x, *n, b->vectors, e) : 0;
 }
 
 /* The best point of the front that should fit; its number in the front. */
@@ -209,18 +207,20 @@ static void launch(struct loom_session *s, struct session_build *b)
 
 static void report_end(struct loom_session *s, const struct loom_build_view *v)
 {
-    if (v->state == LOOM_BUILD_DONE)
-        loom_session_log(
-            s, LOOM_LOG_GOOD,
-            "build %d: %d LUT4, %d carry, %d FF, %d LC, %.1f MHz, %ld of %ld "
-            "vectors exact; %s",
-            v->id, v->lut4, v->carry, v->ff, v->lc, (double)v->fmax_mhz,
-            v->vectors - v->mismatches, v->vectors, v->bitstream);
-    else
+    if (v->state != LOOM_BUILD_DONE) {
         loom_session_log(s,
                          v->state == LOOM_BUILD_CANCELLED ? LOOM_LOG_WARN
                                                           : LOOM_LOG_ERROR,
                          "build %d: %.160s", v->id, v->error);
+        return;
+    }
+    loom_session_log(s, LOOM_LOG_GOOD,
+                     "build %d: %d LUT4, %d carry, %d FF, %d LC, %.1f MHz; %ld "
+                     "of %ld vectors exact",
+                     v->id, v->lut4, v->carry, v->ff, v->lc,
+                     (double)v->fmax_mhz, v->vectors - v->mismatches,
+                     v->vectors);
+    loom_session_log(s, LOOM_LOG_GOOD, "build %d: %.170s", v->id, v->bitstream);
 }
 
 static void collect(struct loom_session *s, struct session_build *b,
