@@ -47,6 +47,12 @@ const struct cli_command cli_commands[] = {
      "--out DIR (or --store DIR) is the store's folder; without it, the\n"
      "default one.",
      cmd_runs},
+    {"report", "RUN... -o report.html [--store DIR] [--json]",
+     "write runs as one page of HTML\n\n"
+     "Summary, curves, front, layers, bit maps, builds and scripts in a page\n"
+     "that needs nothing else: no network, no script. Several runs are put\n"
+     "side by side. --store DIR: the folder that `run --out DIR` wrote to.",
+     cmd_report},
     {"compile",
      "MODEL --device DEV [--clock MHZ] [--levels N] -o DIR [--json]",
      "write a network as Verilog, with all that a build needs\n\n"

@@ -250,7 +250,10 @@ static void add_settings(struct runs_compare *c, const struct filter_row *row)
         json_object_update_missing(keys, row[i].settings);
     json_object_foreach(keys, key, value)
     {
-        struct runs_compare_row *r = add_row(c, key);
+        /* How many were asked for, where the other row is how many there are.
+         */
+        struct runs_compare_row *r =
+            add_row(c, strcmp(key, "epochs") ? key : "epochs set");
         for (int i = 0; i < c->n_runs; i++) {
             json_t *v = json_object_get(row[i].settings, key);
             char *text =

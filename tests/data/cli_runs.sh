@@ -50,6 +50,35 @@ runs 0 '' tag muon-001 best
 runs 0 '' tag muon-001 beta
 runs 0 'best,beta' ls --tag beta
 runs 0 '"tags":"beta"' tag muon-001 -best --json
+
+# report STATUS WORDS ARGS...: bitloom report, as runs above.
+report() {
+    want=$1 words=$2
+    shift 2
+    "$bitloom" report "$@" --store "$dir/s" >"$dir/out" 2>"$dir/err"
+    status=$?
+    [ $status = "$want" ] || fail "bitloom report $*: status $status"
+    for w in $words; do
+        grep -qF -e "$w" "$dir/out" "$dir/err" ||
+            fail "bitloom report $*: no '$w'"
+    done
+}
+report 0 r.html muon-001 jets-001 -o "$dir/r.html"
+report 0 bitloom/report/1 muon-001 jets-001 -o "$dir/r2.html" --json
+cmp "$dir/r.html" "$dir/r2.html" || fail 'two reports of the same runs differ'
+for w in '<svg' 'class=.measured.>5870' '144.1' 'p.loom' 'accuracy'; do
+    grep -q "$w" "$dir/r.html" || fail "report: no $w"
+done
+grep -E '<script|https?://|url\(|@import' "$dir/r.html" &&
+    fail 'the report is not self-contained'
+if command -v xmllint >/dev/null; then
+    xmllint --noout "$dir/r.html" || fail 'report: not well-formed'
+fi
+report 2 'muon-999' muon-999 -o "$dir/r3.html"
+[ -e "$dir/r3.html" ] && fail 'a failed report leaves a file'
+report 2 'where' muon-001
+report 2 'which' -o "$dir/r3.html"
+
 runs 0 '' rm muon-001
 [ -d "$dir/s/muon-001" ] && fail 'rm leaves the folder'
 runs 2 'muon-001' show muon-001
