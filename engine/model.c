@@ -616,6 +616,31 @@ void loom_model_project(struct loom_model *m)
     }
 }
 
+static bool is_bits_of(const struct loom_param *p, const char *layer)
+{
+    size_t n = strlen(layer);
+    return p->bits && !strncmp(p->name, layer, n) && p->name[n] == '/';
+}
+
+int loom_model_freeze_bits(struct loom_model *m, const char *layer, bool frozen)
+{
+    int n = 0;
+    for (int k = 0; k < m->n_params; k++)
+        if (is_bits_of(&m->param[k], layer)) {
+            m->param[k].frozen = frozen;
+            n++;
+        }
+    return n;
+}
+
+bool loom_model_bits_frozen(const struct loom_model *m, const char *layer)
+{
+    for (int k = 0; k < m->n_params; k++)
+        if (m->param[k].frozen && is_bits_of(&m->param[k], layer))
+            return true;
+    return false;
+}
+
 int loom_model_describe(struct loom_model *m, struct loom_train_layer *row,
                         int max)
 {
@@ -629,6 +654,7 @@ int loom_model_describe(struct loom_model *m, struct loom_train_layer *row,
         snprintf(row[n].kind, sizeof(row[n].kind), "%s", l->ops->kind);
         row[n].ebops = (float)l->ops->ebops(m, l, 0.0f);
         l->ops->describe(m, l, &row[n]);
+        row[n].frozen = loom_model_bits_frozen(m, l->name);
         n++;
     }
     return n;

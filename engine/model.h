@@ -50,6 +50,8 @@ struct loom_param {
     size_t at, n;
     bool trained; /* else: state (tracked ranges, signs) */
     bool bounded; /* projected to [lo, hi] after each step */
+    bool bits;    /* of a trained quantizer */
+    bool frozen;  /* trained no more, for now */
     float lo, hi;
     float l1; /* MonoL1: adds l1 * sum(value) to the loss */
 };
@@ -123,6 +125,13 @@ int loom_model_finish(struct loom_model *m, int output, uint64_t seed,
 /* The graph as JSON and back (finished, parameters freshly initialised). */
 json_t *loom_model_to_json(const struct loom_model *m);
 struct loom_model *loom_model_from_json(const json_t *j, struct loom_errmsg *e);
+
+/* Stop training the bits of a layer and of the quantizers named after it
+ * ("LAYER/..."), or go on; its weights are trained either way, and ranges that
+ * follow the data go on. Returns how many parameters that is. */
+int loom_model_freeze_bits(struct loom_model *m, const char *layer,
+                           bool frozen);
+bool loom_model_bits_frozen(const struct loom_model *m, const char *layer);
 
 int loom_model_find(const struct loom_model *m, const char *layer);
 /* Parameter by name, NULL if there is none. */

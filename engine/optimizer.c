@@ -28,7 +28,7 @@ void loom_adam_step(struct loom_adam *a, struct loom_model *m, double lr)
                          (1.0 - pow((double)a->beta1, t)));
     for (int k = 0; k < m->n_params; k++) {
         const struct loom_param *p = &m->param[k];
-        if (p->trained)
+        if (p->trained && !p->frozen)
             m->kernels->adam(p->n, m->theta + p->at, m->grad + p->at,
                              a->m + p->at, a->v + p->at, rate, a->beta1,
                              a->beta2, a->epsilon);

@@ -211,6 +211,7 @@ static int add_bits(struct loom_qstate *q, struct loom_model *m,
              word);
     int p = loom_model_add_param(m, layer, name, q->groups,
                                  trained && q->conf.trained);
+    m->param[p].bits = m->param[p].trained;
     if (m->param[p].trained) {
         m->param[p].l1 =
             strcmp(word, "i") || q->conf.type == LOOM_KIF ? q->conf.l1 : 0.0f;

@@ -34,6 +34,7 @@ struct loom_train_layer {
     float ebops;
     int weights, pruned; /* pruned: weights of 0 bits */
     int n_channels;      /* of channel_bits: min(n_out, ...) */
+    bool frozen;         /* its bits are trained no more */
     float channel_bits[LOOM_VIEW_CHANNELS]; /* mean weight bits an output */
 };
 
@@ -53,6 +54,7 @@ struct loom_train_view {
     int threads;
     float loss, val_loss, val_metric, ebops, beta, lr;
     float beta_factor, lr_factor; /* the user's factors on the schedules */
+    float target_ebops; /* that beta follows; 0: none, beta is as planned */
     float outliers; /* regression: share of errors beyond the cut; else -1 */
     float seconds_per_epoch, samples_per_s, elapsed_s, eta_s;
     int checkpoint_age_s; /* since the last one written; -1 none */

@@ -272,14 +272,6 @@ int loom_trainer_gone(const struct loom_trainer *t,
     return t->n_gone;
 }
 
-void loom_trainer_scale(struct loom_trainer *t, double beta, double lr)
-{
-    t->beta_factor = beta;
-    t->lr_factor = lr;
-    t->beta = t->beta_planned * beta;
-    t->lr = t->lr_planned * lr;
-}
-
 /* ---- the loop ---------------------------------------------------------- */
 
 void loom_trainer_shuffle(struct loom_trainer *t)
@@ -448,6 +440,7 @@ static int end_epoch(struct loom_trainer *t, struct loom_errmsg *e)
     if (!err && !loom_trainer_done(t)) {
         loom_trainer_shuffle(t);
         err = loom_trainer_schedules(t, e);
+        loom_trainer_follow(t);
     }
     if (!err && t->dir &&
         (loom_trainer_done(t) || now - t->saved > t->conf.autosave_s))

@@ -61,6 +61,28 @@ int loom_trainer_gone(const struct loom_trainer *t,
  * from the next batch on. */
 void loom_trainer_scale(struct loom_trainer *t, double beta, double lr);
 
+/* Beta follows a target from now on: after every epoch
+ * beta = 10^(err + 0.002 sum err), err = log10(EBOPs / target), begun so that
+ * beta does not jump. 0: back to the schedule and its factor. Source: HGQ2's
+ * BetaPID. */
+void loom_trainer_target(struct loom_trainer *t, double ebops);
+
+/* All that a user's hand has set of beta and the learning rate. */
+struct loom_hand {
+    double beta_factor, lr_factor;
+    double target, integral; /* target 0: none */
+    double beta;             /* as it is */
+};
+struct loom_hand loom_trainer_hand(const struct loom_trainer *t);
+void loom_trainer_set_hand(struct loom_trainer *t, const struct loom_hand *h);
+
+/* Go on from the parameters of a checkpoint of the same network, with its
+ * Adam's moments if it has some and fresh ones else. The clock, the front
+ * and the history stay; `beta` (may be NULL) gets the file's beta, 0 if it says
+ * none. On failure nothing is changed. */
+int loom_trainer_take(struct loom_trainer *t, const char *path, double *beta,
+                      struct loom_errmsg *e);
+
 /* Metric, loss and so on of a part, in evaluation mode. */
 struct loom_score {
     double loss, metric, outliers; /* outliers: share; -1 without a cut */
@@ -75,6 +97,9 @@ void loom_trainer_look(const struct loom_trainer *t, struct loom_train_view *v);
  * (model, optimizer, position, front, history): from there on the run is the
  * one that was never stopped. */
 int loom_trainer_save(struct loom_trainer *t, struct loom_errmsg *e);
+/* The same under another name in the folder. */
+int loom_trainer_save_as(struct loom_trainer *t, const char *name,
+                         struct loom_errmsg *e);
 int loom_trainer_resume(struct loom_trainer *t, const char *path,
                         struct loom_errmsg *e);
 

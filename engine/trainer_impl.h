@@ -35,6 +35,7 @@ struct loom_trainer {
     double lr, beta;                 /* of this epoch, factors applied */
     double lr_planned, beta_planned; /* what the schedules say */
     double lr_factor, beta_factor;
+    double target, integral; /* EBOPs that beta follows, 0 none; errors */
     struct loom_loss_sums epoch_loss; /* of this epoch so far */
     double train_rows;                /* that epoch_loss is of */
     double train_loss, ebops;         /* of the last batch or epoch */
@@ -54,6 +55,11 @@ double loom_now(void);
 void loom_trainer_shuffle(struct loom_trainer *t);
 /* Schedules at the current epoch, and the factors applied to them. */
 int loom_trainer_schedules(struct loom_trainer *t, struct loom_errmsg *e);
+/* One step of the controller behind a target, if there is one. */
+void loom_trainer_follow(struct loom_trainer *t);
+/* The same layers and settings in both, or LOOM_ERR_ARG. */
+int loom_trainer_same(const struct loom_model *a, const struct loom_model *b,
+                      struct loom_errmsg *e);
 /* Append the epoch that just ended to the history. */
 void loom_history_add(struct loom_history *h, const struct loom_train_point *p);
 /* What a checkpoint says about itself; new reference. */

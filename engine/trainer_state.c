@@ -82,6 +82,7 @@ void loom_trainer_look(const struct loom_trainer *t, struct loom_train_view *v)
     v->lr = (float)t->lr;
     v->beta_factor = (float)t->beta_factor;
     v->lr_factor = (float)t->lr_factor;
+    v->target_ebops = (float)t->target;
     look_history(t, v);
     look_times(t, v);
     v->n_front = 0;
@@ -128,6 +129,28 @@ static json_t *history_to_json(const struct loom_history *h)
     return json_pack("{s:i,s:o}", "stride", h->stride, "points", a);
 }
 
+/* Names of the bits that are trained no more. */
+static json_t *frozen_to_json(const struct loom_model *m)
+{
+    json_t *a = json_array();
+    for (int k = 0; k < m->n_params; k++)
+        if (m->param[k].frozen)
+            json_array_append_new(a, json_string(m->param[k].name));
+    return a;
+}
+
+static void read_frozen(struct loom_model *m, const json_t *a)
+{
+    for (int k = 0; k < m->n_params; k++)
+        m->param[k].frozen = false;
+    for (size_t k = 0; k < json_array_size(a); k++) {
+        const char *name = json_string_value(json_array_get(a, k));
+        struct loom_param *p = name ? loom_model_param(m, name) : NULL;
+        if (p)
+            p->frozen = p->bits;
+    }
+}
+
 static json_t *state_to_json(const struct loom_trainer *t)
 {
     json_t *front = json_array(), *j = json_object();
@@ -147,6 +170,9 @@ static json_t *state_to_json(const struct loom_trainer *t)
         {"seed_low", (double)(t->conf.seed & 0xffffffffu)},
         {"lr_factor", t->lr_factor},
         {"beta_factor", t->beta_factor},
+        {"target", t->target},
+        {"integral", t->integral},
+        {"beta", t->beta},
         {"loss_sum", t->epoch_loss.loss},
         {"train_rows", t->train_rows},
         {"train_loss", t->train_loss},
@@ -158,12 +184,14 @@ static json_t *state_to_json(const struct loom_trainer *t)
     };
     for (size_t k = 0; k < sizeof(numbers) / sizeof(*numbers); k++)
         json_object_set_new(j, numbers[k].name, number(numbers[k].value));
+    json_object_set_new(j, "frozen", frozen_to_json(t->model));
     json_object_set_new(j, "front", front);
     json_object_set_new(j, "history", history_to_json(&t->history));
     return j;
 }
 
-int loom_trainer_save(struct loom_trainer *t, struct loom_errmsg *e)
+int loom_trainer_save_as(struct loom_trainer *t, const char *name,
+                         struct loom_errmsg *e)
 {
     if (!t->dir)
         return 0;
@@ -173,14 +201,20 @@ int loom_trainer_save(struct loom_trainer *t, struct loom_errmsg *e)
                          "%s is not a number any more; nothing is saved over "
                          "the last good state; lower the learning rate",
                          bad);
-    char *path = loom_asprintf("%s/last.loom", t->dir);
+    char *path = loom_asprintf("%s/%s", t->dir, name);
     json_t *info = loom_trainer_info(t), *state = state_to_json(t);
     int err = loom_checkpoint_write(path, t->model, info, &t->adam, state, e);
-    if (!err)
-        t->saved = loom_now();
     json_decref(info);
     json_decref(state);
     free(path);
+    return err;
+}
+
+int loom_trainer_save(struct loom_trainer *t, struct loom_errmsg *e)
+{
+    int err = loom_trainer_save_as(t, "last.loom", e);
+    if (!err)
+        t->saved = loom_now();
     return err;
 }
 
@@ -262,12 +296,19 @@ static int read_state(struct loom_trainer *t, const json_t *j,
         !(t->beta_factor > 0 && t->beta_factor < INFINITY) ||
         !isfinite(t->epoch_loss.loss) || !isfinite(t->train_rows))
         return loom_fail(e, LOOM_ERR_FORMAT, "its numbers are damaged");
+    t->target = number_of(j, "target");
+    t->integral = number_of(j, "integral");
+    t->beta = number_of(j, "beta");
+    if (!(t->target > 0 && t->target < INFINITY) || !isfinite(t->integral) ||
+        !(t->beta > 0 && t->beta < INFINITY))
+        t->target = t->integral = 0.0; /* none, or a file from before there were any */
+    read_frozen(t->model, json_object_get(j, "frozen"));
     int err = read_front(t, json_object_get(j, "front"), e);
     return err ? err : read_history(t, json_object_get(j, "history"), e);
 }
 
 /* The same layers and settings, or the numbers would mean something else. */
-static int same_model(const struct loom_model *a, const struct loom_model *b,
+int loom_trainer_same(const struct loom_model *a, const struct loom_model *b,
                       struct loom_errmsg *e)
 {
     json_t *ja = loom_model_to_json(a), *jb = loom_model_to_json(b);
@@ -292,7 +333,7 @@ int loom_trainer_resume(struct loom_trainer *t, const char *path,
                         "it holds a network only; to go on training, name "
                         "last.loom of the run");
     if (!err)
-        err = same_model(c.model, t->model, e);
+        err = loom_trainer_same(c.model, t->model, e);
     if (!err)
         err = read_state(t, c.trainer, e);
     if (!err) {

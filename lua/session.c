@@ -1,6 +1,7 @@
 #include "lua/session.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -258,15 +259,10 @@ static void pause_training(struct loom_session *s, bool pause)
                      s->view.train.batch);
 }
 
-static void scale(struct loom_session *s, double beta, double lr)
+static void step(struct loom_session *s, bool epoch)
 {
-    struct loom_train_view *v = &s->view.train;
-    if (!training(s) || !(beta > 0 && beta < 1e9) || !(lr > 0 && lr < 1e9))
-        return;
-    loom_trainer_scale(s->trainer, beta, lr);
-    loom_trainer_look(s->trainer, v);
-    loom_session_log(s, LOOM_LOG_INFO, "beta %.3g (x%.3g), lr %.3g (x%.3g)",
-                     (double)v->beta, beta, (double)v->lr, lr);
+    if (training(s) && s->paused)
+        s->step = epoch ? STEP_EPOCH : STEP_BATCH;
 }
 
 static void save_now(struct loom_session *s)
@@ -293,10 +289,10 @@ static void obey(struct loom_session *s, const struct loom_command *c)
         pause_training(s, !s->paused);
         break;
     case LOOM_CMD_SCALE_BETA:
-        scale(s, c->value, (double)s->view.train.lr_factor);
+        loom_session_scale(s, c->value, (double)s->view.train.lr_factor);
         break;
     case LOOM_CMD_SCALE_LR:
-        scale(s, (double)s->view.train.beta_factor, c->value);
+        loom_session_scale(s, (double)s->view.train.beta_factor, c->value);
         break;
     case LOOM_CMD_SNAPSHOT:
         save_now(s);
@@ -306,6 +302,21 @@ static void obey(struct loom_session *s, const struct loom_command *c)
         break;
     case LOOM_CMD_CANCEL_BUILD:
         loom_session_cancel_build(s, (int)c->value);
+        break;
+    case LOOM_CMD_TARGET:
+        loom_session_target(s, c->value);
+        break;
+    case LOOM_CMD_STEP:
+        step(s, c->value > 0);
+        break;
+    case LOOM_CMD_FREEZE:
+        loom_session_freeze(s, c->text);
+        break;
+    case LOOM_CMD_ROLLBACK:
+        loom_session_rollback(s, c->value > 0 ? (int)fmin(c->value, 1e9) : 0);
+        break;
+    case LOOM_CMD_UNDO:
+        loom_session_undo(s);
         break;
     case LOOM_CMD_WATCH_LAYER:
         s->watch = c->watch;
@@ -322,19 +333,20 @@ bool loom_session_drain(struct loom_session *s)
     struct loom_command c;
     for (;;) {
         bool running = loom_session_tend_builds(s);
+        bool halted = s->paused && s->step == STEP_NONE;
         if (atomic_load(&s->interrupted))
             s->stop = true;
         /* Paused: sleep until a command comes; a build's progress is worth
          * waking for. */
-        double wait = !s->paused ? 0 : running ? 0.1 : -1;
-        if (s->paused)
+        double wait = !halted ? 0 : running ? 0.1 : -1;
+        if (halted)
             loom_session_publish(s, true);
         if (s->stop)
             return false;
         if (take(s, &c, wait)) {
             obey(s, &c);
             loom_session_publish(s, true);
-        } else if (!s->paused) {
+        } else if (!halted) {
             return true;
         }
     }

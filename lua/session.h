@@ -51,7 +51,16 @@ enum loom_cmd_kind {
     LOOM_CMD_BUILD,        /* text: device, "" for the session's; best point */
     LOOM_CMD_CANCEL_BUILD, /* value: id, 0: the running one */
     LOOM_CMD_STOP,         /* end training after this batch, save, end thread */
-    LOOM_CMD_WATCH_LAYER   /* fill the layer detail as `watch` says */
+    LOOM_CMD_WATCH_LAYER,  /* fill the layer detail as `watch` says */
+    LOOM_CMD_TARGET,       /* value: EBOPs that beta is to reach, 0: none */
+    LOOM_CMD_STEP,         /* while paused: one batch, value 1: to the epoch's
+                              end */
+    LOOM_CMD_FREEZE,       /* text: layer; its bits are trained no more, or
+                              again */
+    LOOM_CMD_ROLLBACK,     /* value: epoch of a point of the front; go on from
+                              its parameters */
+    LOOM_CMD_UNDO          /* the last change of beta, lr, target, frozen bits
+                              or parameters */
 };
 
 struct loom_command {

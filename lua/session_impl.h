@@ -14,7 +14,14 @@
 #include "lua/script.h"
 #include "lua/session.h"
 
-enum { SESSION_QUEUE = 64 };
+enum { SESSION_QUEUE = 64, SESSION_UNDO = 16 };
+
+/* What a change replaced. */
+struct session_change {
+    struct loom_hand hand;
+    char layer[48];  /* whose bits were frozen or set free; "" none */
+    bool parameters; /* they are in undo.loom */
+};
 
 struct session_build {
     struct loom_build *build;
@@ -51,11 +58,14 @@ struct loom_session {
     char run[LOOM_RUN_ID];
     char *dir; /* the run's folder */
     bool paused, stop;
+    enum { STEP_NONE, STEP_BATCH, STEP_EPOCH } step; /* paused, but for it */
+    int n_changes;
+    struct session_change change[SESSION_UNDO]; /* oldest first */
     double published, told; /* monotonic time of the last view, progress */
     int last_build_id;
     int n_builds; /* newest first */
     struct session_build *build[LOOM_VIEW_BUILDS];
-    struct loom_view view; /* what is published next */
+    struct loom_view view;         /* what is published next */
     struct loom_bit_history *bits; /* of the trainer's model */
     struct loom_layer_watch watch;
     struct loom_layer_detail detail; /* filled while a layer is watched */
@@ -84,6 +94,13 @@ int loom_session_score(void *ud, const struct loom_pareto_point *p,
                        const struct loom_dataset *d, enum loom_part part,
                        struct loom_score *out, struct loom_errmsg *e);
 void loom_session_end_run(struct loom_session *s);
+
+/* session_steer.c: what a user changes in a training. */
+void loom_session_scale(struct loom_session *s, double beta, double lr);
+void loom_session_target(struct loom_session *s, double ebops);
+void loom_session_freeze(struct loom_session *s, const char *layer);
+void loom_session_rollback(struct loom_session *s, int epoch);
+void loom_session_undo(struct loom_session *s);
 
 /* session_builds.c */
 void loom_session_build(struct loom_session *s, const char *device);

@@ -220,6 +220,8 @@ static int loop(struct loom_session *s, struct loom_errmsg *e)
                                    s->script, s->dir);
         }
         int rc = loom_trainer_step(s->trainer, e);
+        if (rc == LOOM_STEP_EPOCH || s->step == STEP_BATCH)
+            s->step = STEP_NONE;
         if (rc == LOOM_STEP_EPOCH)
             rc = end_epoch(s, e);
         if (rc < 0)
@@ -304,6 +306,8 @@ int loom_session_train(void *ud, struct loom_train_request *r,
 
 void loom_session_end_run(struct loom_session *s)
 {
+    s->n_changes = 0;
+    s->step = STEP_NONE;
     loom_bit_history_destroy(s->bits);
     loom_trainer_destroy(s->trainer);
     s->bits = NULL;

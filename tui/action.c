@@ -48,6 +48,11 @@ static bool send(struct ui *ui, enum loom_cmd_kind kind, double value,
     return true;
 }
 
+static int clamp(long v, long lo, long hi)
+{
+    return (int)(v < lo ? lo : v > hi ? hi : v);
+}
+
 /* When an action can be done. */
 
 static bool trains(const struct ui *ui)
@@ -74,6 +79,11 @@ static bool has_front(const struct ui *ui)
 static bool has_layers(const struct ui *ui)
 {
     return ui->view->train.n_layers > 0;
+}
+
+static bool is_paused(const struct ui *ui)
+{
+    return ui->view->train.state == LOOM_TRAIN_PAUSED;
 }
 
 static bool has_job(const struct ui *ui)
@@ -229,6 +239,70 @@ static void snapshot(struct ui *ui, const char *arg)
     send(ui, LOOM_CMD_SNAPSHOT, 0, "", "writing a checkpoint");
 }
 
+/* One batch while paused; "epoch" up to the end of it. */
+static void step_batch(struct ui *ui, const char *arg)
+{
+    bool epoch = !strcmp(arg, "epoch");
+    if (*arg && !epoch && strcmp(arg, "batch") != 0)
+        note(ui, STYLE_ERROR, "step: batch or epoch");
+    else
+        send(ui, LOOM_CMD_STEP, epoch, "", epoch ? "one epoch" : "one batch");
+}
+
+static void step_epoch(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    step_batch(ui, "epoch");
+}
+
+static void target(struct ui *ui, const char *arg)
+{
+    char *end;
+    double v = strtod(arg, &end);
+    bool off = !strcmp(arg, "off");
+    if (*end == 'k' && end > arg) {
+        v *= 1000;
+        end++;
+    }
+    if (!off && (end == arg || *end || !(v >= 1) || !(v < 1e12)))
+        note(ui, STYLE_ERROR, "target: EBOPs, like 4000 or 4k, or off");
+    else
+        send(ui, LOOM_CMD_TARGET, off ? 0 : v, "",
+             off ? "β back on its schedule" : "β follows the target");
+}
+
+/* The layer that is named, else the selected one. */
+static void freeze(struct ui *ui, const char *arg)
+{
+    const struct loom_train_view *t = &ui->view->train;
+    const char *name = arg;
+    if (!*arg && t->n_layers)
+        name = t->layer[clamp(ui->layer, 0, t->n_layers - 1)].name;
+    send(ui, LOOM_CMD_FREEZE, 0, name, "");
+}
+
+static void rollback(struct ui *ui, const char *arg)
+{
+    const struct loom_train_view *t = &ui->view->train;
+    char *end;
+    long epoch = strtol(arg, &end, 10);
+    bool found = false;
+    for (int i = 0; i < t->n_front; i++)
+        found = found || t->front[i].epoch == epoch;
+    if (end == arg || *end || !found)
+        note(ui, STYLE_ERROR,
+             "rollback: the epoch of a point of the front; Dash lists them");
+    else
+        send(ui, LOOM_CMD_ROLLBACK, (double)epoch, "", "");
+}
+
+static void undo(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    if (send(ui, LOOM_CMD_UNDO, 0, "", "taking back the last change"))
+        ui->beta_factor = ui->lr_factor = 0;
+}
+
 /* Builds. */
 
 static void build(struct ui *ui, const char *arg)
@@ -256,11 +330,6 @@ static void cancel(struct ui *ui, const char *arg)
 }
 
 /* Moving. */
-
-static int clamp(long v, long lo, long hi)
-{
-    return (int)(v < lo ? lo : v > hi ? hi : v);
-}
 
 static void move_log(struct ui *ui, long by)
 {
@@ -724,6 +793,18 @@ const struct action actions[] = {
      {0}, ALL, trains, NULL, lr_typed, NULL},
     {"snapshot", "s", "Snapshot", "", "write a checkpoint now",
      {'s'}, ALL & ~R, trains, NULL, snapshot, NULL},
+    {"target", "", NULL, "EBOPS | off", "let β follow a target",
+     {0}, ALL, trains, NULL, target, NULL},
+    {"step", "n", "Step", "[batch | epoch]", "one batch, while paused",
+     {'n'}, D | L, is_paused, NULL, step_batch, NULL},
+    {"step-epoch", "N", NULL, "", "to the end of the epoch, while paused",
+     {'N'}, D | L, is_paused, NULL, step_epoch, NULL},
+    {"freeze", "F", NULL, "[LAYER]", "keep the layer's bits; again: train them",
+     {'F'}, D | L, trains, NULL, freeze, NULL},
+    {"rollback", "", NULL, "EPOCH", "go on from a point of the front",
+     {0}, ALL, trains, NULL, rollback, NULL},
+    {"undo", "u", NULL, "", "take back the last change of the training",
+     {'u'}, D | L | B, trains, NULL, undo, NULL},
     {"next", "Tab", "Next box", "", "focus the next box",
      {KEY_TAB}, D, has_run, NULL, focus_next, NULL},
     {"previous", "S-Tab", NULL, "", "focus the box before",

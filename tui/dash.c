@@ -478,7 +478,11 @@ static void draw_schedule_rows(struct area a, int y, int rows,
 
 static void draw_schedule(struct area a, const struct ui *ui, bool focus)
 {
-    struct area in = area_box(a, focus, "schedule", "+ - β   < > lr");
+    char note[48], e[FORMAT_CHARS];
+    double target = (double)ui->view->train.target_ebops;
+    snprintf(note, sizeof note, "β → %s EBOPs", format_count(target, e));
+    struct area in =
+        area_box(a, focus, "schedule", target > 0 ? note : "+ - β   < > lr");
     int rows = in.h / 2 > 1 ? in.h / 2 : 1;
     draw_schedule_rows(in, 0, rows, &ui->view->train);
 }

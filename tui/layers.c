@@ -413,6 +413,8 @@ static void map_title(const struct ui *ui, char *title, size_t n)
     }
     used = snprintf(title, n, "%s %d×%d %s", d->name, d->rows, d->cols,
                     what_names[ui->layers.what]);
+    if (l->frozen && d->map < 0 && used > 0 && (size_t)used < n)
+        snprintf(title + used, n - (size_t)used, " frozen");
     if (d->map >= 0 && used > 0 && (size_t)used < n)
         snprintf(title + used, n - (size_t)used, " at epoch %d", d->epoch);
 }

@@ -2,6 +2,7 @@
  * network trains, and views tell what they did. */
 #include "tests/data/support.h"
 
+#include <math.h>
 #include <poll.h>
 #include <time.h>
 
@@ -113,6 +114,130 @@ static void test_watch(void **state)
     loom_session_destroy(s);
 }
 
+static bool said(const struct loom_view *v, const char *words)
+{
+    for (int k = 0; k < v->n_log; k++)
+        if (strstr(v->log[k].text, words))
+            return true;
+    return false;
+}
+
+/* Views until the log has these words. */
+static const struct loom_view *until_said(struct loom_session *s,
+                                          const char *words)
+{
+    const struct loom_view *v;
+    do
+        v = next_view(s);
+    while (!said(v, words));
+    return v;
+}
+
+static const struct loom_view *paused(struct loom_session *s)
+{
+    const struct loom_view *v;
+    send(s, LOOM_CMD_PAUSE, 0, "");
+    do
+        v = next_view(s);
+    while (v->train.state != LOOM_TRAIN_PAUSED);
+    return v;
+}
+
+/* Views until so many batches are trained in all. */
+static const struct loom_view *until_batch(struct loom_session *s, int epoch,
+                                           int batch)
+{
+    const struct loom_view *v;
+    do
+        v = next_view(s);
+    while (v->train.epoch != epoch || v->train.batch != batch);
+    return v;
+}
+
+static void test_step(void **state)
+{
+    (void)state;
+    struct loom_session *s = open_session();
+    until_epoch(s, 1);
+    const struct loom_view *v = paused(s);
+    int epoch = v->train.epoch, batch = v->train.batch;
+    int batches = v->train.batches;
+    if (batch == batches - 1) {
+        send(s, LOOM_CMD_STEP, 0, "");
+        until_batch(s, ++epoch, batch = 0);
+    }
+    send(s, LOOM_CMD_STEP, 0, "");
+    v = until_batch(s, epoch, batch + 1);
+    assert_int_equal(v->train.state, LOOM_TRAIN_PAUSED);
+    send(s, LOOM_CMD_STEP, 1, "");
+    v = until_batch(s, epoch + 1, 0);
+    struct pollfd p = {loom_session_fd(s), POLLIN, 0};
+    while (poll(&p, 1, 100) > 0) /* it stays there */
+        v = loom_session_look(s);
+    assert_int_equal(v->train.epoch, epoch + 1);
+    assert_int_equal(v->train.batch, 0);
+    send(s, LOOM_CMD_RESUME, 0, "");
+    until_epoch(s, epoch + 2);
+    loom_session_destroy(s);
+}
+
+static void test_steering(void **state)
+{
+    (void)state;
+    struct loom_session *s = open_session();
+    until_epoch(s, 1);
+    const struct loom_view *v = paused(s);
+    double beta = (double)v->train.beta;
+    send(s, LOOM_CMD_FREEZE, 0, "dense_0");
+    v = until_said(s, "dense_0: bits are frozen");
+    assert_true(v->train.layer[0].frozen && !v->train.layer[1].frozen);
+    send(s, LOOM_CMD_FREEZE, 0, "nonsense");
+    until_said(s, "no layer \"nonsense\"");
+    send(s, LOOM_CMD_SCALE_LR, 0.5, "");
+    send(s, LOOM_CMD_SCALE_BETA, 3, "");
+    v = until_said(s, "(x3)");
+    assert_true(fabs((double)v->train.beta / beta - 3) < 1e-5);
+    send(s, LOOM_CMD_TARGET, 500, "");
+    v = until_said(s, "follows 500 EBOPs");
+    assert_true(v->train.target_ebops == 500.0f);
+    send(s, LOOM_CMD_SCALE_BETA, 9, "");
+    until_said(s, "first target off");
+    for (int k = 0; k < 5; k++)
+        send(s, LOOM_CMD_UNDO, 0, "");
+    v = until_said(s, "nothing to take back");
+    assert_true(!v->train.layer[0].frozen && v->train.target_ebops == 0.0f);
+    assert_true((double)v->train.beta == beta && v->train.lr_factor == 1.0f);
+    loom_session_destroy(s);
+}
+
+static void test_rollback(void **state)
+{
+    (void)state;
+    struct loom_session *s = open_session();
+    until_epoch(s, 6);
+    const struct loom_view *v = paused(s);
+    float ebops = v->train.ebops;
+    assert_true(v->train.n_front > 0);
+    struct loom_train_front p = v->train.front[0];
+    for (int k = 1; k < v->train.n_front; k++)
+        p = v->train.front[k].epoch < p.epoch ? v->train.front[k] : p;
+    send(s, LOOM_CMD_ROLLBACK, 100000, "");
+    until_said(s, "no point of epoch 100000");
+    send(s, LOOM_CMD_ROLLBACK, p.epoch, "");
+    v = until_said(s, "back at the parameters");
+    assert_true(v->train.ebops == p.ebops);
+    assert_true(v->train.epoch >= 6); /* the clock goes on */
+    int front = v->train.n_front;
+    send(s, LOOM_CMD_UNDO, 0, "");
+    v = until_said(s, "taken back");
+    assert_true(fabsf(v->train.ebops / ebops - 1) < 0.1f);
+    assert_int_equal(v->train.n_front, front);
+    int epoch = v->train.epoch;
+    send(s, LOOM_CMD_RESUME, 0, "");
+    until_epoch(s, epoch + 2);
+    loom_session_destroy(s);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -133,6 +258,8 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_watch)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_watch), cmocka_unit_test(test_step),
+        cmocka_unit_test(test_steering), cmocka_unit_test(test_rollback)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -215,6 +215,12 @@ static const struct {
     {":beta x1.5\r", LOOM_CMD_SCALE_BETA, 1.5, ""},
     {":beta 1e-5\r", LOOM_CMD_SCALE_BETA, -1, ""},
     {":lr *0.5\r", LOOM_CMD_SCALE_LR, 0.5, ""},
+    {":target 4k\r", LOOM_CMD_TARGET, 4000, ""},
+    {":target off\r", LOOM_CMD_TARGET, 0, ""},
+    {":rollback 203\r", LOOM_CMD_ROLLBACK, 203, ""},
+    {":freeze dense_1\r", LOOM_CMD_FREEZE, 0, "dense_1"},
+    {"F", LOOM_CMD_FREEZE, 0, "quant_in"},
+    {"u", LOOM_CMD_UNDO, 0, ""},
     {"\t\t\r+", LOOM_CMD_SCALE_BETA, 1.25, ""},
 };
 
@@ -260,9 +266,11 @@ static void test_refusals(void **unused)
 {
     (void)unused;
     static const char *const wrong[] = {
-        ":beta\r",     ":beta 0\r",     ":beta -1\r",  ":beta x\r",
-        ":beta nan\r", ":beta 1e-5x\r", ":nonsense\r", ":p\r",
-        ":quit now\r", ":lr inf\r"};
+        ":beta\r",       ":beta 0\r",     ":beta -1\r",    ":beta x\r",
+        ":beta nan\r",   ":beta 1e-5x\r", ":nonsense\r",   ":p\r",
+        ":quit now\r",   ":lr inf\r",     ":target\r",     ":target 0\r",
+        ":target 4kk\r", ":rollback\r",   ":rollback 1\r", ":rollback 203x\r",
+        ":step\r"};
     struct ui ui;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         start(&ui, VIEW_RUNNING, 80, 24);

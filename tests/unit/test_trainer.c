@@ -277,6 +277,94 @@ static void test_resume(void **state)
     loom_dataset_destroy(d);
 }
 
+/* ---- the user's hand --------------------------------------------------- */
+
+/* A target, frozen bits and factors are part of the saved state. */
+static void test_hand_resumes(void **state)
+{
+    (void)state;
+    struct loom_dataset *d = unit_data(6, 3, 1, 400, 3);
+    char *dir = test_folder(), *path = test_path(dir, "last.loom");
+    struct loom_trainer_conf c = in_folder(dir);
+    for (int stop = 9; stop <= 11; stop++) {
+        struct loom_trainer *a = new_trainer(d, &c), *b = new_trainer(d, &c);
+        steps(a, 6);
+        loom_trainer_scale(a, 2.0, 0.5);
+        loom_trainer_target(a, 60);
+        assert_true(loom_model_freeze_bits(loom_trainer_model(a), "b", true) >
+                    0);
+        steps(a, stop - 6);
+        assert_ok(loom_trainer_save(a, e));
+        steps(a, 14);
+        assert_ok(loom_trainer_resume(b, path, e));
+        assert_true(loom_model_bits_frozen(loom_trainer_model(b), "b"));
+        steps(b, 14);
+        same_theta(a, b);
+        assert_true(loom_trainer_hand(a).beta == loom_trainer_hand(b).beta);
+        loom_trainer_destroy(a);
+        loom_trainer_destroy(b);
+    }
+    test_folder_remove(dir);
+    free(path);
+    loom_dataset_destroy(d);
+}
+
+/* EBOPs come to the target from above, and beta begins where it was. */
+static void test_target(void **state)
+{
+    (void)state;
+    struct loom_dataset *d = unit_data(6, 3, 1, 600, 1);
+    struct loom_trainer_conf c = standard(1);
+    struct loom_trainer *t = new_trainer(d, &c);
+    struct loom_train_view *v = loom_calloc(1, sizeof(*v));
+    steps(t, 7);
+    double before = loom_trainer_hand(t).beta;
+    loom_trainer_look(t, v);
+    double target = 0.5 * (double)v->ebops;
+    loom_trainer_target(t, target);
+    assert_true(loom_trainer_hand(t).beta == before);
+    steps(t, 7);
+    double after = loom_trainer_hand(t).beta;
+    assert_true(after > 0.5 * before && after < 2 * before);
+    steps(t, 7 * 900);
+    loom_trainer_look(t, v);
+    print_message("target %.0f, is %.0f, beta %.3g\n", target, (double)v->ebops,
+                  (double)v->beta);
+    assert_true((double)v->ebops < 1.3 * target);
+    assert_true((double)v->ebops > 0.3 * target);
+    loom_trainer_target(t, 0);
+    assert_true(loom_trainer_hand(t).beta == 1e-5);
+    free(v);
+    loom_trainer_destroy(t);
+    loom_dataset_destroy(d);
+}
+
+/* Frozen bits stay, weights go on; without, bits move. */
+static void test_freeze(void **state)
+{
+    (void)state;
+    struct loom_dataset *d = unit_data(6, 3, 1, 600, 1);
+    struct loom_trainer_conf c = standard(1);
+    struct loom_trainer *t = new_trainer(d, &c);
+    struct loom_model *m = loom_trainer_model(t);
+    const struct loom_param *bits = loom_model_param(m, "a/kq/b");
+    const struct loom_param *w = loom_model_param(m, "a/kernel");
+    float old_bits[72], old_w[72];
+    assert_int_equal(bits->n, 72);
+    memcpy(old_w, m->theta + w->at, sizeof(old_w));
+    memcpy(old_bits, m->theta + bits->at, sizeof(old_bits));
+    assert_int_equal(loom_model_freeze_bits(m, "nothing", true), 0);
+    assert_true(loom_model_freeze_bits(m, "a", true) > 0);
+    steps(t, 20);
+    assert_memory_equal(old_bits, m->theta + bits->at, sizeof(old_bits));
+    assert_memory_not_equal(old_w, m->theta + w->at, sizeof(old_w));
+    loom_model_freeze_bits(m, "a", false);
+    steps(t, 20);
+    assert_memory_not_equal(old_bits, m->theta + bits->at, sizeof(old_bits));
+    loom_trainer_destroy(t);
+    loom_dataset_destroy(d);
+}
+
 /* What of a saved state is changed, and what is said about it then. */
 static void test_resume_refused(void **state)
 {
@@ -497,6 +585,9 @@ int main(void)
         cmocka_unit_test(test_no_allocation),
         cmocka_unit_test(test_more_ranges_than_parameters),
         cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_hand_resumes),
+        cmocka_unit_test(test_target),
+        cmocka_unit_test(test_freeze),
         cmocka_unit_test(test_resume_refused),
         cmocka_unit_test(test_resume_damaged),
         cmocka_unit_test(test_nan),

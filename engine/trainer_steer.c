@@ -1,0 +1,96 @@
+/* The user's hand on a training: factors, a target, other parameters. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/trainer_impl.h"
+
+void loom_trainer_scale(struct loom_trainer *t, double beta, double lr)
+{
+    t->beta_factor = beta;
+    t->lr_factor = lr;
+    t->lr = t->lr_planned * lr;
+    if (!t->target)
+        t->beta = t->beta_planned * beta;
+}
+
+/* ---- a target ---------------------------------------------------------- */
+
+static const double GAIN = 2e-3; /* of the sum of errors */
+static const double LEAST = 1e-12, MOST = 1.0;
+
+static double error(const struct loom_trainer *t)
+{
+    return log10(fmax(t->ebops, 1.0) / t->target);
+}
+
+static double bounded(double beta)
+{
+    return fmin(fmax(beta, LEAST), MOST);
+}
+
+void loom_trainer_target(struct loom_trainer *t, double ebops)
+{
+    t->target = ebops;
+    t->integral = 0.0;
+    if (ebops > 0)
+        t->integral = (log10(bounded(t->beta)) - error(t)) / GAIN;
+    else
+        loom_trainer_scale(t, t->beta_factor, t->lr_factor);
+}
+
+void loom_trainer_follow(struct loom_trainer *t)
+{
+    if (!t->target)
+        return;
+    /* The sum stays where it gives a beta within bounds. */
+    double sum = t->integral + error(t);
+    double beta = pow(10.0, error(t) + GAIN * sum);
+    if (beta > LEAST && beta < MOST)
+        t->integral = sum;
+    t->beta = bounded(beta);
+}
+
+/* ---- taking back ------------------------------------------------------- */
+
+struct loom_hand loom_trainer_hand(const struct loom_trainer *t)
+{
+    return (struct loom_hand){t->beta_factor, t->lr_factor, t->target,
+                              t->integral, t->beta};
+}
+
+void loom_trainer_set_hand(struct loom_trainer *t, const struct loom_hand *h)
+{
+    t->target = h->target;
+    t->integral = h->integral;
+    loom_trainer_scale(t, h->beta_factor, h->lr_factor);
+    if (t->target)
+        t->beta = h->beta;
+}
+
+int loom_trainer_take(struct loom_trainer *t, const char *path, double *beta,
+                      struct loom_errmsg *e)
+{
+    struct loom_checkpoint c;
+    size_t bytes = t->model->n_theta * sizeof(float);
+    int err = loom_checkpoint_read(path, &c, e);
+    if (err)
+        return err;
+    err = loom_trainer_same(c.model, t->model, e);
+    if (!err) {
+        memcpy(t->model->theta, c.model->theta, bytes);
+        t->adam.step = c.adam.m ? c.adam.step : 0;
+        if (c.adam.m) {
+            memcpy(t->adam.m, c.adam.m, bytes);
+            memcpy(t->adam.v, c.adam.v, bytes);
+        } else {
+            memset(t->adam.m, 0, bytes);
+            memset(t->adam.v, 0, bytes);
+        }
+        loom_model_prepare(t->model, LOOM_MODE_EVAL);
+        t->ebops = loom_model_ebops(t->model, 0.0f, NULL);
+        if (beta)
+            *beta = json_number_value(json_object_get(c.info, "beta"));
+    }
+    loom_checkpoint_deinit(&c);
+    return err ? loom_fail_prefix(e, err, "%s", path) : 0;
+}
