@@ -95,7 +95,8 @@ struct loom_build *loom_build_new(const struct loom_build_conf *conf,
         return NULL;
     int levels = loom_pipeline_levels(conf->levels);
     struct loom_design *d =
-        loom_design_new(conf->net, conf->name ? conf->name : "net", levels, e);
+        (conf->plain ? loom_design_plain : loom_design_new)(
+            conf->net, conf->name ? conf->name : "net", levels, e);
     if (!d)
         return NULL;
     struct loom_build *b = loom_calloc(1, sizeof(*b));

@@ -42,6 +42,7 @@ struct loom_build_conf {
     double clock_mhz;             /* target; 0: the device's default */
     int levels;                   /* adder levels a pipeline stage; 0: default,
                                      -1: a stage a layer */
+    bool plain;                   /* layers share no sums: the reference */
     int seeds;                    /* placements to try; 0: 1 */
     double timeout_s;             /* deadline of each tool; 0: default */
     const char *dir;              /* output folder, made if absent */

@@ -16,6 +16,7 @@ struct search {
     double end; /* seconds on the clock, 0: none */
     struct loom_rng rng;
     struct loom_cmvm_sums sums;
+    int64_t bits; /* of the sums, but for those that changed */
     struct loom_cmvm_sums best;
     double best_cost;
 };
@@ -68,15 +69,32 @@ static void dissolve(struct loom_cmvm_sums *s, struct loom_rng *rng)
     }
 }
 
-static void step(struct loom_cmvm_sums *s, struct loom_rng *rng)
+/* What the search brings down. */
+static int64_t measure_sums(struct search *x)
+{
+    struct loom_cmvm_sums *s = &x->sums;
+    if (x->m->goal == LOOM_CMVM_ADDERS)
+        return s->adders;
+    for (int node; (node = loom_cmvm_sums_changed(s)) >= 0;) {
+        x->bits -= s->sum[node].bits;
+        s->sum[node].bits = loom_cmvm_graph_sum_bits(s, node);
+        x->bits += s->sum[node].bits;
+    }
+    return x->bits;
+}
+
+/* Whether it became better. */
+static bool step(struct search *x)
 {
     static const double noise = 0.2;
-    int adders = s->adders;
-    loom_cmvm_sums_commit(s);
-    dissolve(s, rng);
-    share(s, rng, noise);
-    if (s->adders > adders)
-        loom_cmvm_sums_rollback(s);
+    int64_t before = measure_sums(x);
+    loom_cmvm_sums_commit(&x->sums);
+    dissolve(&x->sums, &x->rng);
+    share(&x->sums, &x->rng, noise);
+    int64_t after = measure_sums(x);
+    if (after > before)
+        loom_cmvm_sums_rollback(&x->sums);
+    return after < before;
 }
 
 static double cost(const struct search *x)
@@ -111,14 +129,13 @@ static long descend(struct search *x, long left)
     const struct loom_cmvm *m = x->m;
     struct loom_cmvm_sums *s = &x->sums;
     long idle = 0;
+    x->bits = 0;
     loom_cmvm_sums_init(s, m->n_in, m->n_out, m->w, m->lo, m->hi, m->depth,
-                        x->max_depth);
+                        x->max_depth, m->plus_only);
     share(s, &x->rng, 0);
     while (s->n_parts && left && idle < 4000 + PATIENCE * (long)s->n_parts) {
-        int adders = s->adders;
-        step(s, &x->rng);
+        idle = step(x) ? 0 : idle + 1;
         left -= m->steps > 0;
-        idle = s->adders < adders ? 0 : idle + 1;
         if (x->end > 0 && !(idle % CLOCK) && seconds() > x->end)
             left = 0;
     }
@@ -137,23 +154,33 @@ static void work(void *ud, int item, int worker)
 
 /* ---- all of them -------------------------------------------------------- */
 
-/* Bits that the widest sum may take; how deep a plain tree of each is. */
-static int measure(const struct loom_cmvm *m, int *min_depth)
+/* Bits that the widest sum may take. */
+static int measure(const struct loom_cmvm *m)
 {
     double most = 1;
-    *min_depth = 0;
     for (int j = 0; j < m->n_out; j++) {
-        double sum = 0, spread = 0;
+        double sum = 0;
         for (int i = 0; i < m->n_in; i++) {
             int64_t c = m->w[(size_t)i * (size_t)m->n_out + (size_t)j];
             double x = fmax(fabs((double)m->lo[i]), fabs((double)m->hi[i]));
             sum += fabs((double)c) * fmax(x, 1);
-            spread +=
-                loom_cmvm_sums_digits(c) * ldexp(1, m->depth ? m->depth[i] : 0);
         }
         most = fmax(most, sum);
-        if (spread > 1)
-            *min_depth = (int)fmax(*min_depth, ceil(log2(spread)));
+    }
+    return (int)ceil(log2(most));
+}
+
+int loom_cmvm_min_depth(const struct loom_cmvm *m)
+{
+    double most = 1;
+    for (int j = 0; j < m->n_out; j++) {
+        double spread = 0;
+        for (int i = 0; i < m->n_in; i++) {
+            int64_t c = m->w[(size_t)i * (size_t)m->n_out + (size_t)j];
+            spread +=
+                ldexp(loom_cmvm_sums_digits(c), m->depth ? m->depth[i] : 0);
+        }
+        most = fmax(most, spread);
     }
     return (int)ceil(log2(most));
 }
@@ -162,7 +189,7 @@ int loom_cmvm_solve(const struct loom_cmvm *m, struct loom_cmvm_sums *s,
                     struct loom_errmsg *e)
 {
     enum { BITS = 56, DEEP = 50 };
-    int min_depth, bits = measure(m, &min_depth);
+    int min_depth = loom_cmvm_min_depth(m), bits = measure(m);
     if (bits > BITS)
         return loom_fail(e, LOOM_ERR_RANGE,
                          "a sum of the matrix may need %d bits; at most %d",

@@ -6,6 +6,7 @@
  * (the same steps give the same result, whatever the threads) or at a time. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/err.h"
@@ -22,6 +23,7 @@ struct loom_cmvm {
     const int64_t *lo, *hi; /* [n_in] of the inputs */
     const int *depth;       /* [n_in] adders before the inputs; NULL: none */
     enum loom_cmvm_goal goal;
+    bool plus_only; /* no shared part subtracts */
     int max_depth;  /* 0: no bound; raised to what the matrix needs */
     double seconds; /* 0: until `steps` */
     long steps;     /* of each thread; 0: until `seconds` */
@@ -33,3 +35,6 @@ struct loom_cmvm {
  * LOOM_ERR_RANGE if a sum could need more than 60 bits. */
 int loom_cmvm_solve(const struct loom_cmvm *m, struct loom_cmvm_sums *s,
                     struct loom_errmsg *e);
+
+/* The least depth that the matrix can have without sharing. */
+int loom_cmvm_min_depth(const struct loom_cmvm *m);

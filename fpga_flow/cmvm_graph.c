@@ -25,9 +25,10 @@ struct operand {
 
 struct maker {
     const struct loom_cmvm_sums *s;
-    struct loom_cmvm_graph *g;
-    struct operand *of; /* [s->n] what each node became */
+    struct loom_cmvm_graph *g; /* NULL: only count bits */
+    struct operand *of;        /* [s->n] what each node became */
     bool *made;
+    int bits;
 };
 
 static int max(int a, int b)
@@ -53,6 +54,17 @@ static int chain(const struct operand *a, const struct operand *b)
     return max(max(a->top, b->top) - max(a->shift, b->shift), 1);
 }
 
+/* The new adder's node. */
+static int append(struct loom_cmvm_graph *g, const struct loom_cmvm_add *x)
+{
+    if (g->n_adds == g->adds_cap) {
+        g->adds_cap = g->adds_cap ? 2 * g->adds_cap : 64;
+        g->add = loom_realloc(g->add, (size_t)g->adds_cap * sizeof(*g->add));
+    }
+    g->add[g->n_adds] = *x;
+    return g->n_in + g->n_adds++;
+}
+
 static struct operand add(struct maker *m, struct operand a, struct operand b)
 {
     struct loom_cmvm_graph *g = m->g;
@@ -72,12 +84,8 @@ static struct operand add(struct maker *m, struct operand a, struct operand b)
     int64_t ka = INT64_C(1) << x.sa, kb = INT64_C(1) << x.sb;
     x.lo = a.lo * ka + (x.minus ? -b.hi : b.lo) * kb;
     x.hi = a.hi * ka + (x.minus ? -b.lo : b.hi) * kb;
-    if (g->n_adds == g->adds_cap) {
-        g->adds_cap = g->adds_cap ? 2 * g->adds_cap : 64;
-        g->add = loom_realloc(g->add, (size_t)g->adds_cap * sizeof(*g->add));
-    }
-    g->add[g->n_adds] = x;
-    return (struct operand){.node = g->n_in + g->n_adds++,
+    m->bits += x.bits;
+    return (struct operand){.node = g ? append(g, &x) : -1,
                             .shift = common,
                             .top = common + loom_interval_width(x.lo, x.hi),
                             .depth = x.depth,
@@ -130,29 +138,52 @@ static struct operand add_all(struct maker *m, struct operand *x, int n,
 
 /* ---- all sums ----------------------------------------------------------- */
 
-static void make(struct maker *m, int node)
+static struct operand leaf(const struct loom_cmvm_sums *s, int node)
 {
-    const struct loom_cmvm_sum *x = &m->s->sum[node];
-    int outs = m->s->n_in + m->s->n_out, n = 0;
-    if (m->made[node] || !x->n)
-        return;
-    for (int i = 0; i < x->n; i++)
-        make(m, x->term[i].node);
+    const struct loom_cmvm_sum *x = &s->sum[node];
+    return (struct operand){.node = node,
+                            .top = loom_interval_width(x->lo, x->hi),
+                            .depth = x->depth,
+                            .lo = x->lo,
+                            .hi = x->hi};
+}
+
+/* Add up the terms of a node that has some, each the operand `of` says, or a
+ * leaf where that is NULL. */
+static struct operand sum_up(struct maker *m, int node)
+{
+    const struct loom_cmvm_sums *s = m->s;
+    const struct loom_cmvm_sum *x = &s->sum[node];
     struct operand *op = loom_malloc((size_t)x->digits * sizeof(*op));
+    int n = 0;
     for (int i = 0; i < x->n; i++) {
+        int of = x->term[i].node;
+        struct operand y = m->of ? m->of[of] : leaf(s, of);
         int64_t c = x->term[i].c;
         for (int k = 0; c; c /= 2, k++) {
             if (!(c & 1))
                 continue;
             int d = (c & 3) == 3 ? -1 : 1;
-            op[n++] = shifted(m->of[x->term[i].node], k, d < 0);
+            op[n++] = shifted(y, k, d < 0);
             c -= d;
         }
     }
-    int bound = m->s->max_depth && node >= outs ? x->depth : m->s->max_depth;
-    m->of[node] = add_all(m, op, n, bound);
-    m->made[node] = true;
+    bool part = node >= s->n_in + s->n_out;
+    int bound = s->max_depth && part ? x->depth : s->max_depth;
+    struct operand y = add_all(m, op, n, bound);
     free(op);
+    return y;
+}
+
+static void make(struct maker *m, int node)
+{
+    const struct loom_cmvm_sum *x = &m->s->sum[node];
+    if (m->made[node] || !x->n)
+        return;
+    for (int i = 0; i < x->n; i++)
+        make(m, x->term[i].node);
+    m->of[node] = sum_up(m, node);
+    m->made[node] = true;
 }
 
 void loom_cmvm_graph_make(struct loom_cmvm_graph *g,
@@ -164,12 +195,7 @@ void loom_cmvm_graph_make(struct loom_cmvm_graph *g,
     *g = (struct loom_cmvm_graph){.n_in = s->n_in, .n_out = s->n_out};
     g->out = loom_calloc((size_t)s->n_out + 1, sizeof(*g->out));
     for (int i = 0; i < s->n_in; i++) {
-        const struct loom_cmvm_sum *x = &s->sum[i];
-        m.of[i] = (struct operand){.node = i,
-                                   .top = loom_interval_width(x->lo, x->hi),
-                                   .depth = x->depth,
-                                   .lo = x->lo,
-                                   .hi = x->hi};
+        m.of[i] = leaf(s, i);
         m.made[i] = true;
     }
     for (int j = 0; j < s->n_out; j++) {
@@ -181,6 +207,14 @@ void loom_cmvm_graph_make(struct loom_cmvm_graph *g,
     }
     free(m.of);
     free(m.made);
+}
+
+int loom_cmvm_graph_sum_bits(const struct loom_cmvm_sums *s, int node)
+{
+    struct maker m = {.s = s};
+    if (s->sum[node].n)
+        sum_up(&m, node);
+    return m.bits;
 }
 
 /* ---- what it comes to --------------------------------------------------- */

@@ -36,6 +36,9 @@ void loom_cmvm_graph_make(struct loom_cmvm_graph *g,
                           const struct loom_cmvm_sums *s);
 void loom_cmvm_graph_deinit(struct loom_cmvm_graph *g);
 
+/* Bits of the carry chains that the sum of a node will take. */
+int loom_cmvm_graph_sum_bits(const struct loom_cmvm_sums *s, int node);
+
 /* Bits of all carry chains: from the coarser operand's lowest bit to the
  * highest bit of either. The longest way in adders. */
 int loom_cmvm_graph_bits(const struct loom_cmvm_graph *g);

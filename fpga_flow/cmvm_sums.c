@@ -61,6 +61,8 @@ static struct pair unpack(uint64_t key)
 static void count(struct loom_cmvm_sums *s, int a, int b, int shift,
                   int negative, int by)
 {
+    if (negative && s->plus_only)
+        return;
     loom_cmvm_pairs_add(&s->pairs, pack(a, b, shift, negative), by);
 }
 
@@ -188,6 +190,9 @@ static void set(struct loom_cmvm_sums *s, int node, int of, int64_t c)
 {
     struct loom_cmvm_sum *x = &s->sum[node], *y = &s->sum[of];
     int i = find(x, of);
+    if (!x->stale)
+        s->stale[s->n_stale++] = node;
+    x->stale = true;
     s->adders -= operands_less_one(x);
     if (i >= 0) {
         count_term(s, x, i, -1);
@@ -240,6 +245,7 @@ static int append(struct loom_cmvm_sums *s)
         s->cap = s->cap ? 2 * s->cap : 64;
         s->sum = loom_realloc(s->sum, (size_t)s->cap * sizeof(*s->sum));
         s->part = loom_realloc(s->part, (size_t)s->cap * sizeof(*s->part));
+        s->stale = loom_realloc(s->stale, (size_t)s->cap * sizeof(*s->stale));
     }
     s->sum[s->n] = (struct loom_cmvm_sum){.at = -1};
     return s->n++;
@@ -284,10 +290,12 @@ void loom_cmvm_sums_rollback(struct loom_cmvm_sums *s)
 
 void loom_cmvm_sums_init(struct loom_cmvm_sums *s, int n_in, int n_out,
                          const int64_t *w, const int64_t *lo, const int64_t *hi,
-                         const int *depth, int max_depth)
+                         const int *depth, int max_depth, bool plus_only)
 {
-    *s = (struct loom_cmvm_sums){
-        .n_in = n_in, .n_out = n_out, .max_depth = max_depth};
+    *s = (struct loom_cmvm_sums){.n_in = n_in,
+                                 .n_out = n_out,
+                                 .max_depth = max_depth,
+                                 .plus_only = plus_only};
     loom_cmvm_pairs_init(&s->pairs);
     for (int i = 0; i < n_in + n_out; i++)
         append(s);
@@ -310,9 +318,19 @@ void loom_cmvm_sums_deinit(struct loom_cmvm_sums *s)
     }
     free(s->sum);
     free(s->part);
+    free(s->stale);
     free(s->log);
     free(s->spare);
     loom_cmvm_pairs_deinit(&s->pairs);
+}
+
+int loom_cmvm_sums_changed(struct loom_cmvm_sums *s)
+{
+    if (!s->n_stale)
+        return -1;
+    int node = s->stale[--s->n_stale];
+    s->sum[node].stale = false;
+    return node;
 }
 
 /* ---- steps -------------------------------------------------------------- */

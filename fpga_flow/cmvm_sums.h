@@ -33,7 +33,9 @@ struct loom_cmvm_sum {
     int n_users, users_cap, use_digits;
     int depth; /* adders on the way to it, at least */
     int64_t lo, hi;
-    int at; /* place among the parts, -1 if it is none */
+    int at;     /* place among the parts, -1 if it is none */
+    bool stale; /* see loom_cmvm_sums_changed */
+    int bits;   /* what the caller put there */
 };
 
 struct loom_cmvm_sums {
@@ -41,14 +43,17 @@ struct loom_cmvm_sums {
     struct loom_cmvm_sum *sum;
     struct loom_cmvm_pairs pairs;
     int adders;
-    int max_depth; /* 0: no bound */
-    int *part;     /* parts alive */
+    int max_depth;  /* 0: no bound */
+    bool plus_only; /* no part subtracts */
+    int *part;      /* parts alive */
     int n_parts;
     struct {
         int node, of;
         int64_t c;
     } * log;
     size_t n_log, log_cap;
+    int *stale; /* nodes marked so */
+    int n_stale;
     int *spare; /* numbers that may be free */
     size_t n_spare, spare_cap;
 };
@@ -57,7 +62,7 @@ struct loom_cmvm_sums {
  * max_depth 0: no bound, else at least what the matrix needs. */
 void loom_cmvm_sums_init(struct loom_cmvm_sums *s, int n_in, int n_out,
                          const int64_t *w, const int64_t *lo, const int64_t *hi,
-                         const int *depth, int max_depth);
+                         const int *depth, int max_depth, bool plus_only);
 void loom_cmvm_sums_deinit(struct loom_cmvm_sums *s);
 
 /* Digits of c in canonical signed form. */
@@ -65,6 +70,9 @@ int loom_cmvm_sums_digits(int64_t c);
 
 /* The coefficient of `of` in the sum of `node`. */
 int64_t loom_cmvm_sums_get(const struct loom_cmvm_sums *s, int node, int of);
+
+/* The next node that changed since it was last returned here; -1: none. */
+int loom_cmvm_sums_changed(struct loom_cmvm_sums *s);
 
 /* Start anew to log; take back all that was logged. */
 void loom_cmvm_sums_commit(struct loom_cmvm_sums *s);

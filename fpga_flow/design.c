@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "engine/mem.h"
+#include "fpga_flow/share.h"
+#include "fpga_flow/target.h"
 
 /* ---- names -------------------------------------------------------------- */
 
@@ -86,11 +88,11 @@ static int pack_out(struct loom_design *d)
     return at ? at : 1;
 }
 
-struct loom_design *loom_design_new(const struct loom_exact *net,
-                                    const char *name, int levels,
-                                    struct loom_errmsg *e)
+static struct loom_design *make(const struct loom_exact *net, const char *name,
+                                int levels, const struct loom_share *share,
+                                struct loom_errmsg *e)
 {
-    struct loom_wires *w = loom_wires_lower(net, e);
+    struct loom_wires *w = loom_wires_lower(net, share, e);
     if (!w)
         return NULL;
     struct loom_design *d = loom_calloc(1, sizeof(*d));
@@ -106,6 +108,81 @@ struct loom_design *loom_design_new(const struct loom_exact *net,
     d->out_bits = pack_out(d);
     loom_pipeline_make(&d->p, w, levels);
     return d;
+}
+
+struct loom_design *loom_design_plain(const struct loom_exact *net,
+                                      const char *name, int levels,
+                                      struct loom_errmsg *e)
+{
+    return make(net, name, levels, NULL, e);
+}
+
+/* ---- sharing ------------------------------------------------------------ */
+
+/* The ways of sharing that are tried on every layer. Subtractions inside a
+ * shared sum need complements, which mostly cost more than they save. */
+static const struct loom_share ways[] = {
+    {.on = false},
+    {.on = true, .plus_only = true, .slack = 1, .steps = 1500},
+    {.on = true, .plus_only = true, .slack = -1, .steps = 1500},
+    {.on = true, .plus_only = false, .slack = 1, .steps = 1500},
+};
+
+struct choice {
+    struct loom_design *best; /* of all designs so far */
+    int cost;
+    struct loom_share *share; /* [n_nodes] per layer the cheapest so far */
+    int *layer_cost;          /* [n_nodes] of these */
+};
+
+/* Take over design d, of which each layer shares as `way` says (NULL: as the
+ * choice says). */
+static void weigh(struct choice *c, struct loom_design *d,
+                  const struct loom_share *way)
+{
+    int cost = loom_target_predict(d, -1).lc;
+    for (int l = 0; way && l < (int)d->w->n_layers; l++) {
+        int node = d->w->layer[l].node, lc = loom_target_predict(d, l).lc;
+        if (c->best && lc >= c->layer_cost[node])
+            continue;
+        c->layer_cost[node] = lc;
+        c->share[node] = *way;
+    }
+    if (c->best && cost >= c->cost) {
+        loom_design_destroy(d);
+        return;
+    }
+    loom_design_destroy(c->best);
+    c->best = d;
+    c->cost = cost;
+}
+
+struct loom_design *loom_design_new(const struct loom_exact *net,
+                                    const char *name, int levels,
+                                    struct loom_errmsg *e)
+{
+    size_t n = net->n_nodes;
+    struct loom_share *all = loom_calloc(n + 1, sizeof(*all));
+    struct choice c = {.share = loom_calloc(n + 1, sizeof(*c.share)),
+                       .layer_cost = loom_calloc(n + 1, sizeof(int))};
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        for (size_t k = 0; k < n; k++)
+            all[k] = ways[i];
+        struct loom_design *d = make(net, name, levels, all, e);
+        if (!d)
+            break;
+        weigh(&c, d, &ways[i]);
+    }
+    struct loom_design *mixed =
+        c.best ? make(net, name, levels, c.share, e) : NULL;
+    if (mixed)
+        weigh(&c, mixed, NULL);
+    free(all);
+    free(c.share);
+    free(c.layer_cost);
+    if (c.best)
+        c.best->shares = true;
+    return c.best;
 }
 
 void loom_design_destroy(struct loom_design *d)

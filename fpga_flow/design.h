@@ -3,6 +3,7 @@
  * out of the port; elements of no bits likewise. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,16 +22,23 @@ struct loom_design {
     char *name;                   /* a Verilog identifier */
     struct loom_wires *w;
     struct loom_pipeline p;
+    bool shares;           /* made by loom_design_new, not _plain */
     char **layer;          /* [w->n_layers] identifiers, unique */
     struct loom_port *in;  /* [n_in] */
     struct loom_port *out; /* [n_out] */
     int in_bits, out_bits; /* of the ports, at least 1 */
 };
 
-/* levels: adder levels a stage, 0 for a stage a layer. */
+/* levels: adder levels a stage, 0 for a stage a layer. Layers share sums in
+ * the way that should take the fewest cells; the same network always gives the
+ * same design. NULL and a sentence when a width passes 62 bits. */
 struct loom_design *loom_design_new(const struct loom_exact *net,
                                     const char *name, int levels,
                                     struct loom_errmsg *e);
+/* The same with nothing shared: the reference. */
+struct loom_design *loom_design_plain(const struct loom_exact *net,
+                                      const char *name, int levels,
+                                      struct loom_errmsg *e);
 void loom_design_destroy(struct loom_design *d);
 
 /* What the adders and registers come to; layer -1 for all.

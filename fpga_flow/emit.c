@@ -63,10 +63,10 @@ static char *makefile(const struct loom_design *d,
 static char *description(const struct loom_design *d,
                          const struct loom_device *dev, double clock_mhz)
 {
-    json_t *j =
-        json_pack("{s:s,s:s,s:s,s:f,s:i,s:i}", "schema", "bitloom/design/1",
-                  "name", d->name, "device", dev->name, "clock_mhz", clock_mhz,
-                  "levels", d->p.levels, "latency_cycles", d->p.latency);
+    json_t *j = json_pack(
+        "{s:s,s:s,s:s,s:f,s:i,s:i}", "schema", "bitloom/design/1", "name",
+        d->name, "device", dev->name, "clock_mhz", clock_mhz, "levels",
+        d->p.levels, "effort", (int)d->shares, "latency_cycles", d->p.latency);
     char *text = json_dumps(j, JSON_INDENT(1));
     json_decref(j);
     return text;
@@ -101,7 +101,7 @@ int loom_emit(const struct loom_design *d, const struct loom_device *dev,
                : put(dir, "design.json", description(d, dev, clock_mhz), e);
 }
 
-int loom_emit_read(const char *dir, char **name, int *levels,
+int loom_emit_read(const char *dir, char **name, int *levels, bool *plain,
                    struct loom_errmsg *e)
 {
     json_error_t je;
@@ -118,6 +118,7 @@ int loom_emit_read(const char *dir, char **name, int *levels,
     } else {
         *name = loom_strdup(s);
         *levels = (int)json_integer_value(l);
+        *plain = !json_integer_value(json_object_get(j, "effort"));
     }
     json_decref(j);
     free(path);

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "engine/mem.h"
-#include "fpga_flow/trees.h"
+#include "fpga_flow/share.h"
 #include "fpga_flow/wires.h"
 
 struct lower {
     const struct loom_exact *net;
+    const struct loom_share *share; /* [node], NULL: none */
     struct loom_wires *w;
     int **wire;      /* [node][element] */
     int64_t **extra; /* [node][element] already added by a LINEAR node */
@@ -236,7 +237,8 @@ static void lower_block(struct lower *l, size_t at, size_t first,
                                  .shift = shift,
                                  .k = k + first,
                                  .f = f};
-    loom_trees_lower(l->w, &matrix, l->wire[at] + first);
+    loom_share_lower(l->w, &matrix, l->share ? &l->share[at] : NULL,
+                     l->wire[at] + first);
     for (size_t i = 0; i < n_x; i++)
         column[element[i]] = -1;
     free(w);
@@ -503,9 +505,10 @@ static int lower_all(struct lower *l, const int *layer_of,
 }
 
 struct loom_wires *loom_wires_lower(const struct loom_exact *net,
+                                    const struct loom_share *share,
                                     struct loom_errmsg *e)
 {
-    struct lower l = {.net = net};
+    struct lower l = {.net = net, .share = share};
     l.w = loom_calloc(1, sizeof(*l.w));
     l.wire = loom_calloc(net->n_nodes, sizeof(*l.wire));
     l.extra = loom_calloc(net->n_nodes, sizeof(*l.extra));

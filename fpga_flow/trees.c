@@ -211,41 +211,54 @@ static void push_digits(struct loom_wires *w, struct sum *pos, struct sum *neg,
     }
 }
 
+/* The sum of pos less the sum of neg plus k. */
+static int sum_up(struct loom_wires *w, struct sum *pos, struct sum *neg,
+                  int64_t k, int f)
+{
+    if (pos->n && neg->n)
+        return difference(w, pos, neg, k, f);
+    if (neg->n)
+        return negative(w, neg, k, f);
+    if (!pos->n)
+        return loom_wire_const(w, k, f);
+    if (k < 0) {
+        push_const(w, pos, k, f);
+        k = 0;
+    }
+    struct term t = build(w, pos, k, f);
+    return loom_wire_shl(w, t.wire, t.shift);
+}
+
+int loom_trees_sum(struct loom_wires *w, const struct loom_tree_term *term,
+                   size_t n, int64_t k, int f)
+{
+    struct sum pos = {0}, neg = {0};
+    for (size_t i = 0; i < n; i++) {
+        const struct loom_wire *x = &w->wire[term[i].wire];
+        int64_t c = term[i].c;
+        if (!c || (!x->lo && !x->hi))
+            continue;
+        if (x->op == LOOM_WIRE_CONST)
+            k += (x->k * c) * (INT64_C(1) << term[i].shift);
+        else
+            push_digits(w, &pos, &neg, term[i].wire, term[i].shift, c);
+    }
+    int y = sum_up(w, &pos, &neg, k, f);
+    sum_deinit(&pos);
+    sum_deinit(&neg);
+    return y;
+}
+
 void loom_trees_lower(struct loom_wires *w, const struct loom_matrix *m, int *y)
 {
+    struct loom_tree_term *term = loom_calloc(m->n_in + 1, sizeof(*term));
     for (size_t j = 0; j < m->n_out; j++) {
-        struct sum pos = {0}, neg = {0};
-        int64_t k = m->k[j];
         w->at_index = (int)(m->first + j);
         for (size_t i = 0; i < m->n_in; i++) {
-            int64_t v = m->w[i * m->n_out + j];
-            const struct loom_wire *x = &w->wire[m->x[i]];
-            if (!v || (!x->lo && !x->hi))
-                continue;
-            int shift = m->shift[i * m->n_out + j];
-            if (x->op == LOOM_WIRE_CONST)
-                k += (x->k * v) * (INT64_C(1) << shift);
-            else
-                push_digits(w, &pos, &neg, m->x[i], shift, v);
+            size_t at = i * m->n_out + j;
+            term[i] = (struct loom_tree_term){m->x[i], m->shift[at], m->w[at]};
         }
-        if (pos.n && neg.n)
-            y[j] = difference(w, &pos, &neg, k, m->f[j]);
-        else if (neg.n)
-            y[j] = negative(w, &neg, k, m->f[j]);
-        else if (pos.n && k < 0) {
-            struct sum c = {0};
-            push_const(w, &c, k, m->f[j]);
-            push(w, &pos, c.term[0].wire, c.term[0].shift);
-            sum_deinit(&c);
-            struct term t = build(w, &pos, 0, m->f[j]);
-            y[j] = loom_wire_shl(w, t.wire, t.shift);
-        } else if (pos.n) {
-            struct term t = build(w, &pos, k, m->f[j]);
-            y[j] = loom_wire_shl(w, t.wire, t.shift);
-        } else {
-            y[j] = loom_wire_const(w, k, m->f[j]);
-        }
-        sum_deinit(&pos);
-        sum_deinit(&neg);
+        y[j] = loom_trees_sum(w, term, m->n_in, m->k[j], m->f[j]);
     }
+    free(term);
 }

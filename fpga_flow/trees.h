@@ -1,4 +1,4 @@
-/* One row of a constant matrix as adder trees: sums of shifted wires. */
+/* A constant matrix as adder trees: sums of shifted wires. */
 #pragma once
 
 #include <stddef.h>
@@ -17,11 +17,21 @@ struct loom_matrix {
     const int *f;     /* [n_out] of y */
 };
 
-/* Lower the matrix to wires y [n_out], stamping w->at_index with j. Digits are
- * canonical signed; per output the positive ones make one tree and the
- * negative ones another, by depth, then width; the one subtraction that is
- * left is an addition of a complement, which costs nothing where an adder
- * stores it. What is left of the constant enters by carries, then as a leaf.
- * depth [w->n]-like scratch is the callee's own. */
+/* c * wire * 2^shift. */
+struct loom_tree_term {
+    int wire, shift;
+    int64_t c;
+};
+
+/* The sum of n terms and k, in steps of 2^-f. Digits are canonical signed; the
+ * positive ones make one tree and the negative ones another, by depth, then
+ * width; the one subtraction that is left is an addition of a complement,
+ * which costs nothing where an adder stores it. What is left of the constant
+ * enters by carries, then as a leaf. */
+int loom_trees_sum(struct loom_wires *w, const struct loom_tree_term *term,
+                   size_t n, int64_t k, int f);
+
+/* Lower the matrix to wires y [n_out], each a sum of its own, stamping
+ * w->at_index with its number. */
 void loom_trees_lower(struct loom_wires *w, const struct loom_matrix *m,
                       int *y);

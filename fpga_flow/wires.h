@@ -69,9 +69,13 @@ struct loom_wires {
     size_t n_buckets;
 };
 
-/* Lower a network; NULL and a sentence when a width passes 62 bits. The
+struct loom_share; /* share.h */
+
+/* Lower a network, LINEAR node k with its sums shared as share[k] says (NULL:
+ * none shares); NULL and a sentence when a width passes 62 bits. The
  * result does not refer to net. */
 struct loom_wires *loom_wires_lower(const struct loom_exact *net,
+                                    const struct loom_share *share,
                                     struct loom_errmsg *e);
 void loom_wires_destroy(struct loom_wires *w);
 

@@ -129,7 +129,7 @@ int cmd_build(int argc, char **argv)
     struct flow_arg a;
     struct flow_input in;
     struct job j = {0};
-    if (flow_arg_parse(argc, argv, "dclostx", &a) != CLI_DONE)
+    if (flow_arg_parse(argc, argv, "dcelostx", &a) != CLI_DONE)
         return CLI_USAGE;
     int err = flow_input_open(&a, &in, &j.e);
     if (err)
@@ -141,6 +141,7 @@ int cmd_build(int argc, char **argv)
                                    .device = a.device->name,
                                    .clock_mhz = a.clock_mhz,
                                    .levels = a.levels,
+                                   .plain = a.plain,
                                    .seeds = a.seeds,
                                    .timeout_s = a.timeout_s,
                                    .dir = a.out};

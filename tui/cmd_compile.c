@@ -61,7 +61,7 @@ int cmd_compile(int argc, char **argv)
     struct flow_arg a;
     struct flow_input in;
     struct loom_errmsg e = {""};
-    if (flow_arg_parse(argc, argv, "dclox", &a) != CLI_DONE)
+    if (flow_arg_parse(argc, argv, "dcelox", &a) != CLI_DONE)
         return CLI_USAGE;
     int err = flow_input_open(&a, &in, &e);
     if (err)
@@ -69,8 +69,8 @@ int cmd_compile(int argc, char **argv)
     double clock = a.clock_mhz > 0 ? a.clock_mhz : a.device->clock_mhz;
     int levels = a.levels < 0 ? 0 : a.levels ? a.levels : LOOM_PIPELINE_LEVELS;
     int status = CLI_DONE;
-    struct loom_design *d =
-        loom_design_new(in.model.net, in.model.name, levels, &e);
+    struct loom_design *d = (a.plain ? loom_design_plain : loom_design_new)(
+        in.model.net, in.model.name, levels, &e);
     err = d ? loom_emit(d, a.device, clock, in.vectors, in.n_vectors, a.out, &e)
             : LOOM_ERR_RANGE;
     if (err)

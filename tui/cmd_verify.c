@@ -77,16 +77,16 @@ static int open_design(const struct flow_arg *a, const struct flow_input *in,
     int levels = a->levels < 0 ? 0
                  : a->levels   ? a->levels
                                : LOOM_PIPELINE_LEVELS;
-    bool compiled = is_compiled(a->model);
+    bool compiled = is_compiled(a->model), plain = a->plain;
     if (compiled) {
-        int err = loom_emit_read(a->model, &name, &levels, e);
+        int err = loom_emit_read(a->model, &name, &levels, &plain, e);
         if (err)
             return err;
         f->core = loom_asprintf("%s/core.v", a->model);
         f->serial = loom_asprintf("%s/serial.v", a->model);
     }
-    *d =
-        loom_design_new(in->model.net, name ? name : in->model.name, levels, e);
+    *d = (plain ? loom_design_plain : loom_design_new)(
+        in->model.net, name ? name : in->model.name, levels, e);
     free(name);
     if (!*d)
         return LOOM_ERR_RANGE;
@@ -131,7 +131,7 @@ int cmd_verify(int argc, char **argv)
     struct loom_design *d = NULL;
     struct loom_verify_result r;
     struct loom_errmsg e = {""};
-    if (flow_arg_parse(argc, argv, "ltx", &a) != CLI_DONE)
+    if (flow_arg_parse(argc, argv, "eltx", &a) != CLI_DONE)
         return CLI_USAGE;
     int err = flow_input_open(&a, &in, &e);
     if (err)

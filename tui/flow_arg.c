@@ -40,6 +40,14 @@ static int set(const char *command, struct flow_arg *a, int option,
         if (!number(value, 0.1, 1e7, &a->timeout_s))
             return cli_usage(command, "--timeout %s: expected seconds", value);
         return CLI_DONE;
+    case 'e':
+        if (strcmp(value, "0") && strcmp(value, "1"))
+            return cli_usage(command,
+                             "--effort %s: expected 1, or 0 for a plain tree "
+                             "an output",
+                             value);
+        a->plain = *value == '0';
+        return CLI_DONE;
     case 'l':
         if (!number(value, 0, 100, &v) || v != floor(v))
             return cli_usage(command,
@@ -62,6 +70,7 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
     static const struct option options[] = {
         {"device", required_argument, NULL, 'd'},
         {"clock", required_argument, NULL, 'c'},
+        {"effort", required_argument, NULL, 'e'},
         {"levels", required_argument, NULL, 'l'},
         {"out", required_argument, NULL, 'o'},
         {"seeds", required_argument, NULL, 's'},

@@ -15,12 +15,13 @@ struct flow_arg {
     double timeout_s;                 /* 0: not given */
     int levels;                       /* 0: not given; -1: a stage a layer */
     int seeds;                        /* 0: not given */
+    bool plain;                       /* --effort 0 */
     bool json, quiet;
 };
 
-/* Read the options named in `allowed` (letters: d device, c clock, l levels,
- * o out, s seeds, t timeout, x data). CLI_DONE, or the exit status after a
- * sentence was printed. */
+/* Read the options named in `allowed` (letters: d device, c clock, e effort, l
+ * levels, o out, s seeds, t timeout, x data). CLI_DONE, or the exit status
+ * after a sentence was printed. */
 int flow_arg_parse(int argc, char **argv, const char *allowed,
                    struct flow_arg *a);
 

@@ -54,22 +54,25 @@ const struct cli_command cli_commands[] = {
      "side by side. --store DIR: the folder that `run --out DIR` wrote to.",
      cmd_report},
     {"compile",
-     "MODEL --device DEV [--clock MHZ] [--levels N] -o DIR [--json]",
+     "MODEL --device DEV [--clock MHZ] [--levels N] [--effort 0]\n"
+     "                    -o DIR [--json]",
      "write a network as Verilog, with all that a build needs\n\n"
      "Needs no tools. DIR gets core.v, a serial harness, a self-checking\n"
      "bench, pins and a Makefile that builds and simulates without bitloom.\n"
      "--levels N: a register after every N levels of adders (default 2); 0: a\n"
-     "register a layer. --data X.npy: rows for the bench.",
+     "register a layer. --effort 0: outputs share no sums; the reference.\n"
+     "--data X.npy: rows for the bench.",
      cmd_compile},
     {"verify",
-     "MODEL|DIR [--data X.npy] [--levels N] [--timeout S] [--json] [-q]",
+     "MODEL|DIR [--data X.npy] [--levels N] [--effort 0] [--timeout S]\n"
+     "                     [--json] [-q]",
      "simulate the Verilog against the integer network\n\n"
      "DIR is a folder that compile or build wrote: its files are taken as they\n"
      "are. Every row of X.npy (or the test rows kept with the run), and corner\n"
      "and random vectors, must agree in every bit; else exit status 1.",
      cmd_verify},
     {"build",
-     "MODEL --device DEV [--clock MHZ] [--levels N] [--seeds N]\n"
+     "MODEL --device DEV [--clock MHZ] [--levels N] [--effort 0] [--seeds N]\n"
      "                     [--timeout S] [--data X.npy] -o DIR [--json] [-q]",
      "compile, verify, synthesize, place, route: a bitstream\n\n"
      "--seeds N: placements to try, the fastest is kept. --timeout S: of each\n"

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "engine/mem.h"
+#include "fpga_flow/share.h"
 #include "fpga_flow/wires.h"
 #include "tests/flow/netgen.h"
 
@@ -32,10 +33,11 @@ static void check_bits(const struct loom_wires *w)
     }
 }
 
-static void check_net(const struct loom_exact *net, uint64_t seed, int rows)
+static void check_net(const struct loom_exact *net, uint64_t seed, int rows,
+                      const struct loom_share *share)
 {
     struct loom_errmsg e = {""};
-    struct loom_wires *w = loom_wires_lower(net, &e);
+    struct loom_wires *w = loom_wires_lower(net, share, &e);
     if (!w) {
         assert_non_null(strstr(e.text, "62 bits"));
         return;
@@ -61,6 +63,19 @@ static void check_net(const struct loom_exact *net, uint64_t seed, int rows)
     loom_wires_destroy(w);
 }
 
+/* The same with the sums of its layers shared, in the way that seed says. */
+static void check_shared(const struct loom_exact *net, uint64_t seed, int rows)
+{
+    struct loom_share *share = loom_calloc(net->n_nodes, sizeof(*share));
+    for (size_t k = 0; k < net->n_nodes; k++)
+        share[k] = (struct loom_share){.on = true,
+                                       .plus_only = (seed + k) % 2,
+                                       .slack = (int)(seed % 3) - 1,
+                                       .steps = 20};
+    check_net(net, seed, rows, share);
+    free(share);
+}
+
 static void test_wild(void **state)
 {
     (void)state;
@@ -69,7 +84,8 @@ static void test_wild(void **state)
         struct loom_exact *net = netgen_wild(seed);
         if (!net)
             continue;
-        check_net(net, seed, 40);
+        check_net(net, seed, 40, NULL);
+        check_shared(net, seed, 40);
         loom_exact_destroy(net);
         legal++;
     }
@@ -85,7 +101,8 @@ static void test_like_trained(void **state)
         struct loom_exact *net =
             netgen_like(seed, sizes, 4, 50 + 15 * (int)seed, 6);
         assert_non_null(net);
-        check_net(net, seed, 100);
+        check_net(net, seed, 100, NULL);
+        check_shared(net, seed, 100);
         loom_exact_destroy(net);
     }
 }
@@ -112,7 +129,8 @@ static void test_small_sums(void **state)
         d->b[0] = b / (1 << z);
         d->bf[0] = 2 - z;
         assert_int_equal(loom_exact_intervals(net, NULL), 0);
-        check_net(net, (uint64_t)c, 30);
+        check_net(net, (uint64_t)c, 30, NULL);
+        check_shared(net, (uint64_t)c, 30);
         loom_exact_destroy(net);
     }
 }
