@@ -476,27 +476,51 @@ struct loom_score loom_score_outputs(const struct loom_dataset *d,
     return score_of(&s, (double)rows->rows, loss, cut, scale);
 }
 
-int loom_model_predict(struct loom_model *m, const float *x, size_t rows,
-                       float *z, struct loom_errmsg *e)
+/* Rows x forward in the mode prepared; outputs to z, if asked for. */
+static void run_rows(const struct loom_model *m, struct loom_scratch *s,
+                     struct loom_sums *sums, const float *x, size_t rows,
+                     float *z)
+{
+    const struct loom_layer *out = &m->layer[m->output];
+    for (size_t at = 0; at < rows; at += LOOM_BLOCK) {
+        size_t n = rows - at < LOOM_BLOCK ? rows - at : LOOM_BLOCK;
+        for (size_t r = 0; r < n; r++)
+            loom_scratch_put(s, m, r, x + (at + r) * m->n_in);
+        loom_model_forward(m, s, n, sums);
+        for (size_t r = 0; z && r < n; r++)
+            memcpy(z + (at + r) * out->n, s->out[m->output] + r * out->ld,
+                   out->n * sizeof(*z));
+    }
+}
+
+/* Forward in a mode, with memory of its own. */
+static int run_alone(struct loom_model *m, enum loom_mode mode, const float *x,
+                     size_t rows, float *z, struct loom_errmsg *e)
 {
     struct loom_scratch s;
     struct loom_sums sums = {0};
     int err = loom_scratch_init(&s, m, e);
     if (!err)
         err = loom_sums_init(&sums, m, e);
-    if (!err)
-        loom_model_prepare(m, LOOM_MODE_EVAL);
-    const struct loom_layer *out = &m->layer[m->output];
-    for (size_t at = 0; !err && at < rows; at += LOOM_BLOCK) {
-        size_t n = rows - at < LOOM_BLOCK ? rows - at : LOOM_BLOCK;
-        for (size_t r = 0; r < n; r++)
-            loom_scratch_put(&s, m, r, x + (at + r) * m->n_in);
-        loom_model_forward(m, &s, n, &sums);
-        for (size_t r = 0; r < n; r++)
-            memcpy(z + (at + r) * out->n, s.out[m->output] + r * out->ld,
-                   out->n * sizeof(*z));
+    if (!err) {
+        loom_model_prepare(m, mode);
+        run_rows(m, &s, &sums, x, rows, z);
+        if (mode == LOOM_MODE_TRACE)
+            loom_model_trace(m, &sums, 1);
     }
     loom_scratch_deinit(&s);
     loom_sums_deinit(&sums);
     return err;
+}
+
+int loom_model_predict(struct loom_model *m, const float *x, size_t rows,
+                       float *z, struct loom_errmsg *e)
+{
+    return run_alone(m, LOOM_MODE_EVAL, x, rows, z, e);
+}
+
+int loom_model_calibrate(struct loom_model *m, const float *x, size_t rows,
+                         struct loom_errmsg *e)
+{
+    return run_alone(m, LOOM_MODE_TRACE, x, rows, NULL, e);
 }

@@ -110,6 +110,11 @@ struct loom_score loom_score_outputs(const struct loom_dataset *d,
                                      enum loom_loss loss, double cut,
                                      const float *z);
 
+/* Set the ranges of all quantizers that wrap to what these rows x [rows][n_in]
+ * need; one thread. */
+int loom_model_calibrate(struct loom_model *m, const float *x, size_t rows,
+                         struct loom_errmsg *e);
+
 /* Outputs of a model in evaluation mode: x [rows][n_in] -> z [rows][n_out],
  * one thread. */
 int loom_model_predict(struct loom_model *m, const float *x, size_t rows,

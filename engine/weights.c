@@ -1,6 +1,7 @@
 #include "engine/weights.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "engine/layer.h"
 
@@ -29,6 +30,7 @@ void loom_weights_build(struct loom_weights *w, struct loom_model *m,
     w->dx = loom_model_floats(m, w->q.n);
     w->di = loom_model_floats(m, w->q.n);
     w->df = loom_model_floats(m, w->q.n);
+    w->kept = loom_model_floats(m, 2 * w->q.groups);
 }
 
 static bool wraps(const struct loom_weights *w)
@@ -47,6 +49,40 @@ static bool is_plain(const struct loom_qstate *q)
     return good;
 }
 
+/* The range first; the sign is that of what is left after rounding by it. */
+void loom_weights_trace(struct loom_weights *w, struct loom_model *m,
+                        const float *v)
+{
+    struct loom_qstate *q = &w->q;
+    float *top = w->dx, *negative = w->di; /* of training, made anew there */
+    if (!wraps(w) || !q->conf.trained)
+        return;
+    for (size_t j = 0; j < q->n; j++) {
+        top[j] = fabsf(v[j]);
+        negative[j] = 0.0f;
+    }
+    loom_qstate_trace(q, m, top, negative);
+    for (size_t j = 0; j < q->n; j++) {
+        float y = loom_quant_one(q->conf.mode, v[j], q->rk[j], q->ri[j],
+                                 q->rf[j], true);
+        negative[j] = y < 0.0f && q->bits[j] > 0.0f;
+    }
+    loom_qstate_trace(q, m, top, negative);
+}
+
+/* As loom_weights_trace would leave the bits, without storing them. */
+static void try_trace(struct loom_weights *w, struct loom_model *m,
+                      const float *v)
+{
+    size_t n = w->q.groups;
+    float *i = loom_theta(m, w->q.i), *k = loom_theta(m, w->q.k);
+    memcpy(w->kept, i, n * sizeof(float));
+    memcpy(w->kept + n, k, n * sizeof(float));
+    loom_weights_trace(w, m, v);
+    memcpy(i, w->kept, n * sizeof(float));
+    memcpy(k, w->kept + n, n * sizeof(float));
+}
+
 void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
                           const float *v)
 {
@@ -60,6 +96,8 @@ void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
             top[j] = fabsf(v[j]);
         loom_qstate_track(q, m, top);
     }
+    if (m->mode == LOOM_MODE_TRACE)
+        try_trace(w, m, v);
     if (m->mode == LOOM_MODE_TRAIN && is_plain(q)) {
         float symmetric = q->conf.mode.overflow == LOOM_SAT_SYM ? 1.0f : 0.0f;
         m->kernels->saturate(q->n, symmetric, v, q->rk, q->ri, q->rf, w->qv,
@@ -89,17 +127,6 @@ void loom_weights_reduce(struct loom_weights *w, struct loom_model *m,
         loom_qstate_grad(&w->q, m, r * n, n, sum, wraps(w) ? NULL : di + r * n,
                          df + r * n);
     }
-}
-
-void loom_weights_trace(struct loom_weights *w, struct loom_model *m,
-                        const float *v)
-{
-    float *top = w->dx, *negative = w->di; /* of training, made anew there */
-    for (size_t j = 0; j < w->q.n; j++) {
-        top[j] = fabsf(v[j]);
-        negative[j] = w->qv[j] < 0.0f && w->q.bits[j] > 0.0f;
-    }
-    loom_qstate_trace(&w->q, m, top, negative);
 }
 
 bool loom_weights_finite(const struct loom_weights *w)

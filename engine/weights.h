@@ -10,6 +10,7 @@ struct loom_weights {
     struct loom_qstate q;
     float *qv;           /* [n] quantized */
     float *dx, *di, *df; /* [n] local derivatives, of the last training step */
+    float *kept;         /* [2 groups] i and k while calibration tries others */
 };
 
 /* Field `name` of a layer's conf, a table of quantizer fields, over the
@@ -26,7 +27,8 @@ void loom_weights_build(struct loom_weights *w, struct loom_model *m,
                         const struct loom_shape *shape,
                         const struct loom_qconf *conf);
 
-/* Quantize the values v [n] in the model's mode. */
+/* Quantize the values v [n] in the model's mode: in calibration as they will
+ * be once their ranges are calibrated. */
 void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
                           const float *v);
 

@@ -14,7 +14,9 @@
 #include "tui/model_arg.h"
 
 struct eval {
-    const char *data, *labels, *out, *store;
+    const char **data, *map;
+    size_t n_data;
+    const char *labels, *out, *store;
     bool exact, json;
     struct cli_model m;
     struct cli_rows rows;
@@ -133,6 +135,35 @@ static int report(const struct eval *v, const char *metric, double value,
     return CLI_DONE;
 }
 
+/* --map 0,1,4,2,3: label k of the file is that output of the network. */
+static int map_labels(struct eval *v, struct loom_errmsg *e)
+{
+    float to[256];
+    size_t n = 0;
+    const char *p = v->map;
+    while (*p && n < 256) {
+        char *end;
+        long k = strtol(p, &end, 10);
+        if (end == p || k < 0 || k > 65535 || (*end && *end != ','))
+            return loom_fail(e, LOOM_ERR_ARG,
+                             "--map %s: expected numbers of outputs, as "
+                             "0,1,4,2,3",
+                             v->map);
+        to[n++] = (float)k;
+        p = *end ? end + 1 : end;
+    }
+    for (size_t r = 0; v->rows.y && r < v->rows.n; r++) {
+        float y = v->rows.y[r];
+        if (v->rows.y_width != 1 || !(y >= 0 && y < (float)n) || y != floorf(y))
+            return loom_fail(e, LOOM_ERR_ARG,
+                             "--map %s: label %g in row %zu is not among its "
+                             "%zu",
+                             v->map, (double)y, r, n);
+        v->rows.y[r] = to[(size_t)y];
+    }
+    return 0;
+}
+
 static int run(struct eval *v, const char *model)
 {
     struct loom_errmsg e = {""};
@@ -140,7 +171,9 @@ static int run(struct eval *v, const char *model)
     double value = NAN, float_value = NAN;
     int err = cli_model_open(model, v->store, &v->m, &e);
     if (!err)
-        err = cli_rows_read(&v->m, v->data, v->labels, &v->rows, &e);
+        err = cli_rows_read(&v->m, v->data, v->n_data, v->labels, &v->rows, &e);
+    if (!err && v->map)
+        err = map_labels(v, &e);
     if (!err && !v->rows.n)
         err = loom_fail(&e, LOOM_ERR_ARG,
                         "eval: no rows: name them with --data X.npy");
@@ -165,21 +198,25 @@ int cmd_eval(int argc, char **argv)
     static const struct option options[] = {
         {"data", required_argument, NULL, 'd'},
         {"labels", required_argument, NULL, 'l'},
+        {"map", required_argument, NULL, 'm'},
         {"exact", no_argument, NULL, 'x'},
         {"out", required_argument, NULL, 'o'},
         {"store", required_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0}};
-    struct eval v = {0};
+    struct eval v = {.data = loom_calloc((size_t)argc, sizeof(*v.data))};
     int c;
     optind = 1;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (c) {
         case 'd':
-            v.data = optarg;
+            v.data[v.n_data++] = optarg;
             break;
         case 'l':
             v.labels = optarg;
+            break;
+        case 'm':
+            v.map = optarg;
             break;
         case 'x':
             v.exact = true;
@@ -202,6 +239,7 @@ int cmd_eval(int argc, char **argv)
     int status = run(&v, argv[optind]);
     cli_rows_free(&v.rows);
     cli_model_close(&v.m);
+    free(v.data);
     free(v.fz);
     free(v.ez);
     return status;

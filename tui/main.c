@@ -21,13 +21,22 @@ const struct cli_command cli_commands[] = {
      "Ctrl-C saves and ends with status 130.",
      cmd_run},
     {"eval",
-     "MODEL [--data X.npy] [--labels Y.npy] [--exact] [--out Y.npy] [--json]",
+     "MODEL [--data X.npy]... [--labels Y.npy] [--map LIST] [--exact]\n"
+     "                    [--out Y.npy] [--json]",
      "score a network, in float and in integers\n\n"
      "MODEL is a checkpoint, a run (muon-001, muon-001@40, its folder) or\n"
      "NET.json. Without --data, the test rows kept with the run are used.\n"
+     "A network of several inputs takes --data NAME=FILE for each of them.\n"
+     "--map 2,0,1 says that labels 0, 1, 2 are outputs 2, 0, 1.\n"
      "--exact also runs the integers and counts the outputs that differ.\n"
      "--store DIR: the folder that `run --out DIR` wrote to.",
      cmd_eval},
+    {"import", "X.keras [-o MODEL] [--calibrate X.npy]... [--json]",
+     "take over a network that HGQ2 trained, number for number\n\n"
+     "MODEL (X.loom without -o) is a checkpoint like any other. --calibrate\n"
+     "sets the ranges of its activations anew, to what these rows need\n"
+     "(NAME=FILE for each of several inputs).",
+     cmd_import},
     {"ebops", "MODEL [--json]",
      "effective bit operations, bits and sparsity, a row a layer", cmd_ebops},
     {"freeze", "MODEL -o NET.json [--json]",

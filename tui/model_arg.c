@@ -230,32 +230,98 @@ int cli_model_freeze(struct cli_model *m, struct loom_errmsg *e)
 
 /* ---- rows -------------------------------------------------------------- */
 
-static size_t inputs_of(const struct cli_model *m)
+/* Numbers that one row of input k has; 0 where there is no such input. */
+static size_t input_size(const struct cli_model *m, size_t k)
 {
-    size_t n = 0;
-    for (size_t k = 0; !m->model && k < m->net->n_inputs; k++)
-        n += m->net->input_size[k];
-    return m->model ? m->model->n_in : n;
+    if (m->model)
+        return k < (size_t)m->model->n_inputs
+                   ? m->model->layer[m->model->input[k]].n
+                   : 0;
+    return k < m->net->n_inputs ? m->net->input_size[k] : 0;
 }
 
-static int read_x(const struct cli_model *m, const char *path,
-                  struct cli_rows *out, struct loom_errmsg *e)
+/* Number of the input that "NAME=FILE" names (NAME may also be its number,
+ * from 1), -1: there is none. *file: what follows, or all of it. */
+static int input_named(const struct cli_model *m, const char *arg,
+                       const char **file)
+{
+    const char *equal = strchr(arg, '=');
+    char name[64];
+    *file = equal ? equal + 1 : arg;
+    snprintf(name, sizeof(name), "%.*s", equal ? (int)(equal - arg) : 0, arg);
+    for (size_t k = 0; equal && input_size(m, k); k++) {
+        const char *layer =
+            m->model ? m->model->layer[m->model->input[k]].name : "";
+        if (!strcmp(name, layer) || strtoul(name, NULL, 10) == k + 1)
+            return (int)k;
+    }
+    return -1;
+}
+
+/* The rows of a file into columns at .. at + width of out->x, which is made by
+ * the first file. */
+static int read_columns(const char *path, size_t at, size_t width,
+                        struct cli_rows *out, struct loom_errmsg *e)
 {
     struct loom_array a = {0};
     int err = loom_npy_read(path, &a, e);
     if (err)
         return err;
-    out->n_in = inputs_of(m);
-    size_t width = a.n_dims && a.dim[0] ? a.n / a.dim[0] : 0;
-    if (width != out->n_in)
+    size_t rows = a.n_dims ? a.dim[0] : 0, has = rows ? a.n / rows : 0;
+    float *x = loom_array_to_f32(&a);
+    if (has != width)
         err = loom_fail(e, LOOM_ERR_SHAPE,
                         "%s: rows of %zu numbers; the network takes %zu", path,
-                        width, out->n_in);
-    else if (!(out->x = loom_array_to_f32(&a)))
+                        has, width);
+    else if (out->x && rows != out->n)
+        err = loom_fail(e, LOOM_ERR_SHAPE,
+                        "%s: %zu rows, but the other inputs have %zu", path,
+                        rows, out->n);
+    else if (!out->x)
+        out->x = loom_try_alloc(rows * out->n_in, sizeof(float), path, e);
+    if (!err && (!x || !out->x))
         err = loom_fail(e, LOOM_ERR_NOMEM, "%s: no memory for it", path);
-    out->n = a.n_dims ? a.dim[0] : 0;
+    for (size_t r = 0; !err && r < rows; r++)
+        memcpy(out->x + r * out->n_in + at, x + r * width, width * sizeof(*x));
+    out->n = rows;
+    free(x);
     loom_array_deinit(&a);
     return err;
+}
+
+/* One file of all inputs side by side, or NAME=FILE for every input. */
+static int read_x(const struct cli_model *m, const char *const *data, size_t n,
+                  struct cli_rows *out, struct loom_errmsg *e)
+{
+    const char *file;
+    size_t n_inputs = 0, at = 0;
+    unsigned seen = 0;
+    while (input_size(m, n_inputs))
+        out->n_in += input_size(m, n_inputs++);
+    if (n == 1 && input_named(m, data[0], &file) < 0)
+        return read_columns(data[0], 0, out->n_in, out, e);
+    for (size_t k = 0; k < n; k++) {
+        int i = input_named(m, data[k], &file);
+        if (i < 0)
+            return loom_fail(e, LOOM_ERR_ARG,
+                             "--data %s: expected NAME=FILE, NAME one of the "
+                             "network's %zu inputs%s%s",
+                             data[k], n_inputs, m->model ? ", as " : "",
+                             m->model ? m->model->layer[m->model->input[0]].name
+                                      : "");
+        seen |= 1u << i;
+        at = 0;
+        for (int j = 0; j < i; j++)
+            at += input_size(m, (size_t)j);
+        int err = read_columns(file, at, input_size(m, (size_t)i), out, e);
+        if (err)
+            return err;
+    }
+    if (seen + 1 == 1u << n_inputs && n == n_inputs)
+        return 0;
+    return loom_fail(e, LOOM_ERR_ARG,
+                     "--data: each of the %zu inputs needs NAME=FILE once",
+                     n_inputs);
 }
 
 static int read_y(const char *path, struct cli_rows *out, struct loom_errmsg *e)
@@ -275,18 +341,19 @@ static int read_y(const char *path, struct cli_rows *out, struct loom_errmsg *e)
     return err;
 }
 
-int cli_rows_read(const struct cli_model *m, const char *x_path,
-                  const char *y_path, struct cli_rows *out,
+int cli_rows_read(const struct cli_model *m, const char *const *data,
+                  size_t n_data, const char *y_path, struct cli_rows *out,
                   struct loom_errmsg *e)
 {
     *out = (struct cli_rows){0};
     char *folder = loom_strdup(m->path);
     char *x = loom_asprintf("%s/test_x.npy", dirname(folder));
     char *y = loom_asprintf("%s/test_y.npy", folder);
-    bool own = !x_path;
+    bool own = !n_data;
     int err = 0;
     if (!own || is_file(x))
-        err = read_x(m, own ? x : x_path, out, e);
+        err = own ? read_x(m, (const char *const *)&x, 1, out, e)
+                  : read_x(m, data, n_data, out, e);
     if (!err && out->n && (y_path || (own && is_file(y))))
         err = read_y(y_path ? y_path : y, out, e);
     if (err)
@@ -308,8 +375,7 @@ int64_t *cli_rows_quantize(const struct cli_rows *r,
                            const struct loom_exact *net, struct loom_errmsg *e)
 {
     int64_t *q = loom_calloc(r->n * net->in_size + 1, sizeof(*q));
-    if (loom_exact_quantize(net, r->x, r->n, q, e) <
-        0) {
+    if (loom_exact_quantize(net, r->x, r->n, q, e) < 0) {
         free(q);
         return NULL;
     }

@@ -45,10 +45,11 @@ void cli_model_close(struct cli_model *m);
 /* Make m->net if it is not there yet. */
 int cli_model_freeze(struct cli_model *m, struct loom_errmsg *e);
 
-/* From the .npy files named, or (x_path NULL) the test rows kept in the run's
- * folder; without those n is 0. */
-int cli_rows_read(const struct cli_model *m, const char *x_path,
-                  const char *y_path, struct cli_rows *out,
+/* From the .npy files named (one of all inputs side by side, or NAME=FILE for
+ * each input), or (n_data 0) the test rows kept in the run's folder; without
+ * those n is 0. */
+int cli_rows_read(const struct cli_model *m, const char *const *data,
+                  size_t n_data, const char *y_path, struct cli_rows *out,
                   struct loom_errmsg *e);
 void cli_rows_free(struct cli_rows *r);
 

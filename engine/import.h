@@ -1,0 +1,21 @@
+/* Networks that HGQ2 saved (.keras), as networks of ours: number for number
+ * the same. What is not known is an error that names layer, class and field. */
+#pragma once
+
+#include <jansson.h>
+
+#include "engine/err.h"
+#include "engine/model.h"
+
+/* The network in the file, finished, with its parameters; *info (owned by the
+ * caller) is what a checkpoint keeps of it: name, loss. NULL with a sentence.
+ *
+ * Layer names are the file's; the quantizers before a layer L are layers
+ * L/iq (of a merge L/iq0, L/iq1), behind it L/oq, its activation L/relu.
+ * Classes: InputLayer, QDense, QEinsumDense, QEinsumDenseBatchnorm (over the
+ * last axis), QConv1D, QConv2D, QAdd, QSubtract, QMultiply, QMaximum, QSum,
+ * Q(Max|Average)Pooling(1|2)D, QGlobal(Max|Average)Pooling(1|2)D and these
+ * without Q, Concatenate, Reshape, Flatten, Permute, GetItem (slices),
+ * Activation, ReLU, Dropout. */
+struct loom_model *loom_import_keras(const char *path, json_t **info,
+                                     struct loom_errmsg *e);
