@@ -710,24 +710,39 @@ static double linear_bound(const struct loom_exact *net,
     return sum;
 }
 
-/* Largest number that rounding and wrapping element j passes through: the
- * (clipped) value plus half a step of the new grid, in steps of the finer of
- * the old grid and that half; and, when it wraps, the rounded value plus half
- * the modulus, in the new grid's. */
+/* Largest number that rounding element j of [-top, top] passes through: the
+ * value plus half a step of the new grid, `drop` places coarser, in steps of
+ * the finer of the old grid and that half. What is far below that half becomes
+ * 0 whatever gets lost; what already lies on a coarser grid survives, as the
+ * half is lost, or makes a tie of an even number. */
+static double round_bound(double top, int drop)
+{
+    if (drop > 0)
+        return top <= ldexp(1.0, drop - 2) ? top : top + ldexp(1.0, drop - 1);
+    return drop < 0 ? top : 2.0 * top + 1.0;
+}
+
+/* The same for all of a quantizer. Wrapping adds the modulus to the rounded
+ * value; all are multiples of the new grid's step, or of the old one's (or of
+ * half the modulus) where that is coarser. Saturating may put the end of the
+ * range, which is odd, in the value's place before it is rounded. */
 static double quantize_bound(const struct loom_exact *net,
                              const struct loom_exact_node *d, size_t j)
 {
     const struct loom_exact_elem *x = loom_exact_in(net, d, j);
     int drop = x->f - d->format[j].f, width = loom_fixed_width(d->format[j]);
-    double top = magnitude(x);
+    double top = magnitude(x), now = ldexp(top, -drop);
+    double limit = ldexp(1.0, d->format[j].i + d->format[j].f);
     if (!width)
         return 0.0;
-    double now = ldexp(top, -drop); /* in the new grid's steps */
-    if (d->overflow != LOOM_WRAP)
-        now = fmin(now, ldexp(1.0, d->format[j].i + d->format[j].f));
-    double rounded = drop > 0 ? top + ldexp(1.0, drop - 1) : 2.0 * now + 1.0;
-    double wrapped = d->overflow == LOOM_WRAP ? now + ldexp(1.0, width) : 0.0;
-    return fmax(rounded, wrapped);
+    if (d->overflow == LOOM_WRAP) {
+        int step = drop < 0 && -drop < width - 1 ? -drop : width - 1;
+        double sum = ldexp(now + ldexp(1.0, width), drop < 0 ? -step : 0);
+        return fmax(round_bound(top, drop), sum);
+    }
+    if (drop < 0 && now >= limit)
+        return 2.0 * limit + 1.0;
+    return drop ? round_bound(top, drop) : 2.0 * fmin(now, limit) + 1.0;
 }
 
 /* An input may be anything: rounding must stay exact up to the format's end,

@@ -20,13 +20,18 @@ struct golden {
     struct entry *entries;
 };
 
-struct golden *golden_open(const char *file)
+char *golden_folder(void)
 {
     const char *top = getenv("LOOM_GOLDEN");
     const char *root = getenv("LOOM_ROOT");
-    char *folder =
-        top && *top ? loom_strdup(top)
-                    : loom_asprintf("%s/../shared/golden", root ? root : ".");
+    return top && *top
+               ? loom_strdup(top)
+               : loom_asprintf("%s/../shared/golden", root ? root : ".");
+}
+
+struct golden *golden_open(const char *file)
+{
+    char *folder = golden_folder();
     char *path = loom_asprintf("%s/hgq2/%s", folder, file);
     if (access(path, R_OK)) {
         free(path);

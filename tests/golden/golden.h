@@ -15,6 +15,9 @@
 
 struct golden;
 
+/* The folder; the caller frees. */
+char *golden_folder(void);
+
 /* NULL where the file is absent: then skip(). */
 struct golden *golden_open(const char *file);
 void golden_close(struct golden *g);

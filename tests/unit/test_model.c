@@ -218,8 +218,8 @@ static void test_freeze_limits(void **state)
          "r"}, /* 65 bits of a format */
         {"[['input','x',{'n':1}],['quantize','q',{'f0':4,'i0':4}],"
          "['relu','r',{}],"
-         "['quantize','s',{'f0':20,'i0':6,'overflow':'SAT'}]]",
-         "s"}, /* 2^6 - 2^-20 is no float32 */
+         "['quantize','s',{'f0':22,'i0':3,'overflow':'SAT'}]]",
+         "s"}, /* 2^3 - 2^-22 is no float32 */
         {"[['input','x',{'n':1}],['relu','r',{}]]", "r"},
     };
     for (size_t c = 0; c < sizeof(cases) / sizeof(*cases); c++) {
