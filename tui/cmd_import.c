@@ -49,9 +49,8 @@ static int calibrate(struct loom_model *m, const struct args *a,
 
 static int report(const struct args *a, const char *out, struct loom_model *m)
 {
-    double ebops;
     loom_model_prepare(m, LOOM_MODE_EVAL);
-    loom_model_ebops(m, 0.0f, &ebops);
+    double ebops = loom_model_ebops(m, 0.0f, NULL);
     size_t n_out = m->layer[m->output].n;
     if (a->json)
         return cli_print_json(json_pack(
