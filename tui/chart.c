@@ -178,6 +178,24 @@ static void draw_dots(struct html *h, const struct axis *x,
     }
 }
 
+/* At the last value that is shown, on the side that has room. */
+static void draw_label(struct html *h, const struct axis *x,
+                       const struct axis *y, const struct chart_series *s)
+{
+    int i = s->n - 1;
+    while (i >= 0 && (!fits(x, s->x[i]) || !fits(y, s->y[i])))
+        i--;
+    if (i < 0 || !s->label)
+        return;
+    double cx = on(x, s->x[i]), cy = on(y, s->y[i]);
+    bool right = cx < W - RIGHT - 14;
+    html_printf(h, "<text class='label c%d' x='%.1f' y='%.1f'%s>",
+                s->color % CHART_COLORS, cx + (right ? 6 : -4),
+                right ? cy + 4 : cy - 6, right ? "" : " text-anchor='end'");
+    html_text(h, s->label);
+    html_raw(h, "</text>");
+}
+
 bool chart_draw(struct html *h, const char *title, const char *x_name,
                 bool log_x, bool log_y, const struct chart_series *s, int n)
 {
@@ -200,6 +218,8 @@ bool chart_draw(struct html *h, const char *title, const char *x_name,
             draw_dots(h, &x, &y, &s[i]);
         else
             draw_line(h, &x, &y, &s[i]);
+    for (int i = 0; i < n; i++)
+        draw_label(h, &x, &y, &s[i]);
     html_raw(h, "</svg>\n");
     return true;
 }

@@ -16,7 +16,8 @@ struct chart_series {
     const bool *special; /* [n] drawn as a diamond; NULL: none */
     int n, color;
     enum chart_mark mark;
-    const char *name; /* said when pointed at */
+    const char *name;  /* said when pointed at */
+    const char *label; /* at its end, so that colour is not needed; or NULL */
 };
 
 /* Nothing is drawn, and false returned, where there is nothing to draw. A

@@ -200,6 +200,7 @@ static void suspend(struct loop *l)
         return;
     term_close();
     l->suspended = true;
+    tell_reader(l);
     handle(SIGTSTP, SIG_IGN);
     keeper_stop_job();
 }

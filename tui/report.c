@@ -39,6 +39,7 @@ static const char style[] =
     "minmax(340px,1fr));gap:12px}"
     ".chart{width:100%;height:auto;background:var(--panel);border-radius:6px}"
     "svg text{font:11px system-ui,sans-serif;fill:var(--dim)}"
+    "svg text.label{font-weight:700;font-size:12px;fill:var(--s)}"
     "svg text.name{font-weight:600;fill:var(--fg);font-size:13px}"
     ".grid{stroke:var(--line);fill:none}"
     ".line{fill:none;stroke:var(--s);stroke-width:1.8;stroke-linejoin:round}"
@@ -69,6 +70,7 @@ struct page {
     const struct filter_row *row;
     const struct report_run *more;
     int n;
+    char (*label)[12]; /* [n] "1", "2" ...: of the runs in charts; "": one */
 };
 
 void report_run_deinit(struct report_run *r)
@@ -176,9 +178,9 @@ static void summary(struct page *p)
         for (int i = 0; i < p->n; i++) {
             const char *text = c.row[k].cell[i];
             html_element(h, "td",
-                         *text == '~'                ? "guess"
-                         : is_measured(c.row[k].key) ? "measured"
-                                                     : NULL,
+                         *text == '~'                         ? "guess"
+                         : *text && is_measured(c.row[k].key) ? "measured"
+                                                              : NULL,
                          *text ? text : "—");
         }
         html_raw(h, "</tr>\n");
@@ -232,7 +234,8 @@ static void draw_curves(struct page *p, const char *title, const char *metric,
                                   .n = shown ? (int)r->n_epochs : 0,
                                   .color = k / per,
                                   .mark = k % per ? CHART_DASHED : CHART_LINE,
-                                  .name = p->row[k / per].run->id};
+                                  .name = p->row[k / per].run->id,
+                                  .label = k % per ? NULL : p->label[k / per]};
     }
     chart_draw(&p->h, title, "epoch", false, log_y, s, n);
     for (int k = 0; k < n; k++)
@@ -262,7 +265,8 @@ static void draw_front(struct page *p, const char *title, const char *metric)
                                      .n = shown ? (int)r->n_points : 0,
                                      .color = k,
                                      .mark = CHART_DOTS,
-                                     .name = p->row[k].run->id};
+                                     .name = p->row[k].run->id,
+                                     .label = p->label[k]};
     }
     chart_draw(&p->h, title, "EBOPs", true, false, s, p->n);
     for (int k = 0; k < p->n; k++) {
@@ -299,7 +303,8 @@ static void curves(struct page *p)
     struct html *h = &p->h;
     html_raw(h, "<h2>Curves</h2>\n<p class='key'>");
     for (int i = 0; i < p->n && p->n > 1; i++) {
-        html_printf(h, "<span class='c%d'><i></i>", i % CHART_COLORS);
+        html_printf(h, "<span class='c%d'><i></i>%s ", i % CHART_COLORS,
+                    p->label[i]);
         html_text(h, p->row[i].run->id);
         html_raw(h, "</span>");
     }
@@ -606,6 +611,9 @@ char *report_make(const struct filter_row *row, const struct report_run *more,
                   int n)
 {
     struct page p = {.row = row, .more = more, .n = n};
+    p.label = loom_calloc((size_t)n, sizeof *p.label);
+    for (int i = 0; i < n && n > 1; i++)
+        snprintf(p.label[i], sizeof p.label[i], "%d", i + 1);
     head(&p);
     html_raw(&p.h, "<p class='dim'>written by bitloom " LOOM_VERSION "</p>\n");
     summary(&p);
@@ -613,5 +621,6 @@ char *report_make(const struct filter_row *row, const struct report_run *more,
     for (int i = 0; i < n; i++)
         one_run(&p, i);
     html_raw(&p.h, "</body>\n</html>\n");
+    free(p.label);
     return p.h.text;
 }

@@ -24,6 +24,7 @@
 #include <vterm.h>
 
 #include "engine/rng.h"
+#include "engine/store.h"
 
 enum { DEADLINE = 10000, W = 160, H = 48 };
 
@@ -84,6 +85,7 @@ static void spawn(int w, int h, char *const *argv, const char *const *env)
         setenv("TERM", "xterm-256color", 1);
         setenv("LC_ALL", "C.UTF-8", 1);
         setenv("TZ", "UTC", 1);
+        setenv("XDG_DATA_HOME", folder, 1);
         /* The search for leaks stops its process with ptrace and waits for ever
          * when a hang-up signal comes between. */
         setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
@@ -259,6 +261,39 @@ static void test_keys(void **unused)
     line[fread(line, 1, sizeof line - 1, f)] = 0;
     fclose(f);
     assert_string_equal(line, "3 2 \n6 0 \n6 0 up5k\n8 0 \n");
+}
+
+/* The runs of a store: none, then some that another program makes; found by a
+ * filter, tagged, left for Dash. */
+static void test_runs(void **unused)
+{
+    (void)unused;
+    static const struct loom_store_new info = {.script = "muon.lua",
+                                               .metric = "rms"};
+    char dir[128], id[LOOM_RUN_ID];
+    struct loom_errmsg e;
+    start(80, 24, "running", NULL);
+    wait_shows("q Quit", true);
+    type("4");
+    wait_shows("no runs here", true);
+    path_of(dir, "bitloom");
+    struct loom_store *s = loom_store_open(dir, LOOM_STORE_WRITE, NULL, &e);
+    assert_non_null(s);
+    assert_int_equal(loom_store_new_run(s, "muon", &info, id, &e), 0);
+    assert_int_equal(loom_store_new_run(s, "jets", &info, id, &e), 0);
+    wait_shows("jets-001", true);
+    loom_store_close(s);
+    type("/id ~ muon\r");
+    wait_shows("jets-001", false);
+    type("Tbest\r");
+    wait_shows("best", true);
+    type("\r");
+    wait_shows("[4 Runs]", true);
+    type("\0331");
+    wait_shows("dense_2", true);
+    type("qy");
+    check_restored(wait_exit(DEADLINE), 0);
+    finish();
 }
 
 static void resize(int w, int h)
@@ -486,11 +521,11 @@ static void test_random(void **unused)
 {
     (void)unused;
     static const char *const keys[] = {
-        "\033[A", "\033[B",      "\033[5~", "\033[6~", "\033[H", "\033[Z",
-        "\t",     "\r",          "\033",    "3",       "1",      "?",
-        ":",      "be\t",        "l",       "f",       "t",      "+",
-        "b",      "\014",        "é",       "\xff",    "g",      "G",
-        "jjjj",   "\033[<0;1;1M"};
+        "\033[A", "\033[B", "\033[5~",     "\033[6~", "\033[H", "\033[Z",
+        "\t",     "\r",     "\033",        "3",       "1",      "?",
+        "4",      ":",      "be\t",        "l",       "f",      "t",
+        "+",      "b",      "\014",        "é",       "\xff",   "g",
+        "G",      "jjjj",   "\033[<0;1;1M"};
     struct loom_rng r = loom_rng_init(11, 0);
     start(80, 24, "building", NULL);
     wait_shows("dense_2", true);
@@ -522,6 +557,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_parent_killed), cmocka_unit_test(test_suspend),
         cmocka_unit_test(test_colour),        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_idle),          cmocka_unit_test(test_random),
+        cmocka_unit_test(test_runs),
     };
     if (argc < 2)
         return 2;
