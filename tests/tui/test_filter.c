@@ -14,10 +14,9 @@
 #include "engine/rng.h"
 #include "tui/runs_data.h"
 
-static char muon_text[][64] = {"examples/muon.lua",
-                               "{\"lr\":0.002,\"deep\":true,"
-                               "\"name\":\"Big one\"}",
-                               "beta,best", "first try", ""};
+static char muon_text[][64] = {
+    "examples/muon.lua", "{\"lr\":0.002,\"deep\":true,\"name\":\"Big one\"}",
+    "beta,best", "first try", ""};
 static char jets_text[][64] = {
     "examples/jets.lua", "{\"lr\":0.01,\"set\":[\"wide=64\",\"data=32k\"]}",
     "old", "", "loss is NaN"};
