@@ -83,6 +83,13 @@ void loom_trainer_set_hand(struct loom_trainer *t, const struct loom_hand *h);
 int loom_trainer_take(struct loom_trainer *t, const char *path, double *beta,
                       struct loom_errmsg *e);
 
+/* Begin anew in another folder from the parameters of a checkpoint, at the end
+ * of `epoch`: the clock goes back there, the history after it and the front are
+ * dropped (their files are not touched), the user's hand stays. On failure the
+ * folder and the clock are as before. */
+int loom_trainer_branch(struct loom_trainer *t, const char *path,
+                        const char *dir, int epoch, struct loom_errmsg *e);
+
 /* Metric, loss and so on of a part, in evaluation mode. */
 struct loom_score {
     double loss, metric, outliers; /* outliers: share; -1 without a cut */

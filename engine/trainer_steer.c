@@ -1,7 +1,9 @@
 /* The user's hand on a training: factors, a target, other parameters. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "engine/mem.h"
 #include "engine/trainer_impl.h"
 
 void loom_trainer_scale(struct loom_trainer *t, double beta, double lr)
@@ -93,4 +95,34 @@ int loom_trainer_take(struct loom_trainer *t, const char *path, double *beta,
     }
     loom_checkpoint_deinit(&c);
     return err ? loom_fail_prefix(e, err, "%s", path) : 0;
+}
+
+int loom_trainer_branch(struct loom_trainer *t, const char *path,
+                        const char *dir, int epoch, struct loom_errmsg *e)
+{
+    int before = t->epoch, err = loom_trainer_take(t, path, NULL, e);
+    if (err)
+        return err;
+    t->epoch = epoch;
+    err = loom_trainer_schedules(t, e);
+    if (err) {
+        t->epoch = before;
+        return err;
+    }
+    free(t->dir);
+    t->dir = loom_strdup(dir);
+    t->batch = 0;
+    t->epoch_loss = (struct loom_loss_sums){0};
+    t->train_rows = 0;
+    t->train_loss = NAN;
+    t->val = (struct loom_score){NAN, NAN, -1.0};
+    t->front.n = t->n_gone = 0;
+    t->new_point = -1;
+    struct loom_history *h = &t->history;
+    while (h->n && h->point[h->n - 1].epoch > epoch)
+        h->n--;
+    if (t->target > 0)
+        loom_trainer_target(t, t->target); /* no old errors */
+    loom_trainer_shuffle(t);
+    return 0;
 }

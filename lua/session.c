@@ -315,6 +315,9 @@ static void obey(struct loom_session *s, const struct loom_command *c)
     case LOOM_CMD_ROLLBACK:
         loom_session_rollback(s, c->value > 0 ? (int)fmin(c->value, 1e9) : 0);
         break;
+    case LOOM_CMD_BRANCH:
+        loom_session_branch(s, c->value > 0 ? (int)fmin(c->value, 1e9) : 0);
+        break;
     case LOOM_CMD_UNDO:
         loom_session_undo(s);
         break;

@@ -59,6 +59,8 @@ enum loom_cmd_kind {
                               again */
     LOOM_CMD_ROLLBACK,     /* value: epoch of a point of the front; go on from
                               its parameters */
+    LOOM_CMD_BRANCH,       /* the same as a new run, whose parent this is; this
+                              one is saved and stopped */
     LOOM_CMD_UNDO          /* the last change of beta, lr, target, frozen bits
                               or parameters */
 };

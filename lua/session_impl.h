@@ -54,7 +54,8 @@ struct loom_session {
     struct loom_script_host host;
     struct loom_store *store;
     struct loom_trainer *trainer; /* of the last loom.train, until the next */
-    const struct loom_dataset *data; /* its data, alive as long as L */
+    const struct loom_dataset *data;          /* its data, alive as long as L */
+    const struct loom_train_request *request; /* while it trains */
     char run[LOOM_RUN_ID];
     char *dir; /* the run's folder */
     bool paused, stop;
@@ -93,6 +94,7 @@ bool loom_session_point(void *ud, int k, struct loom_pareto_point *out);
 int loom_session_score(void *ud, const struct loom_pareto_point *p,
                        const struct loom_dataset *d, enum loom_part part,
                        struct loom_score *out, struct loom_errmsg *e);
+void loom_session_branch(struct loom_session *s, int epoch);
 void loom_session_end_run(struct loom_session *s);
 
 /* session_steer.c: what a user changes in a training. */
@@ -101,6 +103,9 @@ void loom_session_target(struct loom_session *s, double ebops);
 void loom_session_freeze(struct loom_session *s, const char *layer);
 void loom_session_rollback(struct loom_session *s, int epoch);
 void loom_session_undo(struct loom_session *s);
+/* The point of that epoch on the front, or NULL with a line in the log. */
+const struct loom_pareto_point *loom_session_find_point(struct loom_session *s,
+                                                        int epoch);
 
 /* session_builds.c */
 void loom_session_build(struct loom_session *s, const char *device);

@@ -51,7 +51,7 @@ static void take_run(struct loom_session *s, const char *id)
 }
 
 static int new_run(struct loom_session *s, const struct loom_train_request *r,
-                   struct loom_errmsg *e)
+                   const char *parent, struct loom_errmsg *e)
 {
     void *text = NULL;
     size_t n;
@@ -67,6 +67,7 @@ static int new_run(struct loom_session *s, const struct loom_train_request *r,
         .script = s->script,
         .script_text = text,
         .settings = json,
+        .parent = parent,
         .metric = r->data->metric,
         .unit = r->data->unit,
         .lower_is_better = r->conf.loss != LOOM_CROSS_ENTROPY,
@@ -277,6 +278,57 @@ static void record_end(struct loom_session *s, int err,
                              &ignored);
 }
 
+/* The new run from the point's file in the old one's folder. */
+static int make_branch(struct loom_session *s, const char *parent,
+                       const char *path, int epoch, struct loom_errmsg *e)
+{
+    int err = new_run(s, s->request, parent, e);
+    if (err)
+        return err;
+    err = keep_test_rows(s, e);
+    if (!err)
+        err = loom_trainer_branch(s->trainer, path, s->dir, epoch, e);
+    if (err)
+        record_end(s, err, e);
+    return err;
+}
+
+void loom_session_branch(struct loom_session *s, int epoch)
+{
+    struct loom_errmsg e = {""}, ignored;
+    if (!s->request || loom_trainer_done(s->trainer))
+        return;
+    const struct loom_pareto_point *p = loom_session_find_point(s, epoch);
+    if (!p)
+        return;
+    char old[LOOM_RUN_ID], *dir = s->dir;
+    char *path = loom_asprintf("%s/%s", dir, p->file);
+    memcpy(old, s->run, sizeof(old));
+    int err = loom_trainer_save(s->trainer, &e);
+    if (!err) {
+        s->dir = NULL;
+        err = make_branch(s, old, path, epoch, &e);
+    }
+    if (err) {
+        loom_session_log(s, LOOM_LOG_ERROR, "%s", e.text);
+        if (s->dir != dir)
+            free(s->dir);
+        s->dir = dir;
+        memcpy(s->run, old, sizeof(old));
+        snprintf(s->view.train.run, sizeof(s->view.train.run), "%.47s", old);
+    } else {
+        loom_store_set_state(s->store, old, LOOM_RUN_STOPPED, "", &ignored);
+        s->n_changes = 0;
+        free(dir);
+        if (loom_trainer_save(s->trainer, &e) < 0)
+            loom_session_log(s, LOOM_LOG_ERROR, "%s", e.text);
+        loom_trainer_look(s->trainer, &s->view.train);
+        loom_session_log(s, LOOM_LOG_GOOD, "run %s branches from %s@%d", s->run,
+                         old, epoch);
+    }
+    free(path);
+}
+
 int loom_session_train(void *ud, struct loom_train_request *r,
                        struct loom_errmsg *e)
 {
@@ -284,7 +336,7 @@ int loom_session_train(void *ud, struct loom_train_request *r,
     loom_session_end_run(s);
     if (!s->device && r->device[0])
         snprintf(s->view.device, sizeof(s->view.device), "%s", r->device);
-    int err = s->resume ? old_run(s, r, e) : new_run(s, r, e);
+    int err = s->resume ? old_run(s, r, e) : new_run(s, r, "", e);
     if (!err)
         err = start(s, r, e);
     loom_model_destroy(r->take_model);
@@ -298,7 +350,9 @@ int loom_session_train(void *ud, struct loom_train_request *r,
                          s->view.train.threads);
         loom_session_tell(s, LOOM_EVENT_START, NULL);
         loom_session_publish(s, true);
+        s->request = r;
         err = loop(s, e);
+        s->request = NULL;
     }
     record_end(s, err, e);
     return err;

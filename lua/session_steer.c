@@ -93,13 +93,15 @@ void loom_session_freeze(struct loom_session *s, const char *layer)
 
 /* ---- going back -------------------------------------------------------- */
 
-static const struct loom_pareto_point *find_point(const struct loom_session *s,
-                                                  int epoch)
+const struct loom_pareto_point *loom_session_find_point(struct loom_session *s,
+                                                        int epoch)
 {
     const struct loom_pareto *f = loom_trainer_front(s->trainer);
     for (int k = 0; k < f->n; k++)
         if (f->point[k].epoch == epoch)
             return &f->point[k];
+    loom_session_log(s, LOOM_LOG_WARN,
+                     "no point of epoch %d on the front to go back to", epoch);
     return NULL;
 }
 
@@ -133,13 +135,9 @@ void loom_session_rollback(struct loom_session *s, int epoch)
     struct loom_errmsg e = {""};
     if (!training(s))
         return;
-    const struct loom_pareto_point *p = find_point(s, epoch);
-    if (!p) {
-        loom_session_log(s, LOOM_LOG_WARN,
-                         "no point of epoch %d on the front to go back to",
-                         epoch);
+    const struct loom_pareto_point *p = loom_session_find_point(s, epoch);
+    if (!p)
         return;
-    }
     char *path = loom_asprintf("%s/%s", s->dir, p->file), what[64];
     double beta = 0;
     struct loom_hand before = loom_trainer_hand(s->trainer);

@@ -281,7 +281,8 @@ static void freeze(struct ui *ui, const char *arg)
     send(ui, LOOM_CMD_FREEZE, 0, name, "");
 }
 
-static void rollback(struct ui *ui, const char *arg)
+/* To a point of the front, named by its epoch. */
+static void go_back(struct ui *ui, enum loom_cmd_kind kind, const char *arg)
 {
     const struct loom_train_view *t = &ui->view->train;
     char *end;
@@ -291,9 +292,19 @@ static void rollback(struct ui *ui, const char *arg)
         found = found || t->front[i].epoch == epoch;
     if (end == arg || *end || !found)
         note(ui, STYLE_ERROR,
-             "rollback: the epoch of a point of the front; Dash lists them");
+             "which point of the front? its epoch; Dash lists them");
     else
-        send(ui, LOOM_CMD_ROLLBACK, (double)epoch, "", "");
+        send(ui, kind, (double)epoch, "", "");
+}
+
+static void rollback(struct ui *ui, const char *arg)
+{
+    go_back(ui, LOOM_CMD_ROLLBACK, arg);
+}
+
+static void branch(struct ui *ui, const char *arg)
+{
+    go_back(ui, LOOM_CMD_BRANCH, arg);
 }
 
 static void undo(struct ui *ui, const char *arg)
@@ -803,6 +814,8 @@ const struct action actions[] = {
      {'F'}, D | L, trains, NULL, freeze, NULL},
     {"rollback", "", NULL, "EPOCH", "go on from a point of the front",
      {0}, ALL, trains, NULL, rollback, NULL},
+    {"branch", "", NULL, "EPOCH", "a new run from a point of the front",
+     {0}, ALL, trains, NULL, branch, NULL},
     {"undo", "u", NULL, "", "take back the last change of the training",
      {'u'}, D | L | B, trains, NULL, undo, NULL},
     {"next", "Tab", "Next box", "", "focus the next box",

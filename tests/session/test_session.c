@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "engine/file.h"
+#include "engine/store.h"
 #include "lua/session.h"
 
 static char dir[] = "/tmp/loom-session-XXXXXX";
@@ -238,6 +239,51 @@ static void test_rollback(void **state)
     loom_session_destroy(s);
 }
 
+/* A new run with a parent; the old one stays as it was, and can be gone on
+ * with. */
+static void test_branch(void **state)
+{
+    (void)state;
+    struct loom_session *s = open_session();
+    struct loom_store_run run;
+    until_epoch(s, 6);
+    const struct loom_view *v = paused(s);
+    struct loom_train_front p = v->train.front[0];
+    for (int k = 1; k < v->train.n_front; k++)
+        p = v->train.front[k].epoch < p.epoch ? v->train.front[k] : p;
+    char old[48];
+    memcpy(old, v->train.run, sizeof(old));
+    send(s, LOOM_CMD_BRANCH, 100000, "");
+    v = until_said(s, "no point of epoch 100000");
+    assert_string_equal(v->train.run, old);
+    send(s, LOOM_CMD_BRANCH, p.epoch, "");
+    v = until_said(s, "branches from");
+    assert_string_not_equal(v->train.run, old);
+    assert_true(v->train.epoch == p.epoch && v->train.n_front == 0);
+    assert_true(v->train.ebops == p.ebops);
+    send(s, LOOM_CMD_SCALE_BETA, 2, "");
+    send(s, LOOM_CMD_RESUME, 0, "");
+    v = until_epoch(s, p.epoch + 3);
+    assert_true(v->train.n_front > 0);
+    char new[48];
+    memcpy(new, v->train.run, sizeof(new));
+    loom_session_destroy(s);
+
+    struct loom_errmsg why;
+    int err;
+    struct loom_store *store =
+        loom_store_open(dir, LOOM_STORE_READ, &err, &why);
+    assert_non_null(store);
+    assert_ok(loom_store_get(store, new, &run, e));
+    assert_string_equal(run.parent, old);
+    assert_true(run.state == LOOM_RUN_STOPPED && run.epochs >= p.epoch + 3);
+    loom_store_run_deinit(&run);
+    assert_ok(loom_store_get(store, old, &run, e));
+    assert_true(run.state == LOOM_RUN_STOPPED && run.n_points > 0);
+    loom_store_run_deinit(&run);
+    loom_store_close(store);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -260,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_watch), cmocka_unit_test(test_step),
-        cmocka_unit_test(test_steering), cmocka_unit_test(test_rollback)};
+        cmocka_unit_test(test_steering), cmocka_unit_test(test_rollback),
+        cmocka_unit_test(test_branch)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

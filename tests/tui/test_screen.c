@@ -218,6 +218,7 @@ static const struct {
     {":target 4k\r", LOOM_CMD_TARGET, 4000, ""},
     {":target off\r", LOOM_CMD_TARGET, 0, ""},
     {":rollback 203\r", LOOM_CMD_ROLLBACK, 203, ""},
+    {":branch 203\r", LOOM_CMD_BRANCH, 203, ""},
     {":freeze dense_1\r", LOOM_CMD_FREEZE, 0, "dense_1"},
     {"F", LOOM_CMD_FREEZE, 0, "quant_in"},
     {"u", LOOM_CMD_UNDO, 0, ""},
