@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/mem.h"
 #include "fpga_flow/share.h"
@@ -117,6 +118,13 @@ struct loom_design *loom_design_plain(const struct loom_exact *net,
     return make(net, name, levels, NULL, e);
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 /* ---- sharing ------------------------------------------------------------ */
 
 /* The ways of sharing that are tried on every layer. Subtractions inside a
@@ -157,32 +165,57 @@ static void weigh(struct choice *c, struct loom_design *d,
     c->cost = cost;
 }
 
-struct loom_design *loom_design_new(const struct loom_exact *net,
-                                    const char *name, int levels,
-                                    struct loom_errmsg *e)
+/* Try all ways with a seed of its own for each round; false if one fails. */
+static bool try_ways(struct choice *c, const struct loom_exact *net,
+                     const char *name, int levels, int round,
+                     struct loom_errmsg *e)
 {
-    size_t n = net->n_nodes;
-    struct loom_share *all = loom_calloc(n + 1, sizeof(*all));
-    struct choice c = {.share = loom_calloc(n + 1, sizeof(*c.share)),
-                       .layer_cost = loom_calloc(n + 1, sizeof(int))};
-    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
-        for (size_t k = 0; k < n; k++)
-            all[k] = ways[i];
+    enum { MOST = 6 };
+    struct loom_share *all = loom_calloc(net->n_nodes + 1, sizeof(*all));
+    bool done = true;
+    for (size_t i = round ? 1 : 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        struct loom_share way = ways[i];
+        way.seed = (uint64_t)round;
+        way.steps <<= round < MOST ? round : MOST;
+        for (size_t k = 0; k < net->n_nodes; k++)
+            all[k] = way;
         struct loom_design *d = make(net, name, levels, all, e);
-        if (!d)
+        done = d != NULL;
+        if (!done)
             break;
-        weigh(&c, d, &ways[i]);
+        weigh(c, d, &way);
     }
+    free(all);
+    return done;
+}
+
+struct loom_design *loom_design_search(const struct loom_exact *net,
+                                       const char *name, int levels,
+                                       double seconds, struct loom_errmsg *e)
+{
+    struct choice c = {
+        .share = loom_calloc(net->n_nodes + 1, sizeof(*c.share)),
+        .layer_cost = loom_calloc(net->n_nodes + 1, sizeof(*c.layer_cost))};
+    double end = now() + seconds;
+    for (int round = 0; try_ways(&c, net, name, levels, round, e); round++)
+        if (seconds <= 0 || now() > end)
+            break;
     struct loom_design *mixed =
         c.best ? make(net, name, levels, c.share, e) : NULL;
     if (mixed)
         weigh(&c, mixed, NULL);
-    free(all);
     free(c.share);
     free(c.layer_cost);
     if (c.best)
         c.best->shares = true;
     return c.best;
+}
+
+struct loom_design *loom_design_new(const struct loom_exact *net,
+                                    const char *name, int levels,
+                                    struct loom_errmsg *e)
+{
+    return loom_design_search(net, name, levels, 0, e);
 }
 
 void loom_design_destroy(struct loom_design *d)

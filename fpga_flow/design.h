@@ -35,6 +35,11 @@ struct loom_design {
 struct loom_design *loom_design_new(const struct loom_exact *net,
                                     const char *name, int levels,
                                     struct loom_errmsg *e);
+/* The same, and then goes on to look for a smaller one; ends the round that
+ * it is in when `seconds` have passed. */
+struct loom_design *loom_design_search(const struct loom_exact *net,
+                                       const char *name, int levels,
+                                       double seconds, struct loom_errmsg *e);
 /* The same with nothing shared: the reference. */
 struct loom_design *loom_design_plain(const struct loom_exact *net,
                                       const char *name, int levels,

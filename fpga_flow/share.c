@@ -50,6 +50,7 @@ static bool solve(const struct loom_wires *w, const struct loom_matrix *m,
                           .depth = depth,
                           .plus_only = share->plus_only,
                           .steps = share->steps,
+                          .seed = share->seed,
                           .threads = 1};
     bool done = integers(w, m, c);
     if (share->slack >= 0)

@@ -10,6 +10,7 @@ struct loom_share {
     bool plus_only; /* no shared sum subtracts: those need no complements */
     int slack;      /* levels more than without sharing, at most; -1: any */
     long steps;     /* of search */
+    uint64_t seed;
 };
 
 /* Like loom_trees_lower; also does the same where sharing cannot be had. */

@@ -11,12 +11,15 @@
 #include "engine/mem.h"
 #include "fpga_flow/cmvm.h"
 #include "fpga_flow/cmvm_graph.h"
+#include "fpga_flow/cmvm_net.h"
+#include "fpga_flow/target.h"
 #include "tui/cli.h"
 #include "tui/commands.h"
 
 struct cmvm_arg {
     const char *file, *target;
     enum loom_cmvm_goal goal;
+    bool cells; /* of an iCE40, not a goal of the graph */
     double seconds, steps, max_depth, seed, threads;
     bool json, quiet;
 };
@@ -39,17 +42,14 @@ static int number(const char *command, const char *option, const char *value,
 
 static int target(const char *command, struct cmvm_arg *a)
 {
-    static const struct {
-        const char *name;
-        enum loom_cmvm_goal goal;
-    } goals[] = {{"adders", LOOM_CMVM_ADDERS}, {"bits", LOOM_CMVM_BITS}};
-    for (size_t i = 0; i < sizeof(goals) / sizeof(*goals); i++)
-        if (!strcmp(a->target, goals[i].name)) {
-            a->goal = goals[i].goal;
-            return CLI_DONE;
-        }
-    return cli_usage(command, "--target %s: expected adders or bits",
-                     a->target);
+    a->cells = !strcmp(a->target, "ice40");
+    a->goal = strcmp(a->target, "bits") ? LOOM_CMVM_ADDERS : LOOM_CMVM_BITS;
+    if (a->goal == LOOM_CMVM_ADDERS && !a->cells && strcmp(a->target, "adders"))
+        return cli_usage(command, "--target %s: expected ice40, adders or bits",
+                         a->target);
+    if (a->cells && (a->max_depth || a->steps))
+        return cli_usage(command, "--target ice40 takes --time only");
+    return CLI_DONE;
 }
 
 static int parse(int argc, char **argv, struct cmvm_arg *a)
@@ -184,8 +184,14 @@ static double clock_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int solve(const struct cmvm_arg *a, const struct matrix *m,
-                 struct loom_cmvm_graph *g, struct loom_errmsg *e)
+/* What a matrix comes to. */
+struct result {
+    int adders, bits, depth, cost;
+    bool exact;
+};
+
+static int solve_graph(const struct cmvm_arg *a, const struct matrix *m,
+                       struct result *r, struct loom_errmsg *e)
 {
     int64_t *lo = loom_calloc((size_t)m->rows, sizeof(*lo));
     int64_t *hi = loom_calloc((size_t)m->rows, sizeof(*hi));
@@ -207,7 +213,14 @@ static int solve(const struct cmvm_arg *a, const struct matrix *m,
     struct loom_cmvm_sums s;
     int err = loom_cmvm_solve(&p, &s, e);
     if (!err) {
-        loom_cmvm_graph_make(g, &s);
+        struct loom_cmvm_graph g;
+        loom_cmvm_graph_make(&g, &s);
+        *r = (struct result){.adders = g.n_adds,
+                             .bits = loom_cmvm_graph_bits(&g),
+                             .depth = loom_cmvm_graph_depth(&g),
+                             .exact = loom_cmvm_graph_is(&g, m->w)};
+        r->cost = a->goal == LOOM_CMVM_BITS ? r->bits : r->adders;
+        loom_cmvm_graph_deinit(&g);
         loom_cmvm_sums_deinit(&s);
     }
     free(lo);
@@ -215,11 +228,56 @@ static int solve(const struct cmvm_arg *a, const struct matrix *m,
     return err;
 }
 
+/* Cells of the pipelined core: those of both layers, harness aside. */
+static int solve_cells(const struct cmvm_arg *a, const struct matrix *m,
+                       struct result *r, struct loom_errmsg *e)
+{
+    enum { BITS = 8 };
+    struct loom_exact *net = loom_cmvm_net(m->rows, m->cols, m->w, BITS, e);
+    struct loom_design *d =
+        net ? loom_design_search(net, "matrix", LOOM_PIPELINE_LEVELS,
+                                 a->seconds, e)
+            : NULL;
+    if (d) {
+        struct loom_design_size s = loom_design_size(d, -1);
+        *r = (struct result){.adders = s.adders,
+                             .bits = s.adder_bits,
+                             .depth = s.depth,
+                             .exact = loom_cmvm_net_is(d->w, m->w)};
+        for (int l = 0; l < (int)d->w->n_layers; l++)
+            r->cost += loom_target_predict(d, l).lc;
+    }
+    int err = d ? 0 : LOOM_ERR_RANGE;
+    loom_design_destroy(d);
+    loom_exact_destroy(net);
+    return err;
+}
+
+static int report(const struct cmvm_arg *a, const struct matrix *m,
+                  const struct result *r, double took)
+{
+    int status = r->exact ? CLI_DONE : CLI_FAILED;
+    if (a->json)
+        status |= cli_print_json(
+            json_pack("{s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:f,s:b,s:s,s:i}", "schema",
+                      "bitloom/cmvm/1", "file", a->file, "rows", m->rows,
+                      "cols", m->cols, "adders", r->adders, "adder_bits",
+                      r->bits, "depth", r->depth, "seconds", took, "exact",
+                      r->exact, "target", a->target, "target_cost", r->cost));
+    else if (!a->quiet)
+        printf("%d x %d: %d adders, %d adder bits, depth %d, %s %d, %.2f s, "
+               "%s\n",
+               m->rows, m->cols, r->adders, r->bits, r->depth,
+               a->cells ? "cells (model)" : a->target, r->cost, took,
+               r->exact ? "exact" : "NOT EXACT");
+    return status;
+}
+
 int cmd_cmvm(int argc, char **argv)
 {
     struct cmvm_arg a;
     struct matrix m = {0};
-    struct loom_cmvm_graph g = {0};
+    struct result r = {0};
     struct loom_errmsg e = {""};
     int status = parse(argc, argv, &a);
     if (status != CLI_DONE)
@@ -227,27 +285,8 @@ int cmd_cmvm(int argc, char **argv)
     int err = read_matrix(a.file, &m, &e);
     double start = clock_s();
     if (!err)
-        err = solve(&a, &m, &g, &e);
-    if (err) {
-        free(m.w);
-        return cli_fail(err, &e);
-    }
-    double took = clock_s() - start;
-    bool exact = loom_cmvm_graph_is(&g, m.w);
-    int bits = loom_cmvm_graph_bits(&g), depth = loom_cmvm_graph_depth(&g);
-    int cost = a.goal == LOOM_CMVM_BITS ? bits : g.n_adds;
-    status = exact ? CLI_DONE : CLI_FAILED;
-    if (a.json)
-        status |= cli_print_json(json_pack(
-            "{s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:f,s:b,s:s,s:i}", "schema",
-            "bitloom/cmvm/1", "file", a.file, "rows", m.rows, "cols", m.cols,
-            "adders", g.n_adds, "adder_bits", bits, "depth", depth, "seconds",
-            took, "exact", exact, "target", a.target, "target_cost", cost));
-    else if (!a.quiet)
-        printf("%d x %d: %d adders, %d adder bits, depth %d, %.2f s, %s\n",
-               m.rows, m.cols, g.n_adds, bits, depth, took,
-               exact ? "exact" : "NOT EXACT");
-    loom_cmvm_graph_deinit(&g);
+        err = (a.cells ? solve_cells : solve_graph)(&a, &m, &r, &e);
+    status = err ? cli_fail(err, &e) : report(&a, &m, &r, clock_s() - start);
     free(m.w);
     return status;
 }

@@ -90,12 +90,13 @@ const struct cli_command cli_commands[] = {
      "folders of LOOM_TOOLS, then in PATH.",
      cmd_build},
     {"cmvm",
-     "FILE [--target adders|bits] [--max-depth N] [--time S]\n"
+     "FILE [--target ice40|adders|bits] [--max-depth N] [--time S]\n"
      "                    [--steps N] [--seed N] [--threads N] [--json] [-q]",
      "a constant matrix as a graph of adders\n\n"
      "FILE is text: rows and columns, then the integers; y = x W, rows are\n"
-     "inputs, each signed 8 bit. --target says what to have least of: adders,\n"
-     "or bits of carry chains. --max-depth N bounds the adders on the longest\n"
+     "inputs, each signed 8 bit. --target says what to have least of: adders\n"
+     "(the default), bits of carry chains, or cells of an iCE40 (a model: with\n"
+     "the registers of a pipeline of 2 levels a stage). --max-depth N bounds the adders on the longest\n"
      "way (raised to what the matrix needs). --time S: seconds to search\n"
      "(default 10); --steps N instead gives the same answer on every machine.\n"
      "The graph is checked exactly; exit status 1 if it were wrong.",
