@@ -1,4 +1,5 @@
-/* One dense layer, and twenty steps of the small jet tagger, against HGQ2. */
+/* One dense or convolution layer, and twenty steps of the small jet tagger,
+ * against HGQ2. */
 #include "tests/golden/golden.h"
 
 #include <math.h>
@@ -128,24 +129,13 @@ static void run(struct loom_model *m, struct loom_scratch *s,
     }
 }
 
-static void test_qdense(void **state)
+/* One layer, its model finished: forward, loss, gradients, ranges. */
+static void check_layer(struct golden *g, struct loom_model *m, float beta)
 {
-    (void)state;
-    struct golden *g = golden_open("qdense.npz");
-    if (!g)
-        skip();
     struct loom_errmsg e;
     struct loom_scratch s;
     struct loom_sums sums;
-    size_t n_in = golden_dim(g, "var0/dense/kernel", 0);
-    size_t n_out = golden_dim(g, "var0/dense/kernel", 1);
-    size_t rows = golden_dim(g, "x", 0);
-    float beta = golden_get(g, NULL, "var0/dense/beta")[0];
-    struct loom_model *m = loom_model_new();
-    int x = add(m, "input", "x", -1, json_pack("{s:i}", "n", (int)n_in));
-    int d = add_dense(m, "dense", x, n_out);
-    int y = add(m, "relu", "relu", d, NULL);
-    assert_int_equal(loom_model_finish(m, y, 1, &e), 0);
+    size_t rows = golden_dim(g, "x", 0), n_out = m->layer[m->output].n;
     assert_int_equal(loom_scratch_init(&s, m, &e), 0);
     assert_int_equal(loom_sums_init(&sums, m, &e), 0);
     load(m, g, "var0");
@@ -153,7 +143,7 @@ static void test_qdense(void **state)
                      .x = golden_get(g, NULL, "x"),
                      .up = golden_get(g, NULL, "up"),
                      .z = loom_calloc(rows * n_out, sizeof(float)),
-                     .dx = loom_calloc(rows * n_in, sizeof(float))};
+                     .dx = loom_calloc(rows * m->n_in, sizeof(float))};
 
     loom_model_prepare(m, LOOM_MODE_EVAL);
     run(m, &s, &sums, &p, false);
@@ -163,7 +153,7 @@ static void test_qdense(void **state)
     loom_model_prepare(m, LOOM_MODE_TRAIN);
     run(m, &s, &sums, &p, true);
     golden_exact("y train", p.z, golden_get(g, NULL, "y_train"), rows * n_out);
-    golden_close_to("dx", p.dx, golden_get(g, NULL, "dx"), rows * n_in,
+    golden_close_to("dx", p.dx, golden_get(g, NULL, "dx"), rows * m->n_in,
                     GRADIENT);
     loom_model_reduce(m, &sums, 1);
     double whole, ebops = loom_model_ebops(m, beta, &whole);
@@ -188,6 +178,64 @@ static void test_qdense(void **state)
     free(p.dx);
     loom_scratch_deinit(&s);
     loom_sums_deinit(&sums);
+}
+
+static void test_qdense(void **state)
+{
+    (void)state;
+    struct golden *g = golden_open("qdense.npz");
+    if (!g)
+        skip();
+    struct loom_errmsg e;
+    size_t n_in = golden_dim(g, "var0/dense/kernel", 0);
+    struct loom_model *m = loom_model_new();
+    int x = add(m, "input", "x", -1, json_pack("{s:i}", "n", (int)n_in));
+    int d = add_dense(m, "dense", x, golden_dim(g, "var0/dense/kernel", 1));
+    int y = add(m, "relu", "relu", d, NULL);
+    assert_int_equal(loom_model_finish(m, y, 1, &e), 0);
+    check_layer(g, m, golden_get(g, NULL, "var0/dense/beta")[0]);
+    loom_model_destroy(m);
+    golden_close(g);
+}
+
+/* Stride and padding are not in the file: those that give its shape. */
+static struct loom_model *conv_model(struct golden *g, int stride, bool same)
+{
+    struct loom_errmsg e;
+    const char *kernel = "var0/conv/kernel";
+    struct loom_model *m = loom_model_new();
+    json_t *shape =
+        json_pack("{s:[i,i,i]}", "shape", (int)golden_dim(g, "x", 1),
+                  (int)golden_dim(g, "x", 2), (int)golden_dim(g, "x", 3));
+    json_t *conf = json_pack(
+        "{s:i,s:[i,i],s:i,s:s,s:{s:s}}", "filters",
+        (int)golden_dim(g, kernel, 3), "size", (int)golden_dim(g, kernel, 0),
+        (int)golden_dim(g, kernel, 1), "stride", stride, "padding",
+        same ? "same" : "valid", "bias", "overflow", "SAT_SYM");
+    int x = add(m, "input", "x", -1, shape);
+    int q = add(m, "quantize", "conv/iq", x, NULL);
+    int y = add(m, "relu", "relu", add(m, "conv2d", "conv", q, conf), NULL);
+    assert_int_equal(loom_model_finish(m, y, 1, &e), 0);
+    const size_t *dim = m->layer[y].shape.dim;
+    for (int a = 0; a < 3; a++)
+        if (dim[a] != golden_dim(g, "up", a + 1)) {
+            loom_model_destroy(m);
+            return NULL;
+        }
+    return m;
+}
+
+static void test_qconv2d(void **state)
+{
+    (void)state;
+    struct golden *g = golden_open("qconv2d.npz");
+    if (!g)
+        skip();
+    struct loom_model *m = NULL;
+    for (int k = 0; k < 6 && !m; k++)
+        m = conv_model(g, k / 2 + 1, k % 2);
+    assert_non_null(m);
+    check_layer(g, m, golden_get(g, NULL, "var0/conv/beta")[0]);
     loom_model_destroy(m);
     golden_close(g);
 }
@@ -305,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_qdense),
+        cmocka_unit_test(test_qconv2d),
         cmocka_unit_test(test_mlp_default),
         cmocka_unit_test(test_mlp_randbits),
     };
