@@ -281,7 +281,8 @@ static int maximum(struct lower *l, const struct loom_exact_node *d, size_t j)
     int *x = loom_calloc(n, sizeof(*x));
     for (size_t t = 0; t < n; t++) {
         size_t i = (size_t)d->term[d->start[j] + t].i;
-        int a = wire_in(l, d, i), up = d->elem[j].f - l->w->wire[a].f;
+        int a = wire_in(l, d, i);
+        int up = d->elem[j].f - loom_exact_in(l->net, d, i)->f;
         bool zero = !l->w->wire[a].lo && !l->w->wire[a].hi;
         x[t] = zero ? loom_wire_const(l->w, 0, d->elem[j].f)
                     : loom_wire_shl(l->w, a, up);
