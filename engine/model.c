@@ -807,7 +807,9 @@ struct loom_exact *loom_model_freeze(struct loom_model *m,
         struct loom_layer *l = &m->layer[k];
         if (reads_raw_data(m, l))
             err = loom_fail(e, LOOM_ERR_ARG,
-                            "%s: reads the input before it is quantized",
+                            "%s: reads the input before it is quantized; put a "
+                            "quantize layer before it (an input can have any "
+                            "shape itself)",
                             l->name);
         else
             err = l->ops->freeze(m, l, net, node, e);

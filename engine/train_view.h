@@ -28,7 +28,7 @@ struct loom_train_point {
 };
 
 struct loom_train_layer {
-    char name[32], kind[16];
+    char name[32], kind[24];
     int n_in, n_out;
     float mean_w_bits, mean_a_bits; /* a: of its inputs; < 0: not quantized */
     float ebops;

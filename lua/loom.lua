@@ -138,62 +138,214 @@ end
 --   type "kif"|"kbi", round, overflow, k0 b0 i0 f0 (at the start),
 --   b i f = {lowest, highest}, l1, i_decay, per "element"|"tensor", trained
 
--- Dense layer of t[1] outputs. input, kernel, bias: quantizer fields;
--- relu = true puts a ReLU behind it; output: a quantizer behind all that.
-function loom.dense(t)
-  fields("dense", t, {
-    [1] = 1, name = 1, relu = 1, input = 1, kernel = 1, bias = 1, output = 1,
-  })
-  if math.type(t[1]) ~= "integer" or t[1] < 1 then
-    fail("dense: the first value must be the number of outputs, 1 or more")
+-- Fields that every layer takes: name; of, the name of an earlier layer that it
+-- reads (a list of names for those that join several) where that is not the
+-- one before it; relu = true, a ReLU behind it; output, a quantizer behind
+-- all that; input, the quantizer before it.
+local shared = {"name", "of", "relu", "output", "input"}
+
+local weights = {"kernel", "bias", "norm", "parallel"}
+local window = {"size", "stride", "padding", "parallel"}
+
+-- kind = {own fields, first = field that t[1] is,
+--         before: "always" a quantizer, or "asked" for}
+local kinds = {
+  dense = {weights, first = "units", before = "always"},
+  conv1d = {weights, window, first = "filters", before = "always"},
+  conv2d = {weights, window, first = "filters", before = "always"},
+  add = {{}, before = "always", joins = true},
+  subtract = {{}, before = "always", joins = true},
+  multiply = {{}, before = "always", joins = true},
+  maximum = {{}, before = "always", joins = true},
+  concatenate = {{"axis"}, before = "asked", joins = true},
+  sum = {{"axes", "keep", "scale"}, before = "always"},
+  max_pool1d = {window, first = "size", before = "asked"},
+  max_pool2d = {window, first = "size", before = "asked"},
+  average_pool1d = {window, first = "size", before = "asked"},
+  average_pool2d = {window, first = "size", before = "asked"},
+  global_max_pool = {{}, before = "asked"},
+  global_average_pool = {{}, before = "asked"},
+  reshape = {{"shape"}, before = "asked"},
+  flatten = {{}, before = "asked"},
+  permute = {{"axes"}, before = "asked"},
+  slice = {{"axis", "from", "to", "step"}, before = "asked"},
+}
+
+-- The layers: loom.dense{64, relu = true}, loom.conv2d{16, size = 3}, ...
+-- The first value is the number of outputs (dense), of filters (conv1d,
+-- conv2d) or the size of the window (pools).
+for kind, k in pairs(kinds) do
+  local known = k.first and {[1] = 1} or {}
+  for _, list in ipairs({shared, table.unpack(k)}) do
+    for _, field in ipairs(list) do
+      known[field] = 1
+    end
   end
-  return {kind = "dense", conf = t}
+  loom[kind] = function(t)
+    fields(kind, t, known)
+    if k.first and t[1] ~= nil then
+      t[k.first] = t[1]
+    end
+    if (k.first == "units" or k.first == "filters") and
+      (math.type(t[k.first]) ~= "integer" or t[k.first] < 1) then
+      fail(("%s: the first value must be the number of %s, 1 or more"):format(
+        kind, k.first == "units" and "outputs" or "filters"))
+    end
+    return {kind = kind, conf = t}
+  end
 end
 
-local function add_dense(list, name, t)
-  local function add(kind, suffix, conf)
-    list[#list + 1] = {kind = kind, name = name .. suffix, conf = conf}
+-- An input of the network, where there are several: loom.input{"M1", 50, 3}
+-- takes rows of 50 x 3 numbers. A row of data holds all inputs side by side.
+function loom.input(t)
+  if type(t) ~= "table" or type(t[1]) ~= "string" or #t < 2 then
+    fail("input: a name and one or more sizes are expected")
   end
-  add("quantize", "/iq", t.input or {})
+  return {kind = "input", conf = {name = t[1],
+    shape = table.move(t, 2, #t, 1, {})}}
+end
+
+-- A quantizer of its own: loom.quantize{f0 = 4, overflow = "SAT"}.
+function loom.quantize(t)
+  return {kind = "quantize", conf = t}
+end
+
+-- ---- the graph of a model ------------------------------------------------
+
+local graph = {}
+graph.__index = graph
+
+-- Append a layer; returns its number.
+function graph:add(kind, name, conf, inputs)
+  self.list[#self.list + 1] =
+    {kind = kind, name = name, conf = conf, inputs = inputs}
+  return #self.list
+end
+
+-- Numbers of the layers that t reads.
+function graph:inputs_of(what, t)
+  local of = t.of
+  if of == nil then
+    return {self.last or fail(what .. ": there is nothing before it")}
+  end
+  local numbers = {}
+  for k, name in ipairs(type(of) == "table" and of or {of}) do
+    numbers[k] = self.outputs[name] or fail(
+      ("%s: field \"of\": no earlier layer is named \"%s\""):format(what,
+      tostring(name)))
+  end
+  return numbers
+end
+
+local function copy_fields(t, lists)
+  local conf = {}
+  for _, list in ipairs(lists) do
+    for _, field in ipairs(list) do
+      conf[field] = t[field]
+    end
+  end
+  return conf
+end
+
+function graph:layer(name, kind, t)
+  local k = kinds[kind]
+  local inputs = self:inputs_of(name, t)
+  for i, number in ipairs(inputs) do
+    if k.before == "always" or t.input then
+      local suffix = "/iq" .. (k.joins and i - 1 or "")
+      inputs[i] = self:add("quantize", name .. suffix, t.input or {}, {number})
+    end
+  end
+  local conf = copy_fields(t, k)
+  if k.first then
+    conf[k.first] = t[k.first]
+  end
   -- Biases saturate unless told otherwise: a wrapping one would be rounded
   -- anew, to another grid, each time a point of the front is calibrated.
-  local bias = {overflow = "SAT_SYM"}
-  for key, value in pairs(t.bias or {}) do
-    bias[key] = value
+  if k[1] == weights and t.bias ~= false then
+    conf.bias = {overflow = "SAT_SYM"}
+    for key, value in pairs(t.bias or {}) do
+      conf.bias[key] = value
+    end
   end
-  add("dense", "", {units = t[1], kernel = t.kernel, bias = bias})
+  local at = self:add(kind, name, conf, inputs)
   if t.relu then
-    add("relu", "/relu", {})
+    at = self:add("relu", name .. "/relu", {}, {at})
   end
   if t.output then
-    add("quantize", "/oq", t.output)
+    at = self:add("quantize", name .. "/oq", t.output, {at})
   end
+  return at
 end
 
--- A chain of layers: loom.model{input = n, loom.dense{...}, ...}
-function loom.model(t)
-  if type(t) ~= "table" or math.type(t.input) ~= "integer" then
-    fail("model: field \"input\" must be the number of inputs")
+-- One item of loom.model's list.
+function graph:item(name, layer)
+  local kind, t = layer.kind, layer.conf
+  local at
+  if kind == "input" then
+    at = self:add("input", name, {shape = t.shape}, {})
+  elseif kind == "quantize" then
+    local conf = {}
+    for key, value in pairs(t) do
+      if key ~= "name" and key ~= "of" then
+        conf[key] = value
+      end
+    end
+    at = self:add("quantize", name, conf, self:inputs_of(name, t))
+  else
+    at = self:layer(name, kind, t)
   end
-  local list = {{kind = "input", name = "x", conf = {n = t.input}}}
-  local count = 0
+  self.outputs[name] = at
+  self.last = at
+end
+
+local function is_shape(v)
+  if type(v) ~= "table" or #v == 0 then
+    return math.type(v) == "integer"
+  end
+  for _, n in ipairs(v) do
+    if math.type(n) ~= "integer" then
+      return false
+    end
+  end
+  return true
+end
+
+-- A network: loom.model{input = n, loom.dense{...}, ...}; input may also be a
+-- list of sizes, {28, 28, 1}. Each layer reads the one before it, or those
+-- named by its field `of`; the last one is the output.
+function loom.model(t)
+  local own = type(t) == "table" and type(t[1]) == "table" and
+    t[1].kind == "input" and t.input == nil
+  if type(t) ~= "table" or not (own or is_shape(t.input)) then
+    fail("model: field \"input\" must be the number of inputs, or a list of " ..
+      "sizes")
+  end
   for key, layer in pairs(t) do
     if math.type(key) ~= "integer" and key ~= "input" then
       fail(("model: unknown field \"%s\"; known fields: input and a list " ..
         "of layers"):format(tostring(key)))
     elseif key ~= "input" and
-      (type(layer) ~= "table" or layer.kind ~= "dense") then
+      (type(layer) ~= "table" or not layer.kind or not layer.conf) then
       fail(("model: item %d is no layer"):format(key))
     end
   end
-  for _, layer in ipairs(t) do
-    add_dense(list, layer.conf.name or ("dense_" .. count), layer.conf)
-    count = count + 1
+  local g = setmetatable({list = {}, outputs = {}}, graph)
+  if not own then
+    local shape = type(t.input) == "table" and t.input or {t.input}
+    g:item("x", {kind = "input", conf = {shape = shape}})
   end
-  if count == 0 then
+  local count = {}
+  for _, layer in ipairs(t) do
+    local kind = layer.kind
+    local n = count[kind] or 0
+    count[kind] = n + 1
+    g:item(layer.conf.name or (kind .. "_" .. n), layer)
+  end
+  if not next(count) or (own and #g.list == count.input) then
     fail("model: there are no layers")
   end
-  return {layers = list}
+  return {layers = g.list}
 end
 
 -- ---- training ------------------------------------------------------------

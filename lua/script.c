@@ -210,11 +210,30 @@ static int gc_model(lua_State *L)
     return 0;
 }
 
+/* Field "inputs" of the layer table on top of the stack: places in the list
+ * of layers, from 1. */
+static int read_inputs(lua_State *L, int input[LOOM_MAX_INPUTS])
+{
+    lua_getfield(L, -1, "inputs");
+    lua_Integer n = lua_istable(L, -1) ? (lua_Integer)lua_rawlen(L, -1) : 0;
+    if (n > LOOM_MAX_INPUTS)
+        loom_script_raise(L, LOOM_ERR_SCRIPT,
+                          "a layer reads more layers than can be handled");
+    for (lua_Integer k = 0; k < n; k++) {
+        lua_rawgeti(L, -1, k + 1);
+        input[k] = (int)lua_tointeger(L, -1) - 1;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return (int)n;
+}
+
 /* The layer table on top of the stack, as the model's next layer. */
-static int add_layer(lua_State *L, struct loom_model *m, int input)
+static int add_layer(lua_State *L, struct loom_model *m)
 {
     struct loom_errmsg e;
     const char *why;
+    int input[LOOM_MAX_INPUTS], n_inputs = read_inputs(L, input);
     lua_getfield(L, -1, "kind");
     lua_getfield(L, -2, "name");
     lua_getfield(L, -3, "conf");
@@ -227,7 +246,7 @@ static int add_layer(lua_State *L, struct loom_model *m, int input)
         snprintf(e.text, sizeof(e.text), "%s: %s", name, why);
         return loom_script_raise(L, LOOM_ERR_SCRIPT, e.text);
     }
-    int at = loom_model_add(m, kind, name, &input, input < 0 ? 0 : 1, conf, &e);
+    int at = loom_model_add(m, kind, name, input, n_inputs, conf, &e);
     json_decref(conf);
     if (at < 0)
         return raise_msg(L, LOOM_ERR_SCRIPT, &e);
@@ -252,7 +271,7 @@ static struct loom_model **build_model(lua_State *L, uint64_t seed)
     int at = -1;
     for (lua_Integer k = 1; k <= (lua_Integer)lua_rawlen(L, -1); k++) {
         lua_rawgeti(L, -1, k);
-        at = add_layer(L, *m, at);
+        at = add_layer(L, *m);
         lua_pop(L, 1);
     }
     lua_pop(L, 2);

@@ -52,6 +52,19 @@ static json_t *layer_json(const struct loom_train_layer *l)
                      (double)l->mean_a_bits);
 }
 
+/* Layers without weights have nothing to prune. */
+static void print_row(const struct loom_train_layer *l)
+{
+    char pruned[16] = "-", bits[16] = "-";
+    if (l->weights) {
+        snprintf(pruned, sizeof(pruned), "%.1f%%",
+                 100.0 * l->pruned / l->weights);
+        snprintf(bits, sizeof(bits), "%.2f", (double)l->mean_w_bits);
+    }
+    printf("%-16s %-14s %9.0f %8d %7s %8s %8.2f\n", l->name, l->kind,
+           (double)l->ebops, l->weights, pruned, bits, (double)l->mean_a_bits);
+}
+
 static int print_rows(const struct loom_train_layer *row, int n, double total,
                       bool json)
 {
@@ -63,14 +76,11 @@ static int print_rows(const struct loom_train_layer *row, int n, double total,
                                         "bitloom/ebops/1", "total", total,
                                         "layers", layers));
     }
-    printf("%-16s %-8s %9s %8s %7s %8s %8s\n", "layer", "kind", "EBOPs",
+    printf("%-16s %-14s %9s %8s %7s %8s %8s\n", "layer", "kind", "EBOPs",
            "weights", "pruned", "w bits", "a bits");
     for (int k = 0; k < n; k++)
-        printf("%-16s %-8s %9.0f %8d %6.1f%% %8.2f %8.2f\n", row[k].name,
-               row[k].kind, (double)row[k].ebops, row[k].weights,
-               100.0 * row[k].pruned / row[k].weights,
-               (double)row[k].mean_w_bits, (double)row[k].mean_a_bits);
-    printf("%-16s %-8s %9.0f\n", "total", "", total);
+        print_row(&row[k]);
+    printf("%-16s %-14s %9.0f\n", "total", "", total);
     return CLI_DONE;
 }
 
