@@ -125,7 +125,7 @@ static void keep(struct search *x)
  * the steps that are left. */
 static long descend(struct search *x, long left)
 {
-    enum { PATIENCE = 300, CLOCK = 64 };
+    enum { PATIENCE = 300 };
     const struct loom_cmvm *m = x->m;
     struct loom_cmvm_sums *s = &x->sums;
     long idle = 0;
@@ -133,10 +133,11 @@ static long descend(struct search *x, long left)
     loom_cmvm_sums_init(s, m->n_in, m->n_out, m->w, m->lo, m->hi, m->depth,
                         x->max_depth, m->plus_only);
     share(s, &x->rng, 0);
+    loom_cmvm_pairs_shrink(&s->pairs);
     while (s->n_parts && left && idle < 4000 + PATIENCE * (long)s->n_parts) {
         idle = step(x) ? 0 : idle + 1;
         left -= m->steps > 0;
-        if (x->end > 0 && !(idle % CLOCK) && seconds() > x->end)
+        if (x->end > 0 && seconds() > x->end)
             left = 0;
     }
     bool settled = !s->n_parts;

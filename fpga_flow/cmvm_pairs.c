@@ -5,10 +5,12 @@
 
 #include "engine/mem.h"
 
+enum { LEAST = 1024 }; /* slots */
+
 void loom_cmvm_pairs_init(struct loom_cmvm_pairs *p)
 {
     memset(p, 0, sizeof(*p));
-    p->cap = 1024;
+    p->cap = LEAST;
     p->slot = loom_calloc(p->cap, sizeof(*p->slot));
 }
 
@@ -58,7 +60,7 @@ static void enter(struct loom_cmvm_pairs *p, size_t i, int count)
     }
     p->bucket[score].slot[n] = (uint32_t)i;
     x->at = n;
-    x->score = score;
+    x->score = (unsigned)score;
     if (score > p->top)
         p->top = score;
 }
@@ -72,11 +74,11 @@ static void move(struct loom_cmvm_pairs *p, size_t from, size_t to)
     x->key = 0;
 }
 
-static void grow(struct loom_cmvm_pairs *p)
+static void resize(struct loom_cmvm_pairs *p, size_t cap)
 {
     struct loom_cmvm_pair *old = p->slot;
     size_t n = p->cap;
-    p->cap *= 2;
+    p->cap = cap;
     p->slot = loom_calloc(p->cap, sizeof(*p->slot));
     for (size_t i = 0; i < n; i++) {
         if (!old[i].key)
@@ -111,15 +113,15 @@ void loom_cmvm_pairs_add(struct loom_cmvm_pairs *p, uint64_t key, int by)
     if (!x->key) {
         *x = (struct loom_cmvm_pair){.key = key, .at = -1};
         if (2 * ++p->n > p->cap) {
-            grow(p);
+            resize(p, 2 * p->cap);
             i = find(p, key);
             x = &p->slot[i];
         }
     }
     leave(p, x);
-    x->count += by;
+    x->count = (unsigned)((int)x->count + by);
     if (x->count >= 2)
-        enter(p, i, x->count);
+        enter(p, i, (int)x->count);
     else if (!x->count)
         erase(p, i);
 }
@@ -129,6 +131,15 @@ int loom_cmvm_pairs_top(struct loom_cmvm_pairs *p)
     while (p->top && !p->bucket[p->top].n)
         p->top--;
     return p->top;
+}
+
+void loom_cmvm_pairs_shrink(struct loom_cmvm_pairs *p)
+{
+    size_t cap = p->cap;
+    while (cap > LEAST && 4 * p->n < cap)
+        cap /= 2;
+    if (cap < p->cap)
+        resize(p, cap);
 }
 
 void loom_cmvm_pairs_demote(struct loom_cmvm_pairs *p, uint32_t at, int count)

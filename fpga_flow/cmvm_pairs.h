@@ -11,8 +11,8 @@ enum { LOOM_CMVM_SCORES = 512 };
 
 struct loom_cmvm_pair {
     uint64_t key; /* 0: a free slot */
-    int count;
-    int at, score; /* place in that bucket; at < 0: in none */
+    unsigned count : 20, score : 12;
+    int at; /* place in the bucket of that score; < 0: in none */
 };
 
 struct loom_cmvm_pairs {
@@ -30,6 +30,9 @@ void loom_cmvm_pairs_deinit(struct loom_cmvm_pairs *p);
 
 /* Add `by` to the count of a key (not 0). */
 void loom_cmvm_pairs_add(struct loom_cmvm_pairs *p, uint64_t key, int by);
+
+/* Give back slots where most are free: fewer are quicker to reach. */
+void loom_cmvm_pairs_shrink(struct loom_cmvm_pairs *p);
 
 /* The highest score with a pair in it; 0: there is none. */
 int loom_cmvm_pairs_top(struct loom_cmvm_pairs *p);

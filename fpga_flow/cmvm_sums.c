@@ -8,11 +8,22 @@
 
 /* ---- digits ------------------------------------------------------------- */
 
+/* Bits of x that are set. Written out: without a flag for newer processors the
+ * compiler's own is a call, and half of the search's time. */
+static inline int ones(uint64_t x)
+{
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) +
+        (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (int)(x * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /* Digits of c in canonical signed form. */
 static inline int weigh(int64_t c)
 {
     uint64_t u = c < 0 ? -(uint64_t)c : (uint64_t)c;
-    return __builtin_popcountll(u ^ 3 * u);
+    return ones(u ^ 3 * u);
 }
 
 int loom_cmvm_sums_digits(int64_t c)
@@ -84,15 +95,16 @@ static void count_between(struct loom_cmvm_sums *s,
     for (int d = low; d <= high; d++) {
         uint64_t p = d < 0 ? x->plus >> -d : x->plus << d;
         uint64_t m = d < 0 ? x->minus >> -d : x->minus << d;
-        int same = __builtin_popcountll(p & y->plus) +
-                   __builtin_popcountll(m & y->minus);
-        int other = __builtin_popcountll(p & y->minus) +
-                    __builtin_popcountll(m & y->plus);
-        if (same)
-            count(s, x->node, y->node, d, 0, by * (same < most ? same : most));
-        if (other)
-            count(s, x->node, y->node, d, 1,
-                  by * (other < most ? other : most));
+        uint64_t pp = p & y->plus, mm = m & y->minus;
+        uint64_t pm = p & y->minus, mp = m & y->plus;
+        if (pp | mm) {
+            int n = ones(pp) + ones(mm);
+            count(s, x->node, y->node, d, 0, by * (n < most ? n : most));
+        }
+        if (pm | mp) {
+            int n = ones(pm) + ones(mp);
+            count(s, x->node, y->node, d, 1, by * (n < most ? n : most));
+        }
     }
 }
 

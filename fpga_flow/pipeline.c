@@ -8,6 +8,7 @@ void loom_pipeline_deinit(struct loom_pipeline *p)
 {
     free(p->stage);
     free(p->last);
+    free(p->early);
     *p = (struct loom_pipeline){0};
 }
 
@@ -54,6 +55,7 @@ static void read_at(struct loom_pipeline *p, const struct loom_wires *w, int id,
         return;
     if (!loom_wire_is_view(w, id)) {
         p->last[id] = max(p->last[id], slot);
+        p->early[id] |= slot < p->stage[id];
         return;
     }
     read_at(p, w, x->a, slot);
@@ -67,6 +69,7 @@ void loom_pipeline_make(struct loom_pipeline *p, const struct loom_wires *w,
     *p = (struct loom_pipeline){.levels = levels, .latency = 1};
     p->stage = loom_calloc(w->n + 1, sizeof(*p->stage));
     p->last = loom_calloc(w->n + 1, sizeof(*p->last));
+    p->early = loom_calloc(w->n + 1, sizeof(*p->early));
     for (size_t i = 0; i < w->n; i++)
         if (!loom_wire_is_view(w, (int)i))
             p->stage[i] = stage_of(p, w, (int)i);

@@ -6,6 +6,7 @@
  * stage 1. All outputs leave at slot `latency`. II = 1. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "fpga_flow/wires.h"
@@ -15,6 +16,7 @@ struct loom_pipeline {
     int latency; /* clock cycles from an input to its outputs */
     int *stage;  /* [w->n] of wires that are not views */
     int *last;   /* [w->n] last slot anyone reads; < stage: no register */
+    bool *early; /* [w->n] someone reads it before its register */
 };
 
 /* Adder levels a stage where nobody asks. A 196-24-24-10 network of 1,764

@@ -65,7 +65,9 @@ static struct loom_cells wire_cells(const struct loom_design *d, int i,
         logic = false;
     }
     c.ff = banks * n;
-    c.lc += (banks - (logic && banks)) * n;
+    /* A cell has one output: its register is free only if nobody reads the
+     * sum before it. */
+    c.lc += (banks - (logic && banks && !d->p.early[i])) * n;
     return c;
 }
 
