@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zip.h>
 
 #include "engine/affine.h"
+#include "engine/file.h"
 #include "engine/import.h"
 #include "engine/mem.h"
 #include "engine/trainer.h"
@@ -287,8 +289,107 @@ static void test_checkpoints(void **state)
     }
 }
 
+/* ---- what must be refused ---------------------------------------------- */
+
+/* Write a copy of a .keras file to `to`, the first `from` in its config
+ * replaced by `with`. */
+static void edit_config(const char *path, const char *to, const char *from,
+                        const char *with)
+{
+    int code;
+    zip_stat_t st;
+    zip_t *in = zip_open(path, ZIP_RDONLY, &code);
+    zip_t *out = zip_open(to, ZIP_CREATE | ZIP_TRUNCATE, &code);
+    assert_true(in && out);
+    for (zip_uint64_t k = 0; k < (zip_uint64_t)zip_get_num_entries(in, 0);
+         k++) {
+        assert_int_equal(zip_stat_index(in, k, 0, &st), 0);
+        char *data = loom_calloc(st.size + 1, 1);
+        zip_file_t *f = zip_fopen_index(in, k, 0);
+        assert_int_equal(zip_fread(f, data, st.size), st.size);
+        zip_fclose(f);
+        size_t n = st.size;
+        if (!strcmp(st.name, "config.json")) {
+            const char *at = strstr(data, from);
+            if (!at)
+                fail_msg("%s is not in the config", from);
+            char *text = loom_asprintf("%.*s%s%s", (int)(at - data), data, with,
+                                       at + strlen(from));
+            free(data);
+            data = text;
+            n = strlen(text);
+        }
+        zip_source_t *source = zip_source_buffer(out, data, n, 1);
+        assert_true(zip_file_add(out, st.name, source, 0) >= 0);
+    }
+    assert_int_equal(zip_close(out), 0);
+    zip_discard(in);
+}
+
+/* Every one a sentence that names layer and field. */
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *with, *word[3];
+    } cases[] = {
+        {"\"QDense\"", "\"QDance\"", {"out", "QDance", "not known"}},
+        {"\"units\": 10", "\"units\": \"a\"", {"out", "QDense", "units"}},
+        {"\"bc,cC->bC\"", "\"bc,Cc->bC\"", {"t1", "equation", "bc,Cc->bC"}},
+        {"\"bias_axes\": \"C\"", "\"bias_axes\": \"b\"", {"t1", "bias_axes"}},
+        {"\"relu\"", "\"gelu\"", {"t1", "activation", "gelu"}},
+        {"\"kif\"", "\"float\"", {"t1", "iq_conf", "q_type"}},
+        {"\"scaler\": null", "\"scaler\": 2", {"t1", "iq_conf", "scaler"}},
+        {"\"WRAP\"", "\"WARP\"", {"t1", "WARP"}},
+        {"\"RND\"", "\"S_RND\"", {"t1", "S_RND"}},
+        {"\"MinMax\"", "\"MinMix\"", {"t1", "iq_conf", "ic"}},
+        {"\"homogeneous_axis\": [0]",
+         "\"homogeneous_axis\": []",
+         {"t1", "iq_conf", "rows"}},
+        {"\"output_shape\": [64]",
+         "\"output_shape\": [63]",
+         {"t1/kq", "1024", "1008"}},
+        {"\"keras_history\": [\"t1\"",
+         "\"keras_history\": [\"t9\"",
+         {"t2", "inbound_nodes"}},
+        {"[\"out\", 0, 0]", "[\"tuo\", 0, 0]", {"output_layers"}},
+        {"\"Functional\"", "\"Subclass\"", {"Subclass"}},
+        {"{", "[", {"config.json"}},
+    };
+    char *path = find_model("jsc_openml_530"), to[] = "/tmp/refusedXXXXXX";
+    if (!path)
+        skip();
+    close(mkstemp(to));
+    for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+        struct loom_errmsg e = {""};
+        json_t *info;
+        edit_config(path, to, cases[k].from, cases[k].with);
+        if (loom_import_keras(to, &info, &e))
+            fail_msg("%s: imported", cases[k].with);
+        for (int w = 0; w < 3 && cases[k].word[w]; w++)
+            if (!strstr(e.text, cases[k].word[w]))
+                fail_msg("%s: \"%s\" lacks %s", cases[k].with, e.text,
+                         cases[k].word[w]);
+    }
+    /* Cut short anywhere. */
+    void *data;
+    size_t n;
+    struct loom_errmsg e = {""};
+    json_t *info;
+    assert_int_equal(loom_file_read(path, 1 << 26, &data, &n, &e), 0);
+    for (size_t cut = 0; cut < n; cut += n / 50) {
+        assert_int_equal(loom_file_write(to, data, cut, &e), 0);
+        assert_null(loom_import_keras(to, &info, &e));
+        assert_non_null(strstr(e.text, to));
+    }
+    unlink(to);
+    free(data);
+    free(path);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_checkpoints)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_checkpoints),
+                                       cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
