@@ -1,5 +1,8 @@
-/* input{n or shape}: where rows enter. relu: max(x, 0). */
+/* input{n or shape}: where rows enter. relu: max(x, 0).
+ * leaky_relu{slope}: max(x, slope x); a slope that is no power of two costs
+ * adders, one above 1 is refused. */
 #include <math.h>
+#include <stdio.h>
 
 #include "engine/layer.h"
 
@@ -111,4 +114,86 @@ const struct loom_layer_ops loom_layer_relu = {
     .forward = forward_relu,
     .backward = backward_relu,
     .freeze = freeze_relu,
+};
+
+/* ---- leaky relu -------------------------------------------------------- */
+
+struct leaky {
+    float slope;
+};
+
+static int build_leaky(struct loom_model *m, struct loom_layer *l,
+                       struct loom_errmsg *e)
+{
+    static const char *const names[] = {"slope", NULL};
+    struct leaky *s = l->state;
+    const struct loom_shape *in = &m->layer[l->input[0]].shape;
+    double slope = 0.125;
+    int err = loom_conf_check(l->conf, l->name, names, e);
+    if (!err)
+        err =
+            loom_conf_number(l->conf, l->name, "slope", 0x1p-12, 1, &slope, e);
+    loom_layer_shape(l, in->rank, in->dim);
+    s->slope = (float)slope;
+    return err;
+}
+
+static void forward_leaky(const struct loom_model *m,
+                          const struct loom_layer *l,
+                          const struct loom_block *b)
+{
+    const float slope = ((const struct leaky *)l->state)->slope;
+    const float *restrict x = b->in[0];
+    float *restrict y = b->out;
+    (void)m;
+    for (size_t j = 0; j < b->rows * l->ld; j++)
+        y[j] = x[j] > 0.0f ? x[j] : slope * x[j];
+}
+
+static void backward_leaky(const struct loom_model *m,
+                           const struct loom_layer *l,
+                           const struct loom_block *b)
+{
+    const float slope = ((const struct leaky *)l->state)->slope;
+    const float *restrict y = b->out, *restrict g = b->gout;
+    float *restrict gx = b->gin[0];
+    (void)m;
+    for (size_t j = 0; gx && j < b->rows * l->ld; j++)
+        gx[j] = y[j] > 0.0f ? g[j] : slope * g[j];
+}
+
+/* The larger of x and slope x. */
+static int freeze_leaky(struct loom_model *m, struct loom_layer *l,
+                        struct loom_exact *net, int *node,
+                        struct loom_errmsg *e)
+{
+    const struct leaky *s = l->state;
+    int in[2] = {node[l->input[0]], (int)net->n_nodes};
+    char name[64];
+    (void)e;
+    snprintf(name, sizeof(name), "%s/slope", l->name);
+    struct loom_exact_node *d =
+        loom_exact_append(net, LOOM_EXACT_LINEAR, name, l->n, in, 1);
+    for (size_t j = 0; j < l->n; j++) {
+        loom_exact_push(d, j, s->slope);
+        d->start[j + 1] = d->n_terms;
+    }
+    node[l - m->layer] = (int)net->n_nodes;
+    d = loom_exact_append(net, LOOM_EXACT_MAX, l->name, l->n, in, 2);
+    for (size_t j = 0; j < l->n; j++) {
+        loom_exact_push(d, j, 1.0f);
+        loom_exact_push(d, l->n + j, 1.0f);
+        d->start[j + 1] = d->n_terms;
+    }
+    return 0;
+}
+
+const struct loom_layer_ops loom_layer_leaky_relu = {
+    .kind = "leaky_relu",
+    .n_inputs = 1,
+    .state_size = sizeof(struct leaky),
+    .build = build_leaky,
+    .forward = forward_leaky,
+    .backward = backward_leaky,
+    .freeze = freeze_leaky,
 };

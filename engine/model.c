@@ -15,6 +15,7 @@ static const struct loom_layer_ops *const kinds[] = {
     &loom_layer_conv1d,
     &loom_layer_conv2d,
     &loom_layer_relu,
+    &loom_layer_leaky_relu,
     &loom_layer_add,
     &loom_layer_subtract,
     &loom_layer_multiply,

@@ -167,6 +167,7 @@ local kinds = {
   global_average_pool = {{}, before = "asked"},
   reshape = {{"shape"}, before = "asked"},
   flatten = {{}, before = "asked"},
+  leaky_relu = {{"slope"}, before = "asked"},
   permute = {{"axes"}, before = "asked"},
   slice = {{"axis", "from", "to", "step"}, before = "asked"},
 }

@@ -204,7 +204,11 @@ static struct loom_model *draw_model(struct draw *d, uint64_t seed)
             at = fork_join(d, at);
             break;
         case 4:
-            at = add(d, "relu", at, json_object());
+            at = between(d, 0, 1)
+                     ? add(d, "relu", at, json_object())
+                     : add(d, "leaky_relu", at,
+                           json_pack("{s:f}", "slope",
+                                     between(d, 0, 1) ? 0.25 : 0.375));
             break;
         default:
             at = weighted(d, at);
@@ -349,64 +353,44 @@ static void test_graphs(void **state)
 /* Bits so fine that rounding vanishes: the gradient is a derivative. */
 #define FINE   "{'f0':14,'i0':6,'overflow':'SAT','l1':0}"
 #define KERNEL "{'type':'kif','f0':16,'i0':4,'overflow':'SAT'}"
+
+/* clang-format off */
 #define LAYER(kind, name, in, conf)                                            \
-    "{'kind':'" kind "','name':'" name "','inputs':[" in "],'conf':" conf "}"
+    "{'kind':'" kind "','name':'" name "','inputs':[" in "],'conf':{" conf "}}"
+#define WEIGHTS "'kernel':" KERNEL ",'bias':" KERNEL
+#define QUANTIZE(name, in)                                                     \
+    "{'kind':'quantize','name':'" name "','inputs':[" in "],'conf':" FINE "}"
 
 static const char *const graphs[] = {
     /* 0: convolution, pools, batch norm, sums */
-    LAYER("input", "x", "", "{'shape':[5,4,2]}") "," LAYER("quantize", "q", "0", FINE) "," LAYER(
-        "conv2d", "c", "1",
-        "{'filters':3,'size':[3,2],'stride':[2,1],"
-        "'padding':'same','norm':true,'kernel':" KERNEL ",'bias':" KERNEL
-        "}") "," LAYER("max_pool2d", "p", "2",
-                       "{'size':2,'stride':1}") "," LAYER("sum", "s", "3",
-                                                          "{'axes':[2],'scale':"
-                                                          "0.5}") "," LAYER("qu"
-                                                                            "an"
-                                                                            "ti"
-                                                                            "z"
-                                                                            "e",
-                                                                            "r",
-                                                                            "4",
-                                                                            FINE) "," LAYER("conv1d",
-                                                                                            "d",
-                                                                                            "5",
-                                                                                            "{'filters':2,'size':2,'kernel':" KERNEL
-                                                                                            ",'bias':false}") "," LAYER("average_pool1d",
-                                                                                                                        "a",
-                                                                                                                        "6",
-                                                                                                                        "{'size':1}"),
+    LAYER("input", "x", "", "'shape':[5,4,2]") ","
+    QUANTIZE("q", "0") ","
+    LAYER("conv2d", "c", "1", "'filters':3,'size':[3,2],'stride':[2,1],"
+          "'padding':'same','norm':true," WEIGHTS) ","
+    LAYER("max_pool2d", "p", "2", "'size':2,'stride':1") ","
+    LAYER("sum", "s", "3", "'axes':[2],'scale':0.5") ","
+    QUANTIZE("r", "4") ","
+    LAYER("conv1d", "d", "5", "'filters':2,'size':2,'bias':false,"
+          "'kernel':" KERNEL) ","
+    LAYER("average_pool1d", "a", "6", "'size':1"),
     /* 1: forks, merges, moves, shared weights */
-    LAYER("input", "x", "", "{'shape':[3,4]}") "," LAYER("quantize", "q", "0", FINE) "," LAYER(
-        "dense", "d", "1",
-        "{'units':4,'kernel':" KERNEL ",'bias':" KERNEL
-        "}") "," LAYER("quantize", "r", "2",
-                       FINE) "," LAYER("sum", "s", "3",
-                                       "{'axes':[1],'keep':true}") "," LAYER("m"
-                                                                             "u"
-                                                                             "l"
-                                                                             "t"
-                                                                             "i"
-                                                                             "p"
-                                                                             "l"
-                                                                             "y",
-                                                                             "m",
-                                                                             "3"
-                                                                             ","
-                                                                             "4",
-                                                                             "{"
-                                                                             "}") "," LAYER("maximum",
-                                                                                            "t",
-                                                                                            "5,3",
-                                                                                            "{}") "," LAYER("subtract", "u", "6,4", "{}") "," LAYER("permute", "p", "7", "{'axes':[2,1]}") "," LAYER("slice", "v", "8", "{'axis':1,'from':1,'to':4,'step':2}") "," LAYER("flatten", "f", "9", "{}") "," LAYER("flatten",
-                                                                                                                                                                                                                                                                                                              "g",
-                                                                                                                                                                                                                                                                                                              "3", "{}") "," LAYER("concatenate",
-                                                                                                                                                                                                                                                                                                                                   "h",
-                                                                                                                                                                                                                                                                                                                                   "10,11", "{}") "," LAYER("add",
-                                                                                                                                                                                                                                                                                                                                                            "k",
-                                                                                                                                                                                                                                                                                                                                                            "12,12",
-                                                                                                                                                                                                                                                                                                                                                            "{}"),
+    LAYER("input", "x", "", "'shape':[3,4]") ","
+    QUANTIZE("q", "0") ","
+    LAYER("dense", "d", "1", "'units':4," WEIGHTS) ","
+    QUANTIZE("r", "2") ","
+    LAYER("sum", "s", "3", "'axes':[1],'keep':true") ","
+    LAYER("multiply", "m", "3,4", "") ","
+    LAYER("maximum", "t", "5,3", "") ","
+    LAYER("subtract", "u", "6,4", "") ","
+    LAYER("permute", "p", "7", "'axes':[2,1]") ","
+    LAYER("slice", "v", "8", "'axis':1,'from':1,'to':4,'step':2") ","
+    LAYER("flatten", "f", "9", "") ","
+    LAYER("flatten", "g", "3", "") ","
+    LAYER("concatenate", "h", "10,11", "") ","
+    LAYER("add", "k", "12,12", "") ","
+    LAYER("leaky_relu", "l", "13", "'slope':0.25"),
 };
+/* clang-format on */
 
 /* sum of out^2 / 2 over the rows; gradients into m->grad. */
 static double run(struct loom_model *m, struct loom_scratch *s,
