@@ -11,6 +11,8 @@
 #include "engine/mem.h"
 #include "fpga_flow/cmvm.h"
 #include "fpga_flow/cmvm_graph.h"
+#include "fpga_flow/cmvm_net.h"
+#include "fpga_flow/target.h"
 #include "tests/flow/netgen.h"
 
 struct problem {
@@ -208,6 +210,33 @@ static void test_known(void **state)
     }
 }
 
+/* As a network, with the cells of a chip for its cost. */
+static void test_net(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct problem p;
+        struct loom_errmsg e = {""};
+        problem_init(&p, seed, 8, 6, 6, 700, seed & 1);
+        struct loom_exact *net = loom_cmvm_net(p.m.n_in, p.m.n_out, p.w, 8, &e);
+        assert_non_null(net);
+        struct loom_design *plain = loom_design_plain(net, "m", 2, &e);
+        struct loom_design *shared = loom_design_new(net, "m", 2, &e);
+        assert_non_null(plain);
+        assert_non_null(shared);
+        assert_true(loom_cmvm_net_is(plain->w, p.w));
+        assert_true(loom_cmvm_net_is(shared->w, p.w));
+        assert_true(loom_target_predict(shared, -1).lc <=
+                    loom_target_predict(plain, -1).lc);
+        p.w[0] ^= 1;
+        assert_false(loom_cmvm_net_is(shared->w, p.w));
+        loom_design_destroy(plain);
+        loom_design_destroy(shared);
+        loom_exact_destroy(net);
+        problem_deinit(&p);
+    }
+}
+
 static void test_too_wide(void **state)
 {
     (void)state;
@@ -225,9 +254,9 @@ static void test_too_wide(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random),   cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_repeats),  cmocka_unit_test(test_known),
-        cmocka_unit_test(test_too_wide),
+        cmocka_unit_test(test_random),  cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_repeats), cmocka_unit_test(test_known),
+        cmocka_unit_test(test_net),     cmocka_unit_test(test_too_wide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
