@@ -168,6 +168,9 @@ local kinds = {
   reshape = {{"shape"}, before = "asked"},
   flatten = {{}, before = "asked"},
   leaky_relu = {{"slope"}, before = "asked"},
+  tanh = {{}, before = "always", becomes = "function"},
+  sigmoid = {{}, before = "always", becomes = "function"},
+  exp = {{}, before = "always", becomes = "function"},
   permute = {{"axes"}, before = "asked"},
   slice = {{"axis", "from", "to", "step"}, before = "asked"},
 }
@@ -269,7 +272,10 @@ function graph:layer(name, kind, t)
       conf.bias[key] = value
     end
   end
-  local at = self:add(kind, name, conf, inputs)
+  if k.becomes then
+    conf.name = kind
+  end
+  local at = self:add(k.becomes or kind, name, conf, inputs)
   if t.relu then
     at = self:add("relu", name .. "/relu", {}, {at})
   end
