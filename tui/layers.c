@@ -285,7 +285,9 @@ static int digit(float v, enum layers_what what, float top)
         return v >= 9 ? 9 : v > 0 && v < 1 ? 1 : (int)lrintf(v);
     if (v == 0 || !(top > 0))
         return 0;
-    return between(9 - (int)floorf(log2f(top / fabsf(v)) + 0.5f), 1, 9);
+    /* Clamped as a float: a value may be endless, or next to nothing. */
+    float step = floorf(log2f(top / fabsf(v)) + 0.5f);
+    return (int)fminf(fmaxf(9.0f - step, 1.0f), 9.0f);
 }
 
 static void put_digit(struct area a, int x, int y, int w, int n, bool cursor)
