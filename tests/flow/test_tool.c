@@ -1,5 +1,4 @@
 /* Supervised children: statuses, deadlines, cancel, nothing left behind. */
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -27,6 +26,9 @@ struct seen {
     char text[4096];
     int lines, errors;
     const char *stop_at;
+    atomic_bool *cancel; /* set when `cancel_after` lines have been seen */
+    int cancel_after;
+    double cancelled; /* when that was */
 };
 
 static bool take(void *ctx, const char *line, bool err)
@@ -36,6 +38,10 @@ static bool take(void *ctx, const char *line, bool err)
     s->errors += err;
     size_t n = strlen(s->text);
     snprintf(s->text + n, sizeof(s->text) - n, "%s\n", line);
+    if (s->cancel && s->lines == s->cancel_after) {
+        s->cancelled = now();
+        atomic_store(s->cancel, true);
+    }
     return !s->stop_at || strcmp(line, s->stop_at);
 }
 
@@ -129,30 +135,16 @@ static void test_deadline(void **state)
     assert_gone(&s);
 }
 
-static atomic_bool cancel;
-
-static void *cancel_soon(void *arg)
-{
-    (void)arg;
-    usleep(200000);
-    atomic_store(&cancel, true);
-    return NULL;
-}
-
 static void test_cancel(void **state)
 {
     (void)state;
-    struct seen s = {0};
-    pthread_t t;
-    double begin = now();
-    atomic_store(&cancel, false);
-    pthread_create(&t, NULL, cancel_soon, NULL);
+    atomic_bool cancel = false;
+    struct seen s = {.cancel = &cancel, .cancel_after = 3};
     assert_int_equal(sh("echo pid $$; (sleep 60 & echo pid $!; wait) & "
                         "echo pid $!; sleep 60",
                         0, &cancel, &s, NULL),
                      LOOM_ERR_CANCELLED);
-    assert_true(now() - begin < 1.2);
-    pthread_join(t, NULL);
+    assert_true(now() - s.cancelled < 1.0);
     assert_gone(&s);
 }
 
