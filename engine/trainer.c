@@ -10,6 +10,9 @@
 #include "engine/mem.h"
 #include "engine/trainer_impl.h"
 
+/* Numbers a target may have: a block of them lies on the stack. */
+enum { MAX_TARGETS = 64 };
+
 double loom_now(void)
 {
     struct timespec t;
@@ -45,6 +48,11 @@ static void fill_block(const struct pass *p, size_t at, size_t rows,
     }
 }
 
+static double target_scale(const struct loom_dataset *d)
+{
+    return d->target_scale > 0 ? (double)d->target_scale : 1.0;
+}
+
 /* Blocks of chunk c: forward, loss, backward, into the chunk's own sums. */
 static void run_chunk(void *ud, int c, int worker)
 {
@@ -57,12 +65,10 @@ static void run_chunk(void *ud, int c, int worker)
     size_t from = blocks * (size_t)c / LOOM_CHUNKS;
     size_t to = blocks * ((size_t)c + 1) / LOOM_CHUNKS;
     int y[LOOM_BLOCK];
-    float target[LOOM_BLOCK * 64];
+    float target[LOOM_BLOCK * MAX_TARGETS];
     struct loom_loss_sums sums = {0};
     loom_sums_clear(&t->chunk[c], m);
-    double cut =
-        t->conf.outlier_cut /
-        (double)(t->data->target_scale > 0 ? t->data->target_scale : 1);
+    double cut = t->conf.outlier_cut / target_scale(t->data);
     for (size_t b = from; b < to; b++) {
         size_t at = b * LOOM_BLOCK;
         size_t rows = p->n - at < LOOM_BLOCK ? p->n - at : LOOM_BLOCK;
@@ -107,11 +113,6 @@ static struct loom_score score_of(const struct loom_loss_sums *s, double rows,
     return v;
 }
 
-static double target_scale(const struct loom_dataset *d)
-{
-    return d->target_scale > 0 ? (double)d->target_scale : 1.0;
-}
-
 /* Parameters must be prepared in the mode wanted. */
 static struct loom_score score_part(struct loom_trainer *t, enum loom_part part)
 {
@@ -152,9 +153,9 @@ static int check_fit(const struct loom_model *m, const struct loom_dataset *d,
     if (classes != (c->loss == LOOM_CROSS_ENTROPY))
         return loom_fail(e, LOOM_ERR_ARG, "the data %s needs the loss \"%s\"",
                          d->name, classes ? "cross_entropy" : "mse");
-    if (out->n > 64 && !classes)
-        return loom_fail(e, LOOM_ERR_SHAPE, "at most 64 targets, not %zu",
-                         out->n);
+    if (out->n > MAX_TARGETS && !classes)
+        return loom_fail(e, LOOM_ERR_SHAPE, "at most %d targets, not %zu",
+                         MAX_TARGETS, out->n);
     if (!d->part[LOOM_TRAIN].rows || !d->part[LOOM_VAL].rows)
         return loom_fail(e, LOOM_ERR_MISSING,
                          "the data %s has %zu training and %zu validation "

@@ -23,7 +23,7 @@ static const double VIEW_PERIOD = 0.05;
 
 enum { NICE = 10 };
 
-static double now(void)
+double loom_session_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -164,7 +164,7 @@ void loom_session_log(struct loom_session *s, enum loom_log_level level,
 
 void loom_session_publish(struct loom_session *s, bool at_once)
 {
-    double t = now();
+    double t = loom_session_now();
     if (!at_once && t - s->published < VIEW_PERIOD)
         return;
     s->published = t;

@@ -77,6 +77,9 @@ __attribute__((format(printf, 3, 4))) void
 loom_session_log(struct loom_session *s, enum loom_log_level level,
                  const char *fmt, ...);
 
+/* Monotonic seconds. */
+double loom_session_now(void);
+
 /* Publish the view if `now` or if the last one is old enough. */
 void loom_session_publish(struct loom_session *s, bool now);
 

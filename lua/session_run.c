@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/checkpoint.h"
@@ -227,9 +226,7 @@ static int loop(struct loom_session *s, struct loom_errmsg *e)
             rc = end_epoch(s, e);
         if (rc < 0)
             return rc;
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+        double now = loom_session_now();
         if (s->conf.event && now - s->told > TELL_PERIOD) {
             s->told = now;
             loom_trainer_look(s->trainer, &s->view.train);

@@ -1,5 +1,6 @@
 #include "tui/cli.h"
 
+#include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -61,4 +62,27 @@ const char *cli_count(double n, char buf[16])
     }
     snprintf(buf, 16, u ? "%.1f%s" : "%.0f%s", n, unit[u]);
     return buf;
+}
+
+int cli_out_parse(int argc, char **argv, struct cli_out_args *a)
+{
+    static const struct option options[] = {
+        {"out", required_argument, NULL, 'o'},
+        {"store", required_argument, NULL, 's'},
+        {"json", no_argument, NULL, 'j'},
+        {NULL, 0, NULL, 0}};
+    int c;
+    *a = (struct cli_out_args){0};
+    optind = 1;
+    while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+        if (c == 'o')
+            a->out = optarg;
+        else if (c == 's')
+            a->store = optarg;
+        else if (c == 'j')
+            a->json = true;
+        else
+            return cli_usage(argv[0], "wrong option");
+    }
+    return CLI_DONE;
 }

@@ -35,6 +35,14 @@ void cli_print_help(const struct cli_command *c);
 /* "12.3k", "4.0M": a count in at most 6 characters, in caller's buf[16]. */
 const char *cli_count(double n, char buf[16]);
 
+/* The options of commands that look into a store and write a file; names of
+ * runs or models are left from optind on. CLI_DONE, or the exit status. */
+struct cli_out_args {
+    const char *out, *store;
+    bool json;
+};
+int cli_out_parse(int argc, char **argv, struct cli_out_args *a);
+
 /* The full-screen program (screen.c), or a sentence that this build has none
  * (noscreen.c). argc, argv as for a command; argv[0] is "tui". */
 int cli_screen(int argc, char **argv);

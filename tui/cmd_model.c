@@ -12,35 +12,13 @@
 
 enum { MAX_LAYERS = 256 };
 
-struct args {
-    const char *model, *out, *store;
-    bool json;
-};
-
-/* The options both commands share; CLI_DONE, or the exit status. */
-static int parse(int argc, char **argv, struct args *a)
+/* The options, and the one MODEL that both commands take. */
+static int parse(int argc, char **argv, struct cli_out_args *a)
 {
-    static const struct option options[] = {
-        {"out", required_argument, NULL, 'o'},
-        {"store", required_argument, NULL, 's'},
-        {"json", no_argument, NULL, 'j'},
-        {NULL, 0, NULL, 0}};
-    int c;
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-        if (c == 'o')
-            a->out = optarg;
-        else if (c == 's')
-            a->store = optarg;
-        else if (c == 'j')
-            a->json = true;
-        else
-            return cli_usage(argv[0], "wrong option");
-    }
-    if (optind + 1 != argc)
+    int status = cli_out_parse(argc, argv, a);
+    if (status == CLI_DONE && optind + 1 != argc)
         return cli_usage(argv[0], "one MODEL is needed");
-    a->model = argv[optind];
-    return CLI_DONE;
+    return status;
 }
 
 static json_t *layer_json(const struct loom_train_layer *l)
@@ -97,13 +75,13 @@ static int print_ebops(struct loom_model *m, bool json)
 
 int cmd_ebops(int argc, char **argv)
 {
-    struct args a = {0};
+    struct cli_out_args a;
     struct cli_model m;
     struct loom_errmsg e = {""};
     int status = parse(argc, argv, &a);
     if (status != CLI_DONE)
         return status;
-    int err = cli_model_open(a.model, a.store, &m, &e);
+    int err = cli_model_open(argv[optind], a.store, &m, &e);
     if (err)
         return cli_fail(err, &e);
     if (m.model)
@@ -119,7 +97,7 @@ int cmd_ebops(int argc, char **argv)
 
 int cmd_freeze(int argc, char **argv)
 {
-    struct args a = {0};
+    struct cli_out_args a;
     struct cli_model m;
     struct loom_errmsg e = {""};
     int status = parse(argc, argv, &a);
@@ -127,7 +105,7 @@ int cmd_freeze(int argc, char **argv)
         return status;
     if (!a.out)
         return cli_usage("freeze", "where to? name the file with -o NET.json");
-    int err = cli_model_open(a.model, a.store, &m, &e);
+    int err = cli_model_open(argv[optind], a.store, &m, &e);
     if (!err)
         err = cli_model_freeze(&m, &e);
     if (!err)

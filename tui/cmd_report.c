@@ -14,30 +14,11 @@
 
 enum { MAX_LAYERS = 256, MAX_RUNS = 16 };
 
-struct args {
-    const char *out, *store;
-    bool json;
-};
-
-static int parse(int argc, char **argv, struct args *a)
+static int parse(int argc, char **argv, struct cli_out_args *a)
 {
-    static const struct option options[] = {
-        {"out", required_argument, NULL, 'o'},
-        {"store", required_argument, NULL, 's'},
-        {"json", no_argument, NULL, 'j'},
-        {NULL, 0, NULL, 0}};
-    int c;
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-        if (c == 'o')
-            a->out = optarg;
-        else if (c == 's')
-            a->store = optarg;
-        else if (c == 'j')
-            a->json = true;
-        else
-            return cli_usage(argv[0], "wrong option");
-    }
+    int status = cli_out_parse(argc, argv, a);
+    if (status != CLI_DONE)
+        return status;
     if (optind == argc)
         return cli_usage(argv[0], "which RUN?");
     if (argc - optind > MAX_RUNS)
@@ -110,8 +91,8 @@ static int read_run(struct loom_store *s, const char *id,
     return err;
 }
 
-static int write_page(struct loom_store *s, const struct args *a, char **id,
-                      size_t n, struct loom_errmsg *e)
+static int write_page(struct loom_store *s, const struct cli_out_args *a,
+                      char **id, size_t n, struct loom_errmsg *e)
 {
     struct loom_store_run *run = loom_calloc(n, sizeof *run);
     struct report_run *more = loom_calloc(n, sizeof *more);
@@ -137,7 +118,7 @@ static int write_page(struct loom_store *s, const struct args *a, char **id,
 
 int cmd_report(int argc, char **argv)
 {
-    struct args a = {0};
+    struct cli_out_args a;
     struct loom_errmsg e = {""};
     int status = parse(argc, argv, &a), err;
     if (status != CLI_DONE)
