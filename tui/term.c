@@ -126,6 +126,11 @@ void term_close(void)
     if (!term.open)
         return;
     endwin();
+    /* Terminals after libvterm keep the cursor's visibility with its saved
+     * place, which leaving the alternate screen brings back. */
+    if (cursor_normal)
+        putp(cursor_normal);
+    fflush(stdout);
     term.open = false;
 }
 
@@ -217,7 +222,7 @@ int term_key(void)
 
 void term_rescue(void)
 {
-    static const char *const names[] = {"sgr0", "oc", "rmkx", "cnorm", "rmcup"};
+    static const char *const names[] = {"sgr0", "oc", "rmkx", "rmcup", "cnorm"};
     if (setupterm(NULL, STDOUT_FILENO, &(int){0}) != OK)
         return;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
