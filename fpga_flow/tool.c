@@ -39,7 +39,8 @@ static const char *package_of(const char *name)
     static const char *const table[][2] = {
         {"yosys", "yosys"},           {"nextpnr-ice40", "nextpnr-ice40"},
         {"icepack", "fpga-icestorm"}, {"verilator", "verilator"},
-        {"iverilog", "iverilog"},     {"vvp", "iverilog"}};
+        {"iverilog", "iverilog"},     {"vvp", "iverilog"},
+        {"iceprog", "fpga-icestorm"}, {"openFPGALoader", "openfpgaloader"}};
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
         if (!strcmp(name, table[i][0]))
             return table[i][1];

@@ -40,6 +40,8 @@ static const struct tool tools[] = {
     {"make", "--version", "make", "what Verilator compiles with", false},
     {"nextpnr-ecp5", "--version", "nextpnr-ecp5", "ECP5 devices", true},
     {"ecppack", "--version", "fpga-trellis", "ECP5 bitstreams", true},
+    {"iceprog", NULL, "fpga-icestorm", "iCE40 boards", true},
+    {"openFPGALoader", "-V", "openfpgaloader", "other boards", true},
     {"tmux", "-V", "tmux", "the tests of the screen", true},
 };
 enum { N_TOOLS = sizeof(tools) / sizeof(tools[0]) };

@@ -12,6 +12,7 @@ int cmd_ebops(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_freeze(int argc, char **argv);
 int cmd_import(int argc, char **argv);
+int cmd_program(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_runs(int argc, char **argv);

@@ -89,6 +89,15 @@ const struct cli_command cli_commands[] = {
      "build.json and the logs of the tools. Tools are looked for in the\n"
      "folders of LOOM_TOOLS, then in PATH.",
      cmd_build},
+    {"program",
+     "DIR|BITSTREAM [--board B] [--device DEV] [--flash] [--json] [-q]",
+     "write a bitstream to a board\n\n"
+     "DIR is a folder that build wrote. With --board, a name that\n"
+     "openFPGALoader --list-boards knows, openFPGALoader does it; without it an\n"
+     "iCE40 on an FTDI chip (iCEBreaker, HX8K breakout, iCEstick) by iceprog.\n"
+     "--flash: into the flash chip, which keeps it; else it is gone with the\n"
+     "power. --device: what a bitstream alone is for.",
+     cmd_program},
     {"cmvm",
      "FILE [--target ice40|adders|bits] [--max-depth N] [--time S]\n"
      "                    [--steps N] [--seed N] [--threads N] [--json] [-q]",
