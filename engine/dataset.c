@@ -1,6 +1,7 @@
 #include "engine/dataset.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ void loom_dataset_destroy(struct loom_dataset *d)
     free_names(d->class_name, d->n_out);
     free(d->mean);
     free(d->scale);
+    free(d->class_weight);
     free(d);
 }
 
@@ -127,6 +129,52 @@ int loom_dataset_split_val(struct loom_dataset *d, double fraction,
         else
             copy_row(d, train, i - taken, train, i);
     train->rows = rows - want;
+    return 0;
+}
+
+/* Balanced weights into w [n_out]. */
+static void balance(const struct loom_dataset *d, float *w)
+{
+    const struct loom_rows *r = &d->part[LOOM_TRAIN];
+    size_t *count = loom_calloc(d->n_out, sizeof(*count)), classes = 0;
+    for (size_t i = 0; i < r->rows; i++)
+        classes += !count[r->y[i]]++;
+    for (size_t k = 0; k < d->n_out; k++)
+        w[k] = count[k]
+                   ? (float)((double)r->rows / (double)(classes * count[k]))
+                   : 1;
+    free(count);
+}
+
+int loom_dataset_weigh(struct loom_dataset *d, const float *w,
+                       struct loom_errmsg *e)
+{
+    int err = loom_dataset_check(d, e);
+    bool any = !w;
+    if (err)
+        return err;
+    if (!d->part[LOOM_TRAIN].y)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: weights of classes need training rows with "
+                         "labels",
+                         d->name);
+    for (size_t k = 0; w && k < d->n_out; k++) {
+        if (!(isfinite(w[k]) && w[k] >= 0))
+            return loom_fail(e, LOOM_ERR_RANGE,
+                             "%s: class %zu has a weight of %g; it must be 0 "
+                             "or more",
+                             d->name, k, (double)w[k]);
+        any = any || w[k] > 0;
+    }
+    if (!any)
+        return loom_fail(e, LOOM_ERR_RANGE,
+                         "%s: the weights of all classes are 0", d->name);
+    free(d->class_weight);
+    d->class_weight = loom_malloc(d->n_out * sizeof(float));
+    if (w)
+        memcpy(d->class_weight, w, d->n_out * sizeof(float));
+    else
+        balance(d, d->class_weight);
     return 0;
 }
 
@@ -261,5 +309,7 @@ uint32_t loom_dataset_hash(const struct loom_dataset *d)
         else
             crc = crc32_z(crc, (const void *)r->t, r->rows * d->n_out * 4);
     }
+    if (d->class_weight)
+        crc = crc32_z(crc, (const void *)d->class_weight, d->n_out * 4);
     return (uint32_t)crc;
 }

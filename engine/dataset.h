@@ -27,6 +27,9 @@ struct loom_dataset {
     char metric[16];     /* "accuracy" or "rms": what the set is judged by */
     char unit[16];       /* of the target, e.g. "mrad"; "" for classes */
     float target_scale;  /* targets are stored divided by this; 0 means 1 */
+    float *class_weight; /* [n_out] of a row's loss, by label; NULL: all 1 */
+    char source[256];    /* where the rows come from, for people; "" unknown */
+    char split[96];      /* how the parts were made, likewise */
 };
 
 /* An empty set of the given sizes; rows come from loom_dataset_alloc. */
@@ -51,10 +54,18 @@ int loom_dataset_split_val(struct loom_dataset *d, double fraction,
  * Checks the set before; LOOM_ERR_ARG if it was standardized before. */
 int loom_dataset_standardize(struct loom_dataset *d, struct loom_errmsg *e);
 
+/* Weigh the classes in the loss. w [n_out], each finite and at least 0, not all
+ * 0; NULL: balanced, rows / (classes * rows of the class) in the training part,
+ * so that every class counts as much and the mean over the rows is 1 (a class
+ * that has no row there gets 1). LOOM_ERR_ARG for targets that are no classes,
+ * or without training rows. */
+int loom_dataset_weigh(struct loom_dataset *d, const float *w,
+                       struct loom_errmsg *e);
+
 /* Check: shapes agree, values finite, labels in range; names the first bad
  * row and column, counted from 0. */
 int loom_dataset_check(const struct loom_dataset *d, struct loom_errmsg *e);
 
-/* CRC-32 over all rows of all parts and their shapes: tells two data sets
- * apart. */
+/* CRC-32 over all rows of all parts, their shapes and the weights of classes:
+ * tells two data sets apart. */
 uint32_t loom_dataset_hash(const struct loom_dataset *d);
