@@ -15,6 +15,7 @@
 #include "engine/mem.h"
 #include "fpga_flow/design.h"
 #include "fpga_flow/emit.h"
+#include "fpga_flow/memo.h"
 #include "fpga_flow/progress.h"
 #include "fpga_flow/report.h"
 #include "fpga_flow/sha256.h"
@@ -36,6 +37,8 @@ struct loom_build {
     int best_seed;
     json_t *seeds;
     json_t *report;
+    char yosys[128], nextpnr[128]; /* versions */
+    int reused;                    /* calls whose results were known */
     atomic_bool cancel;
 
     pthread_mutex_t lock; /* of view and begun */
@@ -317,6 +320,25 @@ static int run_tool(struct loom_build *b, const char *const *argv,
     return err;
 }
 
+/* The same, unless the results of this very call are known. */
+static int run_once(struct loom_build *b, struct loom_memo *m, const char *log,
+                    enum loom_phase phase, struct loom_errmsg *e)
+{
+    int err = 0;
+    m->dir = b->conf.dir;
+    loom_memo_init(m);
+    if (loom_memo_take(m)) {
+        enter(b, phase);
+        b->reused++;
+    } else {
+        err = run_tool(b, m->argv, log, phase, e);
+        if (!err)
+            loom_memo_keep(m);
+    }
+    loom_memo_deinit(m);
+    return err;
+}
+
 static int tool_failed(const struct loom_build *b, const char *tool,
                        const char *log, int status, struct loom_errmsg *e)
 {
@@ -337,7 +359,11 @@ static int yosys(struct loom_build *b, struct loom_errmsg *e)
                                  "-top %s_serial -json synth.json",
                                  b->d->name);
     const char *const argv[] = {"yosys", "-p", script, NULL};
-    int err = run_tool(b, argv, "yosys.log", LOOM_PHASE_YOSYS, e);
+    static const char *const in[] = {"core.v", "serial.v", NULL};
+    static const char *const out[] = {"synth.json", NULL};
+    struct loom_memo m = {
+        .argv = argv, .version = b->yosys, .in = in, .out = out};
+    int err = run_once(b, &m, "yosys.log", LOOM_PHASE_YOSYS, e);
     free(script);
     if (err > 0)
         return tool_failed(b, "yosys", "yosys.log", err, e);
@@ -441,7 +467,11 @@ static int nextpnr(struct loom_build *b, int seed, struct loom_errmsg *e)
                                 "seed.asc",
                                 "--timing-allow-fail",
                                 NULL};
-    int err = run_tool(b, argv, "nextpnr.log", LOOM_PHASE_PACK, e);
+    static const char *const in[] = {"synth.json", "pins.pcf", NULL};
+    static const char *const out[] = {"seed.asc", "seed.json", NULL};
+    struct loom_memo m = {
+        .argv = argv, .version = b->nextpnr, .in = in, .out = out};
+    int err = run_once(b, &m, "nextpnr.log", LOOM_PHASE_PACK, e);
     if (err < 0)
         return err;
     if (err && does_not_fit(b, e))
@@ -571,14 +601,11 @@ static json_t *verified(const struct loom_verify_result *r)
 
 static json_t *make_report(const struct loom_build *b, const char *sha)
 {
-    char ys[128], np[128];
     int lat = b->d->p.latency;
-    loom_tool_version("yosys", "-V", ys, sizeof(ys));
-    loom_tool_version("nextpnr-ice40", "--version", np, sizeof(np));
     json_t *j =
         json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "schema", "bitloom/build/1",
                   "name", b->d->name, "device", b->device->name, "dir",
-                  b->conf.dir, "yosys", ys, "nextpnr", np);
+                  b->conf.dir, "yosys", b->yosys, "nextpnr", b->nextpnr);
     json_object_set_new(j, "seeds", json_incref(b->seeds));
     json_object_set_new(j, "best_seed", json_integer(b->best_seed));
     json_object_set_new(j, "cells",
@@ -604,6 +631,7 @@ static json_t *make_report(const struct loom_build *b, const char *sha)
     json_object_set_new(j, "layers", layers(b));
     json_object_set_new(j, "verify", verified(&b->verify));
     json_object_set_new(j, "seconds", seconds(b));
+    json_object_set_new(j, "reused", json_integer(b->reused));
     json_object_set_new(j, "predicted",
                         predicted(loom_target_predict(b->d, -1)));
     return j;
@@ -624,20 +652,23 @@ static int write_report(struct loom_build *b, const char *sha,
 /* ---- the run ------------------------------------------------------------ */
 
 /* Before the first second of work: are the tools there? */
-static int check_tools(struct loom_errmsg *e)
+static int check_tools(struct loom_build *b, struct loom_errmsg *e)
 {
     static const char *const tools[] = {"yosys", "nextpnr-ice40", "icepack"};
     char path[4096];
     for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++)
         if (loom_tool_find(tools[i], path, sizeof(path), e))
             return LOOM_ERR_TOOL;
+    loom_tool_version("yosys", "-V", b->yosys, sizeof(b->yosys));
+    loom_tool_version("nextpnr-ice40", "--version", b->nextpnr,
+                      sizeof(b->nextpnr));
     return 0;
 }
 
 static int run_phases(struct loom_build *b, struct loom_errmsg *e)
 {
     char sha[65] = "";
-    int err = check_tools(e);
+    int err = check_tools(b, e);
     if (!err)
         err = emit(b, e);
     if (!err)

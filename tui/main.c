@@ -87,7 +87,9 @@ const struct cli_command cli_commands[] = {
      "--seeds N: placements to try, the fastest is kept. --timeout S: of each\n"
      "tool. A missed clock is not a failure: the report says so. DIR also gets\n"
      "build.json and the logs of the tools. Tools are looked for in the\n"
-     "folders of LOOM_TOOLS, then in PATH.",
+     "folders of LOOM_TOOLS, then in PATH. What they made is kept in\n"
+     "~/.cache/bitloom (or LOOM_CACHE; empty: nowhere), so that the same call\n"
+     "is not made twice: \"reused\" counts such calls.",
      cmd_build},
     {"program",
      "DIR|BITSTREAM [--board B] [--device DEV] [--flash] [--json] [-q]",

@@ -55,6 +55,9 @@ static void test_build(void **state)
         skip();
     struct loom_exact *net = netgen_like(4, sizes, 3, 400, 4);
     struct loom_errmsg e = {""};
+    char *cache = loom_asprintf("%s/cache", dir);
+    setenv("LOOM_CACHE", cache, 1);
+    free(cache);
     struct loom_build *b = new_build(net, "hx1k", &e);
     assert_non_null(b);
     if (loom_build_run(b, &e))
@@ -77,7 +80,21 @@ static void test_build(void **state)
     assert_string_equal(hex, json_string_value(json_object_get(j, "sha256")));
     assert_int_equal(n, 32220); /* a whole HX1K */
     free(bin);
+    assert_int_equal(json_integer_value(json_object_get(j, "reused")), 0);
+    loom_build_destroy(b);
+
+    /* The same once more: nothing is run again, all comes out the same. */
+    b = new_build(net, "hx1k", &e);
+    assert_int_equal(loom_build_run(b, &e), 0);
+    json_t *again = loom_build_report(b);
+    assert_int_equal(json_integer_value(json_object_get(again, "reused")), 3);
+    static const char *const same[] = {"sha256", "cells", "fmax_mhz", "layers",
+                                       "critical_path", "best_seed"};
+    for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
+        assert_true(json_equal(json_object_get(j, same[i]),
+                               json_object_get(again, same[i])));
     json_decref(j);
+    json_decref(again);
     loom_build_destroy(b);
     loom_exact_destroy(net);
 }
@@ -94,6 +111,7 @@ static void test_cancel(void **state)
     if (!have_tools())
         skip();
     struct loom_exact *net = netgen_like(4, sizes, 3, 400, 4);
+    setenv("LOOM_CACHE", "", 1);
     struct loom_build *b = new_build(net, "hx1k", NULL);
     struct loom_build_view v;
     pthread_t t;
