@@ -86,7 +86,8 @@ static json_t *param_list(const struct loom_model *m)
 }
 
 int loom_checkpoint_write(const char *path, const struct loom_model *m,
-                          const json_t *info, const struct loom_adam *adam,
+                          const json_t *info,
+                          const struct loom_optimizer *optimizer,
                           const json_t *trainer, struct loom_errmsg *e)
 {
     struct buffer b = {0};
@@ -99,11 +100,15 @@ int loom_checkpoint_write(const char *path, const struct loom_model *m,
     size_t start = begin_section(&b, "THET");
     put(&b, m->theta, m->n_theta * sizeof(float));
     end_section(&b, start);
-    if (adam) {
+    if (optimizer) {
+        const struct loom_optimizer *o = optimizer;
+        size_t bytes = m->n_theta * sizeof(float);
         start = begin_section(&b, "ADAM");
-        put(&b, &adam->step, sizeof(adam->step));
-        put(&b, adam->m, m->n_theta * sizeof(float));
-        put(&b, adam->v, m->n_theta * sizeof(float));
+        put(&b, &o->step, sizeof(o->step));
+        put(&b, o->m, bytes);
+        put(&b, o->v, bytes);
+        if (o->top)
+            put(&b, o->top, bytes);
         end_section(&b, start);
     }
     if (trainer)
@@ -179,18 +184,23 @@ static int check_params(const char *path, const struct loom_model *m,
     return same ? 0 : damaged(e, path, "its parameters do not fit its layers");
 }
 
-static int read_adam(const char *path, struct loom_checkpoint *c,
-                     struct section s, struct loom_errmsg *e)
+static int read_optimizer(const char *path, struct loom_checkpoint *c,
+                          struct section s, struct loom_errmsg *e)
 {
+    struct loom_optimizer_conf conf = {0};
+    struct loom_optimizer *o = &c->optimizer;
     size_t bytes = c->model->n_theta * sizeof(float);
-    if (s.n != 8 + 2 * bytes)
+    if (s.n != 8 + 2 * bytes && s.n != 8 + 3 * bytes)
         return damaged(e, path, "section ADAM has the wrong length");
-    int err = loom_adam_init(&c->adam, c->model, e);
+    conf.amsgrad = s.n == 8 + 3 * bytes && bytes;
+    int err = loom_optimizer_init(o, &conf, c->model, e);
     if (err)
         return err;
-    memcpy(&c->adam.step, s.data, 8);
-    memcpy(c->adam.m, s.data + 8, bytes);
-    memcpy(c->adam.v, s.data + 8 + bytes, bytes);
+    memcpy(&o->step, s.data, 8);
+    memcpy(o->m, s.data + 8, bytes);
+    memcpy(o->v, s.data + 8 + bytes, bytes);
+    if (o->top)
+        memcpy(o->top, s.data + 8 + 2 * bytes, bytes);
     return 0;
 }
 
@@ -217,7 +227,7 @@ static int read_parts(const char *path, struct loom_checkpoint *c,
         if (loom_model_not_finite(c->model))
             err = damaged(e, path, "it holds what is not a number");
         else if (s[2].data)
-            err = read_adam(path, c, s[2], e);
+            err = read_optimizer(path, c, s[2], e);
     }
     if (!err && s[3].data) {
         c->trainer = json_loadb((const char *)s[3].data, s[3].n, 0, NULL);
@@ -252,6 +262,6 @@ void loom_checkpoint_deinit(struct loom_checkpoint *c)
     loom_model_destroy(c->model);
     json_decref(c->info);
     json_decref(c->trainer);
-    loom_adam_deinit(&c->adam);
+    loom_optimizer_deinit(&c->optimizer);
     *c = (struct loom_checkpoint){0};
 }

@@ -444,12 +444,14 @@ double loom_model_l1(struct loom_model *m, bool add)
     return total;
 }
 
-void loom_model_project(struct loom_model *m)
+void loom_model_project(struct loom_model *m, size_t begin, size_t end)
 {
     for (int k = 0; k < m->n_params; k++) {
         const struct loom_param *p = &m->param[k];
-        float *v = m->theta + p->at;
-        for (size_t j = 0; p->bounded && j < p->n; j++)
+        size_t at = p->at > begin ? p->at : begin;
+        size_t last = p->at + p->n < end ? p->at + p->n : end;
+        float *v = m->theta;
+        for (size_t j = at; p->bounded && j < last; j++)
             v[j] = v[j] < p->lo ? p->lo : v[j] > p->hi ? p->hi : v[j];
     }
 }

@@ -179,8 +179,8 @@ double loom_model_ebops(struct loom_model *m, float beta, double *rounded);
 /* Sum of the l1 terms; adds their gradients to m->grad when add is true. */
 double loom_model_l1(struct loom_model *m, bool add);
 
-/* Put every parameter back into its bounds. */
-void loom_model_project(struct loom_model *m);
+/* Put the parameters of theta[begin, end) back into their bounds. */
+void loom_model_project(struct loom_model *m, size_t begin, size_t end);
 
 /* Fill the screen's rows, one for each layer that costs something; returns
  * how many. */

@@ -181,7 +181,8 @@ static int allocate(struct loom_trainer *t, struct loom_errmsg *e)
     for (int c = 0; !err && c < LOOM_CHUNKS; c++)
         err = loom_sums_init(&t->chunk[c], t->model, e);
     if (!err)
-        err = loom_adam_init(&t->adam, t->model, e);
+        err =
+            loom_optimizer_init(&t->optimizer, &t->conf.optimizer, t->model, e);
     t->order = loom_try_alloc(t->data->part[LOOM_TRAIN].rows, sizeof(*t->order),
                               "order of rows", e);
     t->kept = loom_try_alloc(t->model->n_theta + t->model->n_top, sizeof(float),
@@ -236,7 +237,7 @@ void loom_trainer_destroy(struct loom_trainer *t)
         loom_scratch_deinit(&t->scratch[k]);
     for (int c = 0; c < LOOM_CHUNKS; c++)
         loom_sums_deinit(&t->chunk[c]);
-    loom_adam_deinit(&t->adam);
+    loom_optimizer_deinit(&t->optimizer);
     loom_model_destroy(t->model);
     free(t->scratch);
     free(t->order);
@@ -336,7 +337,7 @@ static int train_batch(struct loom_trainer *t, struct loom_errmsg *e)
     loom_model_reduce(m, t->chunk, LOOM_CHUNKS);
     t->ebops = loom_model_ebops(m, (float)t->beta, NULL);
     loom_model_l1(m, true);
-    loom_adam_step(&t->adam, m, t->lr);
+    loom_optimizer_step(&t->optimizer, m, t->lr);
     t->epoch_loss.loss += s.loss;
     t->train_rows += (double)p.n;
     t->train_loss = t->epoch_loss.loss / t->train_rows;

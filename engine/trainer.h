@@ -10,6 +10,7 @@
 #include "engine/err.h"
 #include "engine/loss.h"
 #include "engine/model.h"
+#include "engine/optimizer.h"
 #include "engine/pareto.h"
 #include "engine/schedule.h"
 #include "engine/train_view.h"
@@ -21,6 +22,7 @@ struct loom_trainer_conf {
     uint64_t seed;
     int threads; /* 0: one a processor */
     struct loom_schedule lr, beta;
+    struct loom_optimizer_conf optimizer;
     double outlier_cut; /* regression: in the target's unit; 0: none */
     const char *dir;    /* folder for checkpoints; NULL: none are written */
     double autosave_s;  /* between saves of the training state; 0: 30 */
@@ -77,7 +79,7 @@ struct loom_hand loom_trainer_hand(const struct loom_trainer *t);
 void loom_trainer_set_hand(struct loom_trainer *t, const struct loom_hand *h);
 
 /* Go on from the parameters of a checkpoint of the same network, with its
- * Adam's moments if it has some and fresh ones else. The clock, the front
+ * optimizer's state if it has one and a fresh one else. The clock, the front
  * and the history stay; `beta` (may be NULL) gets the file's beta, 0 if it says
  * none. On failure nothing is changed. */
 int loom_trainer_take(struct loom_trainer *t, const char *path, double *beta,

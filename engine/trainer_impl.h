@@ -26,7 +26,7 @@ struct loom_trainer {
     struct loom_scratch *scratch; /* one a thread */
     struct loom_sums chunk[LOOM_CHUNKS];
     struct loom_loss_sums loss[LOOM_CHUNKS];
-    struct loom_adam adam;
+    struct loom_optimizer optimizer;
     uint32_t *order; /* [train rows] of this epoch */
     float *kept;     /* [n_theta + n_top] while a point is calibrated: the
                       * parameters as they were, ranges of the validation rows */
@@ -60,6 +60,9 @@ void loom_trainer_follow(struct loom_trainer *t);
 /* The same layers and settings in both, or LOOM_ERR_ARG. */
 int loom_trainer_same(const struct loom_model *a, const struct loom_model *b,
                       struct loom_errmsg *e);
+/* The checkpoint has the state of an optimizer of the same kind. */
+bool loom_trainer_same_optimizer(const struct loom_trainer *t,
+                                 const struct loom_checkpoint *c);
 /* Append the epoch that just ended to the history. */
 void loom_history_add(struct loom_history *h, const struct loom_train_point *p);
 /* What a checkpoint says about itself; new reference. */

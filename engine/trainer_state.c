@@ -184,6 +184,8 @@ static json_t *state_to_json(const struct loom_trainer *t)
     };
     for (size_t k = 0; k < sizeof(numbers) / sizeof(*numbers); k++)
         json_object_set_new(j, numbers[k].name, number(numbers[k].value));
+    json_object_set_new(j, "optimizer",
+                        json_string(loom_optimizer_word(&t->conf.optimizer)));
     json_object_set_new(j, "frozen", frozen_to_json(t->model));
     json_object_set_new(j, "front", front);
     json_object_set_new(j, "history", history_to_json(&t->history));
@@ -203,7 +205,8 @@ int loom_trainer_save_as(struct loom_trainer *t, const char *name,
                          bad);
     char *path = loom_asprintf("%s/%s", t->dir, name);
     json_t *info = loom_trainer_info(t), *state = state_to_json(t);
-    int err = loom_checkpoint_write(path, t->model, info, &t->adam, state, e);
+    int err =
+        loom_checkpoint_write(path, t->model, info, &t->optimizer, state, e);
     json_decref(info);
     json_decref(state);
     free(path);
@@ -301,7 +304,8 @@ static int read_state(struct loom_trainer *t, const json_t *j,
     t->beta = number_of(j, "beta");
     if (!(t->target > 0 && t->target < INFINITY) || !isfinite(t->integral) ||
         !(t->beta > 0 && t->beta < INFINITY))
-        t->target = t->integral = 0.0; /* none, or a file from before there were any */
+        t->target = t->integral =
+            0.0; /* none, or a file from before there were any */
     read_frozen(t->model, json_object_get(j, "frozen"));
     int err = read_front(t, json_object_get(j, "front"), e);
     return err ? err : read_history(t, json_object_get(j, "history"), e);
@@ -321,6 +325,15 @@ int loom_trainer_same(const struct loom_model *a, const struct loom_model *b,
                             "with the script it was trained with");
 }
 
+bool loom_trainer_same_optimizer(const struct loom_trainer *t,
+                                 const struct loom_checkpoint *c)
+{
+    const json_t *j = json_object_get(c->trainer, "optimizer");
+    const char *word = j ? json_string_value(j) : "adam";
+    return c->optimizer.m && word &&
+           !strcmp(word, loom_optimizer_word(&t->conf.optimizer));
+}
+
 int loom_trainer_resume(struct loom_trainer *t, const char *path,
                         struct loom_errmsg *e)
 {
@@ -328,20 +341,22 @@ int loom_trainer_resume(struct loom_trainer *t, const char *path,
     int err = loom_checkpoint_read(path, &c, e);
     if (err)
         return err;
-    if (!c.trainer || !c.adam.m)
+    if (!c.trainer || !c.optimizer.m)
         err = loom_fail(e, LOOM_ERR_ARG,
                         "it holds a network only; to go on training, name "
                         "last.loom of the run");
     if (!err)
         err = loom_trainer_same(c.model, t->model, e);
+    if (!err && !loom_trainer_same_optimizer(t, &c))
+        err = loom_fail(e, LOOM_ERR_ARG,
+                        "it was trained with another optimizer; resume with "
+                        "the script it was trained with");
     if (!err)
         err = read_state(t, c.trainer, e);
     if (!err) {
         size_t bytes = t->model->n_theta * sizeof(float);
         memcpy(t->model->theta, c.model->theta, bytes);
-        memcpy(t->adam.m, c.adam.m, bytes);
-        memcpy(t->adam.v, c.adam.v, bytes);
-        t->adam.step = c.adam.step;
+        loom_optimizer_copy(&t->optimizer, &c.optimizer);
         loom_model_prepare(t->model, LOOM_MODE_EVAL);
         if (!loom_trainer_done(t)) {
             loom_trainer_shuffle(t);

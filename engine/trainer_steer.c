@@ -80,14 +80,9 @@ int loom_trainer_take(struct loom_trainer *t, const char *path, double *beta,
     err = loom_trainer_same(c.model, t->model, e);
     if (!err) {
         memcpy(t->model->theta, c.model->theta, bytes);
-        t->adam.step = c.adam.m ? c.adam.step : 0;
-        if (c.adam.m) {
-            memcpy(t->adam.m, c.adam.m, bytes);
-            memcpy(t->adam.v, c.adam.v, bytes);
-        } else {
-            memset(t->adam.m, 0, bytes);
-            memset(t->adam.v, 0, bytes);
-        }
+        loom_optimizer_copy(&t->optimizer, loom_trainer_same_optimizer(t, &c)
+                                               ? &c.optimizer
+                                               : NULL);
         loom_model_prepare(t->model, LOOM_MODE_EVAL);
         t->ebops = loom_model_ebops(t->model, 0.0f, NULL);
         if (beta)

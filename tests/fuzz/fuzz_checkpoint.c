@@ -40,23 +40,24 @@ size_t fuzz_seed(size_t i, uint8_t *to)
     char path[64];
     void *data;
     size_t n = 0;
-    struct loom_adam adam;
+    struct loom_optimizer optimizer;
     struct loom_errmsg e;
     if (i >= 2)
         return 0;
     snprintf(path, sizeof(path), "/tmp/loom-fuzz-%ld", (long)getpid());
     struct loom_model *m = small_model(i);
     json_t *state = json_pack("{s:i}", "epoch", 3);
-    if (loom_adam_init(&adam, m, &e) < 0 ||
-        loom_checkpoint_write(path, m, NULL, i ? &adam : NULL, i ? state : NULL,
-                              &e) < 0 ||
+    if (loom_optimizer_init(&optimizer, &(struct loom_optimizer_conf){0}, m,
+                            &e) < 0 ||
+        loom_checkpoint_write(path, m, NULL, i ? &optimizer : NULL,
+                              i ? state : NULL, &e) < 0 ||
         loom_file_read(path, FUZZ_SEED_ROOM, &data, &n, &e) < 0)
         abort();
     memcpy(to, data, n);
     unlink(path);
     free(data);
     json_decref(state);
-    loom_adam_deinit(&adam);
+    loom_optimizer_deinit(&optimizer);
     loom_model_destroy(m);
     return n;
 }

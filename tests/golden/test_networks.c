@@ -288,7 +288,7 @@ static void check_mlp(const char *file)
     struct loom_errmsg e;
     struct loom_scratch s;
     struct loom_sums sums;
-    struct loom_adam adam;
+    struct loom_optimizer optimizer;
     int n_dense;
     struct loom_model *m = mlp_model(g, &n_dense);
     size_t n_out = golden_dim(g, "Y", 1), n_in = golden_dim(g, "X", 1);
@@ -300,7 +300,9 @@ static void check_mlp(const char *file)
     float beta = golden_get(g, NULL, "var0/dense_0/beta")[0];
     assert_int_equal(loom_scratch_init(&s, m, &e), 0);
     assert_int_equal(loom_sums_init(&sums, m, &e), 0);
-    assert_int_equal(loom_adam_init(&adam, m, &e), 0);
+    assert_int_equal(loom_optimizer_init(
+                         &optimizer, &(struct loom_optimizer_conf){0}, m, &e),
+                     0);
     load(m, g, "var0");
     float *z = loom_calloc(batch * n_out, sizeof(float));
     for (size_t step = 0; step < steps; step++) {
@@ -324,13 +326,13 @@ static void check_mlp(const char *file)
             check_grads(m, g, "grad0");
             check_vars(m, g, "var_after_forward0", 0);
         }
-        loom_adam_step(&adam, m, 5e-3);
+        loom_optimizer_step(&optimizer, m, 5e-3);
         if (!step)
             check_vars(m, g, "var_after_step0", TRAJECTORY);
     }
     check_vars(m, g, "var_after_step19", TRAJECTORY);
     free(z);
-    loom_adam_deinit(&adam);
+    loom_optimizer_deinit(&optimizer);
     loom_scratch_deinit(&s);
     loom_sums_deinit(&sums);
     loom_model_destroy(m);

@@ -19,7 +19,7 @@ static const char chain[] =
 struct fixture {
     char *dir, *path;
     struct loom_model *m;
-    struct loom_adam adam;
+    struct loom_optimizer optimizer;
     json_t *info, *trainer;
 };
 
@@ -30,16 +30,17 @@ static int set_up(void **state)
     f->dir = test_folder();
     f->path = test_path(f->dir, "a.loom");
     f->m = unit_chain(chain);
-    assert_ok(loom_adam_init(&f->adam, f->m, e));
-    f->adam.step = 77;
+    assert_ok(loom_optimizer_init(&f->optimizer,
+                                  &(struct loom_optimizer_conf){0}, f->m, e));
+    f->optimizer.step = 77;
     for (size_t j = 0; j < f->m->n_theta; j++) {
-        f->adam.m[j] = (float)loom_rng_normal(&g);
-        f->adam.v[j] = (float)loom_rng_uniform(&g);
+        f->optimizer.m[j] = (float)loom_rng_normal(&g);
+        f->optimizer.v[j] = (float)loom_rng_uniform(&g);
     }
     f->info = json_pack("{s:s,s:f}", "data", "somewhere", "beta", 0.1);
     f->trainer = json_pack("{s:i,s:f}", "epoch", 3, "third", 1.0 / 3.0);
-    assert_ok(
-        loom_checkpoint_write(f->path, f->m, f->info, &f->adam, f->trainer, e));
+    assert_ok(loom_checkpoint_write(f->path, f->m, f->info, &f->optimizer,
+                                    f->trainer, e));
     *state = f;
     return 0;
 }
@@ -48,7 +49,7 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     loom_model_destroy(f->m);
-    loom_adam_deinit(&f->adam);
+    loom_optimizer_deinit(&f->optimizer);
     json_decref(f->info);
     json_decref(f->trainer);
     test_folder_remove(f->dir);
@@ -65,10 +66,10 @@ static bool same(const struct fixture *f, const struct loom_checkpoint *c)
     bool equal = json_equal(a, b) && json_equal(f->info, c->info) &&
                  json_equal(f->trainer, c->trainer) &&
                  c->model->n_theta == f->m->n_theta &&
-                 !memcmp(c->model->theta, f->m->theta, bytes) && c->adam.m &&
-                 c->adam.step == f->adam.step &&
-                 !memcmp(c->adam.m, f->adam.m, bytes) &&
-                 !memcmp(c->adam.v, f->adam.v, bytes);
+                 !memcmp(c->model->theta, f->m->theta, bytes) &&
+                 c->optimizer.m && c->optimizer.step == f->optimizer.step &&
+                 !memcmp(c->optimizer.m, f->optimizer.m, bytes) &&
+                 !memcmp(c->optimizer.v, f->optimizer.v, bytes);
     json_decref(a);
     json_decref(b);
     return equal;
@@ -84,7 +85,7 @@ static void test_round_trip(void **state)
     /* A network alone. */
     assert_ok(loom_checkpoint_write(f->path, f->m, NULL, NULL, NULL, e));
     assert_ok(loom_checkpoint_read(f->path, &c, e));
-    assert_null(c.adam.m);
+    assert_null(c.optimizer.m);
     assert_null(c.trainer);
     loom_checkpoint_deinit(&c);
 }
@@ -242,7 +243,7 @@ static void test_killed(void **state)
         pid_t child = fork();
         if (!child)
             for (;;)
-                loom_checkpoint_write(f->path, f->m, f->info, &f->adam,
+                loom_checkpoint_write(f->path, f->m, f->info, &f->optimizer,
                                       f->trainer, NULL);
         usleep((useconds_t)(2000 + 700 * n));
         kill(child, SIGKILL);

@@ -210,7 +210,7 @@ static void test_bounds(void **state)
     const struct loom_param *f = loom_model_param(m, "q/f");
     m->theta[f->at] = 17;
     m->theta[f->at + 1] = -17;
-    loom_model_project(m);
+    loom_model_project(m, 0, m->n_theta);
     assert_true(m->theta[f->at] == 3 && m->theta[f->at + 1] == 1);
     memset(m->grad, 0, m->n_theta * sizeof(float));
     assert_true(loom_model_l1(m, true) == 0.25 * 4);

@@ -277,6 +277,49 @@ static void test_resume(void **state)
     loom_dataset_destroy(d);
 }
 
+/* Stopped after `stop` batches, any settings go on as if never stopped. */
+static void goes_on(const struct loom_dataset *d,
+                    const struct loom_trainer_conf *c, int stop)
+{
+    char *path = test_path(c->dir, "last.loom");
+    struct loom_trainer *a = new_trainer(d, c), *b = new_trainer(d, c);
+    steps(a, stop);
+    assert_ok(loom_trainer_save(a, e));
+    assert_ok(loom_trainer_resume(b, path, e));
+    for (int k = 0; k < 3; k++) {
+        steps(a, 9);
+        steps(b, 9);
+        same_run(a, b);
+    }
+    loom_trainer_destroy(a);
+    loom_trainer_destroy(b);
+    free(path);
+}
+
+static void test_optimizers_resume(void **state)
+{
+    (void)state;
+    static const struct loom_optimizer_conf cases[] = {
+        {.amsgrad = true, .clip_norm = 0.1f},
+        {.decay = 0.1f, .clip_value = 0.01f},
+        {.kind = LOOM_SGD, .momentum = 0.9f}};
+    struct loom_dataset *d = unit_data(6, 3, 1, 400, 3);
+    char *dir = test_folder(), *path = test_path(dir, "last.loom");
+    struct loom_trainer_conf c = in_folder(dir);
+    for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+        c.optimizer = cases[k];
+        goes_on(d, &c, 8);
+    }
+    /* The state of one is none for another. */
+    c.optimizer = cases[0];
+    struct loom_trainer *t = new_trainer(d, &c);
+    assert_fails(loom_trainer_resume(t, path, e), LOOM_ERR_ARG, "optimizer");
+    loom_trainer_destroy(t);
+    test_folder_remove(dir);
+    free(path);
+    loom_dataset_destroy(d);
+}
+
 /* ---- the user's hand --------------------------------------------------- */
 
 /* A target, frozen bits and factors are part of the saved state. */
@@ -440,7 +483,7 @@ static void test_resume_damaged(void **state)
         assert_ok(loom_checkpoint_read(path, &ck, e));
         json_object_set_new(ck.trainer, cases[k].field,
                             unit_json(cases[k].value));
-        assert_ok(loom_checkpoint_write(other, ck.model, ck.info, &ck.adam,
+        assert_ok(loom_checkpoint_write(other, ck.model, ck.info, &ck.optimizer,
                                         ck.trainer, e));
         loom_checkpoint_deinit(&ck);
         struct loom_trainer *u = new_trainer(d, &c);
@@ -585,6 +628,7 @@ int main(void)
         cmocka_unit_test(test_no_allocation),
         cmocka_unit_test(test_more_ranges_than_parameters),
         cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_optimizers_resume),
         cmocka_unit_test(test_hand_resumes),
         cmocka_unit_test(test_target),
         cmocka_unit_test(test_freeze),
