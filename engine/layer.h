@@ -72,7 +72,7 @@ extern const struct loom_layer_ops loom_layer_input, loom_layer_quantize,
     loom_layer_dense, loom_layer_conv1d, loom_layer_conv2d, loom_layer_relu,
     loom_layer_leaky_relu, loom_layer_function, loom_layer_add,
     loom_layer_subtract, loom_layer_multiply, loom_layer_maximum,
-    loom_layer_sum, loom_layer_max_pool1d, loom_layer_max_pool2d,
+    loom_layer_minimum, loom_layer_scale, loom_layer_sum, loom_layer_max, loom_layer_max_pool1d, loom_layer_max_pool2d,
     loom_layer_average_pool1d, loom_layer_average_pool2d,
     loom_layer_global_max_pool, loom_layer_global_average_pool,
     loom_layer_reshape, loom_layer_flatten, loom_layer_permute,
@@ -94,6 +94,12 @@ static inline float *loom_grad(const struct loom_model *m, int param)
 {
     return m->grad + m->param[param].at;
 }
+
+/* A table node at the end of net: function layer l of node `in`, each entry
+ * rounded by quantizer q (NULL: none). */
+int loom_function_freeze(const struct loom_layer *l, const char *name,
+                         const struct loom_qstate *q, struct loom_exact *net,
+                         int in, struct loom_errmsg *e);
 
 /* A new node at the end of net, named after the layer, with n elements. Terms
  * are added row by row: loom_exact_push, then start[j + 1] = n_terms. */

@@ -1,8 +1,10 @@
-/* add, subtract, multiply, maximum: several inputs into one, element by
- * element; axes of size 1 (and those that are missing in front) repeat.
+/* add, subtract, multiply, maximum, minimum: several inputs into one, element
+ * by element; axes of size 1 (and those that are missing in front) repeat.
  * EBOPs as HGQ2 counts them, over the elements of the output, b the bits of
- * the quantizers before it: add .65 (sum b - min b), maximum sum b - min b,
- * subtract max(b0, b1), multiply b0 b1; nothing where an input has none. */
+ * the quantizers before it: add .65 (sum b - min b), maximum and minimum
+ * sum b - min b, subtract max(b0, b1), multiply b0 b1; nothing where an input
+ * has none. */
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/layer.h"
@@ -88,7 +90,7 @@ static int build(struct loom_model *m, struct loom_layer *l,
 
 /* ---- values ------------------------------------------------------------ */
 
-enum op { ADD, SUBTRACT, MULTIPLY, MAXIMUM };
+enum op { ADD, SUBTRACT, MULTIPLY, MAXIMUM, MINIMUM };
 
 static inline float value(const struct loom_block *b, const struct merge *s,
                           int i, size_t r, size_t j)
@@ -107,16 +109,16 @@ static inline void forward(const struct loom_layer *l,
         for (int i = 1; i < l->n_inputs; i++)
             for (size_t j = 0; j < l->n; j++) {
                 float x = value(b, s, i, r, j);
-                y[j] = op == ADD        ? y[j] + x
-                       : op == SUBTRACT ? y[j] - x
-                       : op == MULTIPLY ? y[j] * x
-                       : y[j] > x       ? y[j]
-                                        : x;
+                y[j] = op == ADD                               ? y[j] + x
+                       : op == SUBTRACT                        ? y[j] - x
+                       : op == MULTIPLY                        ? y[j] * x
+                       : (op == MAXIMUM ? y[j] > x : y[j] < x) ? y[j]
+                                                               : x;
             }
     }
 }
 
-/* Where several inputs are the maximum, each gets its share. */
+/* Where several inputs are the maximum (minimum), each gets its share. */
 static float share_of(const struct loom_layer *l, const struct loom_block *b,
                       size_t r, size_t j)
 {
@@ -241,17 +243,45 @@ static void describe(const struct loom_model *m, const struct loom_layer *l,
 
 /* ---- integers ---------------------------------------------------------- */
 
+/* A node of the negatives of all elements of the inputs. */
+static void freeze_negated(const struct loom_layer *l, const char *word,
+                           struct loom_exact *net, const int *input,
+                           int n_inputs, size_t n)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "%s%s", l->name, word);
+    struct loom_exact_node *d =
+        loom_exact_append(net, LOOM_EXACT_LINEAR, name, n, input, n_inputs);
+    for (size_t j = 0; j < n; j++) {
+        loom_exact_push(d, j, -1.0f);
+        d->start[j + 1] = d->n_terms;
+    }
+}
+
+/* The minimum is the negative of the largest negative. */
 static void freeze(struct loom_model *m, struct loom_layer *l,
                    struct loom_exact *net, int *node, enum op op)
 {
-    static const enum loom_exact_op ops[] = {
-        LOOM_EXACT_LINEAR, LOOM_EXACT_LINEAR, LOOM_EXACT_MUL, LOOM_EXACT_MAX};
+    static const enum loom_exact_op ops[] = {LOOM_EXACT_LINEAR,
+                                             LOOM_EXACT_LINEAR, LOOM_EXACT_MUL,
+                                             LOOM_EXACT_MAX, LOOM_EXACT_MAX};
     const struct merge *s = l->state;
-    int input[LOOM_MAX_INPUTS], at = (int)net->n_nodes;
-    for (int i = 0; i < l->n_inputs; i++)
+    int input[LOOM_MAX_INPUTS], n_inputs = l->n_inputs;
+    char name[64];
+    size_t all = 0;
+    for (int i = 0; i < n_inputs; i++) {
         input[i] = node[l->input[i]];
+        all += s->n[i];
+    }
+    snprintf(name, sizeof(name), "%s%s", l->name, op == MINIMUM ? "/max" : "");
+    if (op == MINIMUM) {
+        freeze_negated(l, "/negative", net, input, n_inputs, all);
+        input[0] = (int)net->n_nodes - 1;
+        n_inputs = 1;
+    }
+    int at = (int)net->n_nodes;
     struct loom_exact_node *d =
-        loom_exact_append(net, ops[op], l->name, l->n, input, l->n_inputs);
+        loom_exact_append(net, ops[op], name, l->n, input, n_inputs);
     for (size_t j = 0; j < l->n; j++) {
         size_t first = 0;
         for (int i = 0; i < l->n_inputs; i++) {
@@ -261,10 +291,12 @@ static void freeze(struct loom_model *m, struct loom_layer *l,
         }
         d->start[j + 1] = d->n_terms;
     }
-    node[l - m->layer] = at;
+    if (op == MINIMUM)
+        freeze_negated(l, "", net, &at, 1, l->n);
+    node[l - m->layer] = (int)net->n_nodes - 1;
 }
 
-/* ---- the four kinds ---------------------------------------------------- */
+/* ---- the five kinds ---------------------------------------------------- */
 
 #define KIND(word, op)                                                         \
     static void forward_##word(const struct loom_model *m,                     \
@@ -294,6 +326,7 @@ KIND(add, ADD)
 KIND(subtract, SUBTRACT)
 KIND(multiply, MULTIPLY)
 KIND(maximum, MAXIMUM)
+KIND(minimum, MINIMUM)
 
 static double ebops_add(struct loom_model *m, struct loom_layer *l, float beta)
 {
@@ -320,3 +353,5 @@ const struct loom_layer_ops loom_layer_multiply =
     OPS(multiply, 2, ebops_multiply);
 const struct loom_layer_ops loom_layer_maximum =
     OPS(maximum, LOOM_MAX_INPUTS, ebops_max);
+const struct loom_layer_ops loom_layer_minimum =
+    OPS(minimum, LOOM_MAX_INPUTS, ebops_max);

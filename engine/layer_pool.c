@@ -1,12 +1,14 @@
 /* Layers that reduce groups of elements of one input to one each:
- *   sum{axes, keep, scale}            over axes counted from 1; times scale
+ *   sum{axes, keep, scale, unit}      over axes counted from 1 (the last
+ *                                     is -1, too); times scale
+ *   max{axes, keep}
  *   max_pool1d, max_pool2d, average_pool1d, average_pool2d
  *                                     {size, stride, padding, parallel}
  *   global_max_pool, global_average_pool   over all axes but the last
  * A padded place does not count, as in Keras. An average over a number that
  * is no power of two cannot be exact and is refused when freezing.
- * EBOPs: sum .65 (sum of b - min of b over the group); pools share sum b over
- * the input, as HGQ2 counts them. */
+ * EBOPs as HGQ2 counts them: sum unit (sum of b - min of b over the group),
+ * unit being .65; the others share sum b over the input. */
 #include <math.h>
 #include <string.h>
 
@@ -19,7 +21,7 @@ struct pool {
     int32_t *member; /* [start[n]] rising within j */
     float *scale;    /* [n]; NULL: their maximum is taken */
     size_t n_in, ld_in;
-    double share;
+    double share, unit;
     struct loom_qstate *in; /* the quantizer before it; NULL: none */
 };
 
@@ -93,38 +95,56 @@ static int read_axes(const struct loom_model *m, const struct loom_layer *l,
     json_array_foreach(v, k, x)
     {
         double a = json_number_value(x);
+        a += a < 0 ? rank + 1 : 0;
         good = good && a >= 1 && a <= rank && a == floor(a);
         *axes |= good ? 1u << ((int)a - 1) : 0;
     }
     if (good)
         return 0;
     return loom_fail(e, LOOM_ERR_ARG,
-                     "%s: field \"axes\" must be a list of axes from 1 to %d",
-                     l->name, rank);
+                     "%s: field \"axes\" must be a list of axes from 1 to %d, "
+                     "or from -1, the last, to -%d",
+                     l->name, rank, rank);
+}
+
+static int build_over_axes(struct loom_model *m, struct loom_layer *l,
+                           bool sums, struct loom_errmsg *e)
+{
+    const json_t *keep = json_object_get(l->conf, "keep");
+    unsigned axes;
+    if (keep && !json_is_boolean(keep))
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: field \"keep\" must be true or false", l->name);
+    int err = read_axes(m, l, &axes, e);
+    return err ? err : build_axes(m, l, axes, json_is_true(keep), sums, e);
 }
 
 static int build_sum(struct loom_model *m, struct loom_layer *l,
                      struct loom_errmsg *e)
 {
-    static const char *const names[] = {"axes", "keep", "scale", NULL};
-    const struct pool *s = l->state;
-    const json_t *keep = json_object_get(l->conf, "keep");
+    static const char *const names[] = {"axes", "keep", "scale", "unit", NULL};
+    struct pool *s = l->state;
     double scale = 1;
-    unsigned axes;
+    s->unit = 0.65;
     int err = loom_conf_check(l->conf, l->name, names, e);
     if (!err)
         err = loom_conf_number(l->conf, l->name, "scale", -0x1p60, 0x1p60,
                                &scale, e);
-    if (!err && keep && !json_is_boolean(keep))
-        err = loom_fail(e, LOOM_ERR_ARG,
-                        "%s: field \"keep\" must be true or false", l->name);
     if (!err)
-        err = read_axes(m, l, &axes, e);
+        err = loom_conf_number(l->conf, l->name, "unit", 0, 1, &s->unit, e);
     if (!err)
-        err = build_axes(m, l, axes, json_is_true(keep), true, e);
+        err = build_over_axes(m, l, true, e);
     for (size_t j = 0; !err && j < l->n; j++)
         s->scale[j] = (float)scale;
     return err;
+}
+
+static int build_max(struct loom_model *m, struct loom_layer *l,
+                     struct loom_errmsg *e)
+{
+    static const char *const names[] = {"axes", "keep", NULL};
+    int err = loom_conf_check(l->conf, l->name, names, e);
+    return err ? err : build_over_axes(m, l, false, e);
 }
 
 static void average(struct loom_layer *l)
@@ -258,8 +278,8 @@ static void backward_max(const struct loom_model *m, const struct loom_layer *l,
 
 static double ebops_sum(struct loom_model *m, struct loom_layer *l, float beta)
 {
-    const float unit = 0.65f;
     struct pool *s = l->state;
+    const float unit = (float)s->unit;
     double total = 0.0;
     for (size_t j = 0; s->in && j < l->n; j++) {
         const int32_t *member = s->member + s->start[j];
@@ -370,6 +390,8 @@ static int build_global_average(struct loom_model *m, struct loom_layer *l,
 
 const struct loom_layer_ops loom_layer_sum =
     OPS(sum, build_sum, sum, ebops_sum);
+const struct loom_layer_ops loom_layer_max =
+    OPS(max, build_max, max, ebops_pool);
 const struct loom_layer_ops loom_layer_max_pool1d =
     OPS(max_pool1d, build_max_pool1d, max, ebops_pool);
 const struct loom_layer_ops loom_layer_max_pool2d =

@@ -171,8 +171,12 @@ static int freeze(struct loom_model *m, struct loom_layer *l,
 {
     const struct quantize *s = l->state;
     const struct loom_qstate *q = &s->q;
-    (void)e;
+    const struct loom_layer *src = &m->layer[l->input[0]];
     int at = (int)net->n_nodes, port = 0;
+    node[l - m->layer] = at;
+    if (src->ops == &loom_layer_function)
+        return loom_function_freeze(src, l->name, q, net, node[src->input[0]],
+                                    e);
     while (port < m->n_inputs && m->input[port] != l->input[0])
         port++;
     bool first = port < m->n_inputs;
@@ -185,7 +189,6 @@ static int freeze(struct loom_model *m, struct loom_layer *l,
         d->format[j] = (struct loom_fixed){
             (int8_t)q->rk[j], (int16_t)fminf(fmaxf(q->ri[j], -999), 999),
             (int16_t)fminf(fmaxf(q->rf[j], -999), 999)};
-    node[l - m->layer] = at;
     return 0;
 }
 

@@ -66,25 +66,6 @@ static double round_bound(double top, int drop)
     return drop < 0 ? top : 2.0 * top + 1.0;
 }
 
-/* A quantizer behind a table: every entry can be tried. */
-static bool follows_table(const struct loom_exact_node *src,
-                          const struct loom_exact_node *d, size_t j)
-{
-    struct loom_quant_mode mode = {d->round, d->overflow};
-    struct loom_fixed t = d->format[j];
-    size_t end = j + 1 < src->n ? src->at[j + 1] : src->n_table;
-    for (size_t k = src->at[j]; k < end; k++) {
-        int f = src->elem[j].f;
-        float y = (float)ldexp((double)src->table[k], -f);
-        int64_t v =
-            loom_fixed_quantize(src->table[k], f, t, d->round, d->overflow);
-        if ((double)loom_quant_infer(mode, y, t.k, t.i, t.f) !=
-            ldexp((double)v, -t.f))
-            return false;
-    }
-    return true;
-}
-
 /* The same for all of a quantizer. Wrapping adds the modulus to the rounded
  * value; all are multiples of the new grid's step, or of the old one's (or of
  * half the modulus) where that is coarser. Saturating may put the end of the
@@ -96,8 +77,7 @@ static double quantize_bound(const struct loom_exact *net,
     int drop = x->f - d->format[j].f, width = loom_fixed_width(d->format[j]);
     double top = magnitude(x), now = ldexp(top, -drop);
     double limit = ldexp(1.0, d->format[j].i + d->format[j].f);
-    const struct loom_exact_node *src = &net->nodes[d->input[0]];
-    if (!width || (src->op == LOOM_EXACT_TABLE && follows_table(src, d, j)))
+    if (!width)
         return 0.0;
     if (d->overflow == LOOM_WRAP) {
         int step = drop < 0 && -drop < width - 1 ? -drop : width - 1;

@@ -157,6 +157,7 @@ local kinds = {
   subtract = {{}, before = "always", joins = true},
   multiply = {{}, before = "always", joins = true},
   maximum = {{}, before = "always", joins = true},
+  minimum = {{}, before = "always", joins = true},
   concatenate = {{"axis"}, before = "asked", joins = true},
   sum = {{"axes", "keep", "scale"}, before = "always"},
   max_pool1d = {window, first = "size", before = "asked"},
@@ -167,13 +168,21 @@ local kinds = {
   global_average_pool = {{}, before = "asked"},
   reshape = {{"shape"}, before = "asked"},
   flatten = {{}, before = "asked"},
+  max = {{"axes", "keep"}, before = "asked"},
   leaky_relu = {{"slope"}, before = "asked"},
-  tanh = {{}, before = "always", becomes = "function"},
-  sigmoid = {{}, before = "always", becomes = "function"},
-  exp = {{}, before = "always", becomes = "function"},
+  scale = {{"factor", "shift"}, before = "asked"},
+  map = {{"values", "from", "to"}, before = "always", becomes = "function"},
+  softmax = {{"axes", "scale", "exp_input", "exp", "inverse_input",
+    "inverse"}, before = "always"},
   permute = {{"axes"}, before = "asked"},
   slice = {{"axis", "from", "to", "step"}, before = "asked"},
 }
+
+-- Functions of every element.
+for _, name in ipairs({"tanh", "sigmoid", "exp", "inverse", "softplus",
+  "softsign", "silu", "gelu", "elu", "selu"}) do
+  kinds[name] = {{"scale"}, before = "always", becomes = "function"}
+end
 
 -- The layers: loom.dense{64, relu = true}, loom.conv2d{16, size = 3}, ...
 -- The first value is the number of outputs (dense), of filters (conv1d,
@@ -199,6 +208,40 @@ for kind, k in pairs(kinds) do
   end
 end
 
+-- Any function of one number: loom.map{function(x) return x * x end,
+-- from = -4, to = 4}. It is asked at `points` places from `from` to `to`, with
+-- straight lines between them, and constant beyond.
+local new_map = loom.map
+function loom.map(t)
+  local f = type(t) == "table" and t[1]
+  local from, to, n = -8, 8, 1025
+  if type(f) ~= "function" then
+    fail("map: the first value must be a function of a number")
+  end
+  from, to, n = t.from or from, t.to or to, t.points or n
+  if type(from) ~= "number" or type(to) ~= "number" or not (from < to) or
+    math.type(n) ~= "integer" or n < 2 or n > 65536 then
+    fail("map: from < to must be numbers, and points a whole number from 2 " ..
+      "to 65536")
+  end
+  local conf = {values = {}, from = from, to = to}
+  for k = 1, n do
+    local x = from + (to - from) * (k - 1) / (n - 1)
+    local y = f(x)
+    if type(y) ~= "number" or y ~= y or math.abs(y) == math.huge then
+      fail(("map: the function gave %s for %g, not a number"):format(
+        tostring(y), x))
+    end
+    conf.values[k] = y
+  end
+  for key, value in pairs(t) do
+    if key ~= 1 and key ~= "points" then
+      conf[key] = value
+    end
+  end
+  return new_map(conf)
+end
+
 -- An input of the network, where there are several: loom.input{"M1", 50, 3}
 -- takes rows of 50 x 3 numbers. A row of data holds all inputs side by side.
 function loom.input(t)
@@ -209,9 +252,17 @@ function loom.input(t)
     shape = table.move(t, 2, #t, 1, {})}}
 end
 
--- A quantizer of its own: loom.quantize{f0 = 4, overflow = "SAT"}.
-function loom.quantize(t)
-  return {kind = "quantize", conf = t}
+-- Quantizers of their own: loom.quantize{f0 = 4, overflow = "SAT"}, and those
+-- that cut off: hard_tanh to [-1, 1); hard_sigmoid, x / 4 + 1 / 2, to [0, 1).
+local quantizers = {
+  quantize = {},
+  hard_tanh = {i0 = 0, i = {0, 0}, overflow = "SAT"},
+  hard_sigmoid = {i0 = 1, i = {1, 1}, overflow = "SAT"},
+}
+for kind in pairs(quantizers) do
+  loom[kind] = function(t)
+    return {kind = kind, conf = t}
+  end
 end
 
 -- ---- the graph of a model ------------------------------------------------
@@ -251,6 +302,39 @@ local function copy_fields(t, lists)
   return conf
 end
 
+-- The fields of b over those of a.
+local function over(a, b)
+  local t = {}
+  for _, from in ipairs({a, b or {}}) do
+    for key, value in pairs(from) do
+      t[key] = value
+    end
+  end
+  return t
+end
+
+-- e / sum of e with e = exp(-scale (max x - x)), exp and 1 / x being tables.
+-- x is the number of the quantized input.
+function graph:softmax(name, t, x)
+  local axes = t.axes or {-1}
+  local tensor = {per = "tensor"}
+  local tables = {type = "kbi", k0 = 0, b0 = 8, i0 = 2, b = {0, 23}, i = false,
+    round = "RND_CONV", overflow = "SAT", per = "tensor"}
+  local function add(kind, part, conf, ...)
+    return self:add(kind, name .. part, conf, {...})
+  end
+  local top = add("max", "/max", {axes = axes, keep = true}, x)
+  local d = add("subtract", "/subtract", {}, top, x)
+  d = add("quantize", "/exp/iq", over(tensor, t.exp_input), d)
+  local e = add("function", "/exp", {name = "exp", scale = -(t.scale or 1)}, d)
+  e = add("quantize", "/exp/oq", over(tables, t.exp), e)
+  local sum = add("sum", "/sum", {axes = axes, keep = true, unit = 1}, e)
+  sum = add("quantize", "/inverse/iq", over(tensor, t.inverse_input), sum)
+  local inverse = add("function", "/inverse", {name = "inverse"}, sum)
+  inverse = add("quantize", "/inverse/oq", over(tables, t.inverse), inverse)
+  return add("multiply", "", {}, e, inverse)
+end
+
 function graph:layer(name, kind, t)
   local k = kinds[kind]
   local inputs = self:inputs_of(name, t)
@@ -267,15 +351,13 @@ function graph:layer(name, kind, t)
   -- Biases saturate unless told otherwise: a wrapping one would be rounded
   -- anew, to another grid, each time a point of the front is calibrated.
   if k[1] == weights and t.bias ~= false then
-    conf.bias = {overflow = "SAT_SYM"}
-    for key, value in pairs(t.bias or {}) do
-      conf.bias[key] = value
-    end
+    conf.bias = over({overflow = "SAT_SYM"}, t.bias)
   end
-  if k.becomes then
+  if k.becomes and kind ~= "map" then
     conf.name = kind
   end
-  local at = self:add(k.becomes or kind, name, conf, inputs)
+  local at = kind == "softmax" and self:softmax(name, t, inputs[1]) or
+    self:add(k.becomes or kind, name, conf, inputs)
   if t.relu then
     at = self:add("relu", name .. "/relu", {}, {at})
   end
@@ -291,14 +373,15 @@ function graph:item(name, layer)
   local at
   if kind == "input" then
     at = self:add("input", name, {shape = t.shape}, {})
-  elseif kind == "quantize" then
-    local conf = {}
-    for key, value in pairs(t) do
-      if key ~= "name" and key ~= "of" then
-        conf[key] = value
-      end
+  elseif quantizers[kind] then
+    local conf = over(quantizers[kind], t)
+    conf.name, conf.of = nil, nil
+    local scaled = kind == "hard_sigmoid"
+    at = self:add("quantize", name .. (scaled and "/q" or ""), conf,
+      self:inputs_of(name, t))
+    if scaled then
+      at = self:add("scale", name, {factor = 0.25, shift = 0.5}, {at})
     end
-    at = self:add("quantize", name, conf, self:inputs_of(name, t))
   else
     at = self:layer(name, kind, t)
   end

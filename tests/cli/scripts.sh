@@ -206,6 +206,25 @@ options=
 (cd "$dir" && "$bitloom" run x.npy --out store >out 2>err)
 [ $? = 2 ] && grep -q x.npy "$dir/err" || fail 'a data file for a script'
 
+# ---- functions, tables, what cuts off: exact in integers, and without Lua ---
+script 0 <<'S'
+local model = loom.model{
+  input = {2, 3}, loom.hard_tanh{f0 = 4}, loom.dense{4},
+  loom.softmax{axes = {1}}, loom.dense{4}, loom.hard_sigmoid{f0 = 5},
+  loom.gelu{output = {i0 = 1}}, loom.flatten{},
+  loom.map{math.sin, from = -3, to = 3, points = 65, name = "sin"},
+  loom.minimum{of = {"sin", "flatten_0"}}, loom.dense{2}}
+assert(#loom.train{name = "tables", model = model, data = data, epochs = 1,
+                   batch = 50} == 1)
+S
+(cd "$dir" && timeout 60 "$bitloom" eval tables-001 --store store --exact \
+    >out 2>&1) &&
+    grep -q ' 0 of ' "$dir/out" || { cat "$dir/out"; fail "a script's function"; }
+
+script 2 'map: the function gave nil for -8, not a number' <<'S'
+loom.map{function(x) end}
+S
+
 # ---- nothing half-written --------------------------------------------------
 find "$dir/store" -name '*.tmp*' | grep . && fail 'temporary files are left'
 exit $bad

@@ -112,17 +112,56 @@ static int pool(struct draw *d, int at)
     return add(d, "global_max_pool", at, json_object());
 }
 
-static int sum(struct draw *d, int at)
+/* Sum or maximum over some axes. */
+static int reduce(struct draw *d, int at)
 {
     json_t *axes = json_array();
     int rank = shape_at(d, at)->rank;
     for (int a = 1; a <= rank; a++)
         if (a == rank ? !json_array_size(axes) : between(d, 0, 1))
             json_array_append_new(axes, json_integer(a));
-    return add(d, "sum", at,
-               json_pack("{s:o,s:b,s:f}", "axes", axes, "keep",
-                         between(d, 0, 1), "scale",
-                         ldexp(1, between(d, -3, 1))));
+    json_t *conf =
+        json_pack("{s:o,s:b}", "axes", axes, "keep", between(d, 0, 1));
+    if (between(d, 0, 2) == 0)
+        return add(d, "max", at, conf);
+    json_object_set_new(conf, "scale", json_real(ldexp(1, between(d, -3, 1))));
+    return add(d, "sum", at, conf);
+}
+
+/* A function, given or by name, its quantizer mostly behind it. */
+static int function(struct draw *d, int at)
+{
+    static const char *const words[] = {"tanh", "sigmoid",  "exp",
+                                        "elu",  "softsign", "inverse"};
+    json_t *conf = json_pack("{s:f}", "scale", between(d, -4, 4) * 0.5);
+    int k = between(d, 0, 6);
+    if (k < 6)
+        json_object_set_new(conf, "name", json_string(words[k]));
+    else
+        json_object_update_new(conf, unit_json("{'values':[0.5,-1,3,0.25],"
+                                               "'from':-2,'to':1}"));
+    at = add(d, "function", quantize(d, at), conf);
+    if (!between(d, 0, 3))
+        at = add(d, "relu", at, json_object());
+    return quantize(d, at);
+}
+
+/* Elementwise, without bits of its own. */
+static int elementwise(struct draw *d, int at)
+{
+    static const float slopes[] = {0.25f, 0.375f};
+    switch (between(d, 0, 2)) {
+    case 0:
+        return add(d, "relu", at, json_object());
+    case 1:
+        return add(
+            d, "leaky_relu", at,
+            json_pack("{s:f}", "slope", (double)slopes[between(d, 0, 1)]));
+    default:
+        return add(d, "scale", at,
+                   json_pack("{s:f,s:f}", "factor", between(d, -3, 3) * 0.25,
+                             "shift", between(d, -2, 2) * 0.5));
+    }
 }
 
 static int move(struct draw *d, int at)
@@ -156,12 +195,12 @@ static int move(struct draw *d, int at)
 /* Two ways from `at`, joined again; one of them may be a sum that repeats. */
 static int fork_join(struct draw *d, int at)
 {
-    static const char *const kinds[] = {"add", "subtract", "multiply",
-                                        "maximum", "concatenate"};
-    int kind = between(d, 0, 4), in[3] = {at, at, at};
+    static const char *const kinds[] = {"add",     "subtract", "multiply",
+                                        "maximum", "minimum",  "concatenate"};
+    int kind = between(d, 0, 5), in[3] = {at, at, at};
     int n = kind == 1 || kind == 2 ? 2 : between(d, 2, 3);
     for (int i = 0; i < n; i++) {
-        if (i == 1 && kind < 4 && between(d, 0, 1))
+        if (i == 1 && kind < 5 && between(d, 0, 1))
             in[i] = add(d, "sum", in[i],
                         json_pack("{s:[i],s:b}", "axes", 1, "keep", 1));
         if (between(d, 0, 3) == 0)
@@ -195,7 +234,7 @@ static struct loom_model *draw_model(struct draw *d, uint64_t seed)
             at = pool(d, at);
             break;
         case 1:
-            at = sum(d, at);
+            at = reduce(d, at);
             break;
         case 2:
             at = move(d, at);
@@ -204,18 +243,7 @@ static struct loom_model *draw_model(struct draw *d, uint64_t seed)
             at = fork_join(d, at);
             break;
         case 4:
-            if (!between(d, 0, 3)) {
-                static const char *const words[] = {"tanh", "sigmoid", "exp"};
-                at = add(d, "function", quantize(d, at),
-                         json_pack("{s:s}", "name", words[between(d, 0, 2)]));
-                at = quantize(d, at);
-                break;
-            }
-            at = between(d, 0, 1)
-                     ? add(d, "relu", at, json_object())
-                     : add(d, "leaky_relu", at,
-                           json_pack("{s:f}", "slope",
-                                     between(d, 0, 1) ? 0.25 : 0.375));
+            at = between(d, 0, 3) ? elementwise(d, at) : function(d, at);
             break;
         default:
             at = weighted(d, at);
@@ -393,11 +421,34 @@ static const char *const graphs[] = {
     LAYER("permute", "p", "7", "'axes':[2,1]") ","
     LAYER("slice", "v", "8", "'axis':1,'from':1,'to':4,'step':2") ","
     LAYER("flatten", "f", "9", "") ","
-    LAYER("flatten", "g", "3", "") ","
-    LAYER("concatenate", "h", "10,11", "") ","
-    LAYER("add", "k", "12,12", "") ","
-    LAYER("leaky_relu", "l", "13", "'slope':0.25") ","
-    LAYER("function", "o", "14", "'name':'tanh'"),
+    LAYER("minimum", "n", "7,3", "") ","
+    LAYER("flatten", "g", "11", "") ","
+    LAYER("concatenate", "h", "10,12", "") ","
+    LAYER("add", "k", "13,13", "") ","
+    LAYER("leaky_relu", "l", "14", "'slope':0.25") ","
+    LAYER("function", "o", "15", "'name':'tanh'"),
+    /* 2: softmax, as it is put together; functions of every shape */
+    LAYER("input", "x", "", "'shape':[2,4]") ","
+    QUANTIZE("q", "0") ","
+    LAYER("dense", "d", "1", "'units':4," WEIGHTS) ","
+    QUANTIZE("r", "2") ","
+    LAYER("max", "m", "3", "'axes':[2],'keep':true") ","
+    LAYER("subtract", "s", "4,3", "") ","
+    LAYER("function", "e", "5", "'name':'exp','scale':-1") ","
+    LAYER("sum", "t", "6", "'axes':[2],'keep':true,'unit':1") ","
+    LAYER("function", "i", "7", "'name':'inverse'") ","
+    LAYER("multiply", "p", "6,8", "") ","
+    LAYER("scale", "u", "9", "'factor':6,'shift':-2") ","
+    LAYER("function", "f", "10", "'name':'softplus'") ","
+    LAYER("function", "g", "10", "'name':'silu'") ","
+    LAYER("add", "n", "11,12", "") ","
+    LAYER("function", "h", "13", "'name':'gelu'") ","
+    LAYER("function", "j", "13", "'name':'selu'") ","
+    LAYER("function", "k", "13", "'name':'elu'") ","
+    LAYER("function", "l", "13", "'name':'softsign'") ","
+    LAYER("function", "v", "13", "'name':'sigmoid'") ","
+    LAYER("function", "w", "13", "'values':[0,0.5,1.1,1.8,2.6,3.5,4.5],'from':-3,'to':5")
+    "," LAYER("add", "a", "14,15,16,17,18,19", ""),
 };
 /* clang-format on */
 

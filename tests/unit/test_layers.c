@@ -147,6 +147,96 @@ static void test_ebops(void **state)
     rig_destroy(r);
 }
 
+static double grad_of(const struct loom_model *m, const char *name, size_t j)
+{
+    const struct loom_param *p =
+        loom_model_param((struct loom_model *)(uintptr_t)m, name);
+    assert_non_null(p);
+    return (double)m->grad[p->at + j];
+}
+
+/* A table costs 1e-4 of its entries times its output's bits; a function that
+ * is not between two quantizers nothing. */
+static void test_table_ebops(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(
+        "[['input','x',{'n':5}],['function','n',{'name':'tanh'}],"
+        "['quantize','q',{'i0':1,'f0':3}],['relu','u',{}],"
+        "['function','v',{'name':'tanh'}],['quantize','w',{'i0':2,'f0':3}],"
+        "['function','f',{'name':'exp','scale':0.5}],"
+        "['quantize','o',{'type':'kbi','b0':6,'overflow':'SAT'}]]",
+        4);
+    struct loom_model *m = r->m;
+    const double entries = exp2(2 + 3), bits = 6 + 1, ln2 = log(2);
+    loom_model_prepare(m, LOOM_MODE_EVAL);
+    memset(m->grad, 0, m->n_theta * sizeof(float));
+    double cost = loom_model_ebops(m, 2.0f, NULL);
+    assert_true(fabs(cost - 5 * 1e-4 * entries * bits) < 1e-9);
+    for (size_t j = 0; j < 5; j++) {
+        double want = 2 * 1e-4 * ln2 * entries * bits;
+        assert_true(grad_of(m, "q/f", j) == 0);
+        assert_true(fabs(grad_of(m, "w/f", j) - want) < 1e-6 * want);
+        want = 2 * 1e-4 * entries;
+        assert_true(fabs(grad_of(m, "o/b", j) - want) < 1e-6 * want);
+    }
+    rig_destroy(r);
+}
+
+/* Softmax over the last of [2][3], as HGQ2 counts it. */
+static void test_softmax_ebops(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{'output':11,'layers':["
+        "{'kind':'input','name':'x','inputs':[],'conf':{'shape':[2,3]}},"
+        "{'kind':'quantize','name':'q','inputs':[0],'conf':{}},"
+        "{'kind':'max','name':'m','inputs':[1],"
+        "  'conf':{'axes':[-1],'keep':true}},"
+        "{'kind':'subtract','name':'s','inputs':[2,1],'conf':{}},"
+        "{'kind':'quantize','name':'ei','inputs':[3],'conf':{}},"
+        "{'kind':'function','name':'e','inputs':[4],"
+        "  'conf':{'name':'exp','scale':-1}},"
+        "{'kind':'quantize','name':'eo','inputs':[5],'conf':{}},"
+        "{'kind':'sum','name':'t','inputs':[6],"
+        "  'conf':{'axes':[-1],'keep':true,'unit':1}},"
+        "{'kind':'quantize','name':'ii','inputs':[7],'conf':{}},"
+        "{'kind':'function','name':'i','inputs':[8],"
+        "  'conf':{'name':'inverse'}},"
+        "{'kind':'quantize','name':'io','inputs':[9],'conf':{}},"
+        "{'kind':'multiply','name':'p','inputs':[6,10],'conf':{}}]}";
+    struct loom_errmsg why = {""};
+    json_t *j = unit_json(text);
+    struct loom_model *m = loom_model_from_json(j, &why);
+    if (!m)
+        fail_msg("%s", why.text);
+    struct loom_rng g = loom_rng_init(8, 1);
+    double bits[5][6], cost = 0;
+    static const char *const q[] = {"q/f", "ei/f", "eo/f", "ii/f", "io/f"};
+    for (int k = 0; k < 5; k++) {
+        const struct loom_param *p = loom_model_param(m, q[k]);
+        for (size_t c = 0; c < p->n; c++) {
+            m->theta[p->at + c] = (float)unit_between(&g, -3, 5);
+            bits[k][c] = fmax(0, 2 + (double)m->theta[p->at + c]);
+        }
+    }
+    for (int row = 0; row < 2; row++) {
+        double low = INFINITY;
+        for (int c = 3 * row; c < 3 * row + 3; c++) {
+            low = fmin(low, bits[2][c]);
+            cost += bits[0][c] + bits[2][c] + bits[2][c] * bits[4][row];
+            cost += 1e-4 * exp2(bits[1][c]) * bits[2][c];
+        }
+        cost += 1e-4 * exp2(bits[3][row]) * bits[4][row] - low;
+    }
+    loom_model_prepare(m, LOOM_MODE_EVAL);
+    double got = loom_model_ebops(m, 0, NULL);
+    if (fabs(got - cost) > 1e-9 * cost)
+        fail_msg("softmax costs %.9g, not %.9g", got, cost);
+    json_decref(j);
+    loom_model_destroy(m);
+}
+
 /* The gradient on f of data: ln2 times the sum over rows of g (x - q). */
 static void test_surrogate(void **state)
 {
@@ -221,8 +311,12 @@ static void test_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differences), cmocka_unit_test(test_ebops),
-        cmocka_unit_test(test_surrogate),   cmocka_unit_test(test_tracking),
+        cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_ebops),
+        cmocka_unit_test(test_table_ebops),
+        cmocka_unit_test(test_softmax_ebops),
+        cmocka_unit_test(test_surrogate),
+        cmocka_unit_test(test_tracking),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
