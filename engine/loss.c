@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const words[] = {"cross_entropy", "mse"};
+static const char *const words[] = {"cross_entropy", "mse", "huber", "hinge"};
 
 int loom_loss_from_word(const char *s)
 {
@@ -18,58 +18,116 @@ const char *loom_loss_word(enum loom_loss kind)
     return words[kind];
 }
 
-/* gz first holds the exponentials. */
-static void cross_entropy(size_t rows, size_t n, const float *z, size_t ld,
-                          const int *y, float scale, float *gz,
-                          struct loom_loss_sums *sums)
+bool loom_loss_of_classes(enum loom_loss kind)
+{
+    return kind == LOOM_CROSS_ENTROPY || kind == LOOM_HINGE;
+}
+
+static size_t largest(size_t n, const float *z)
+{
+    size_t best = 0;
+    for (size_t j = 1; j < n; j++)
+        if (z[j] > z[best])
+            best = j;
+    return best;
+}
+
+/* gz first holds the exponentials. Returns the loss. */
+static double cross_entropy(size_t n, const float *z, size_t best, size_t label,
+                            float scale, float *gz)
+{
+    float total = 0.0f, top = z[best];
+    for (size_t j = 0; j < n; j++) {
+        float e = expf(z[j] - top);
+        total += e;
+        if (gz)
+            gz[j] = e;
+    }
+    for (size_t j = 0; gz && j < n; j++)
+        gz[j] *= scale / total;
+    if (gz)
+        gz[label] -= scale;
+    return (double)(logf(total) - (z[label] - top));
+}
+
+static double hinge(size_t n, const float *z, size_t best, size_t label,
+                    float scale, float *gz)
+{
+    size_t rival = best;
+    if (gz)
+        memset(gz, 0, n * sizeof(*gz));
+    if (n < 2)
+        return 0.0;
+    if (best == label) {
+        rival = label ? 0 : 1;
+        for (size_t j = rival + 1; j < n; j++)
+            if (j != label && z[j] > z[rival])
+                rival = j;
+    }
+    double loss = 1.0 + (double)z[rival] - (double)z[label];
+    if (gz && loss > 0.0) {
+        gz[rival] = scale;
+        gz[label] = -scale;
+    }
+    return fmax(loss, 0.0);
+}
+
+static void classes(const struct loom_loss_rule *rule, size_t rows, size_t n,
+                    const float *z, size_t ld, const int *y, float scale,
+                    float *gz, struct loom_loss_sums *sums)
 {
     for (size_t r = 0; r < rows; r++, z += ld, gz = gz ? gz + ld : NULL) {
-        size_t best = 0, label = (size_t)y[r];
-        for (size_t j = 1; j < n; j++)
-            if (z[j] > z[best])
-                best = j;
-        float total = 0.0f, top = z[best];
-        for (size_t j = 0; j < n; j++) {
-            float e = expf(z[j] - top);
-            total += e;
-            if (gz)
-                gz[j] = e;
-        }
-        sums->loss += (double)(logf(total) - (z[label] - top));
+        size_t label = (size_t)y[r], best = largest(n, z);
+        float w = rule->class_weight ? rule->class_weight[label] : 1.0f;
+        double loss = rule->kind == LOOM_HINGE
+                          ? hinge(n, z, best, label, w * scale, gz)
+                          : cross_entropy(n, z, best, label, w * scale, gz);
+        sums->loss += (double)w * loss;
         sums->correct += best == label;
-        if (!gz)
-            continue;
-        for (size_t j = 0; j < n; j++)
-            gz[j] *= scale / total;
-        gz[label] -= scale;
     }
 }
 
-static void mse(size_t rows, size_t n, const float *z, size_t ld,
-                const float *t, double cut, float scale, float *gz,
-                struct loom_loss_sums *sums)
+/* The loss of one output that is off by d, and its derivative. */
+static double loss_of(const struct loom_loss_rule *rule, double d,
+                      double *slope)
+{
+    if (rule->kind == LOOM_MSE) {
+        *slope = 2.0 * d;
+        return d * d;
+    }
+    if (fabs(d) <= rule->delta) {
+        *slope = d;
+        return 0.5 * d * d;
+    }
+    *slope = copysign(rule->delta, d);
+    return rule->delta * (fabs(d) - 0.5 * rule->delta);
+}
+
+static void targets(const struct loom_loss_rule *rule, size_t rows, size_t n,
+                    const float *z, size_t ld, const float *t, float scale,
+                    float *gz, struct loom_loss_sums *sums)
 {
     for (size_t r = 0; r < rows; r++, z += ld, t += n, gz = gz ? gz + ld : NULL)
         for (size_t j = 0; j < n; j++) {
-            float d = z[j] - t[j];
-            double square = (double)d * (double)d;
-            sums->loss += square / (double)n;
+            double d = (double)(z[j] - t[j]), slope;
+            sums->loss += loss_of(rule, d, &slope) / (double)n;
+            sums->absolute += fabs(d);
             sums->values += 1.0;
-            if (cut <= 0.0 || fabs((double)d) < cut) {
-                sums->square += square;
+            if (rule->cut <= 0.0 || fabs(d) < rule->cut) {
+                sums->square += d * d;
                 sums->inliers += 1.0;
             }
             if (gz)
-                gz[j] = scale * 2.0f * d / (float)n;
+                gz[j] = scale * (float)slope / (float)n;
         }
 }
 
-void loom_loss_block(enum loom_loss kind, size_t rows, size_t n, const float *z,
-                     size_t ld, const int *y, const float *t, double cut,
+void loom_loss_block(const struct loom_loss_rule *rule, size_t rows, size_t n,
+                     const float *z, size_t ld, const int *y, const float *t,
                      float scale, float *gz, struct loom_loss_sums *sums)
 {
-    if (kind == LOOM_CROSS_ENTROPY)
-        cross_entropy(rows, n, z, ld, y, scale, gz, sums);
+    if (loom_loss_of_classes(rule->kind))
+        classes(rule, rows, n, z, ld, y, scale, gz, sums);
     else
-        mse(rows, n, z, ld, t, cut, scale, gz, sums);
+        targets(rule, rows, n, z, ld, t, scale, gz, sums);
 }

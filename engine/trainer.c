@@ -30,6 +30,7 @@ struct pass {
     const uint32_t *order; /* NULL: as they lie */
     size_t first, n;
     bool back;
+    float *outputs; /* [n][outputs], or NULL */
 };
 
 static void fill_block(const struct pass *p, size_t at, size_t rows,
@@ -48,11 +49,6 @@ static void fill_block(const struct pass *p, size_t at, size_t rows,
     }
 }
 
-static double target_scale(const struct loom_dataset *d)
-{
-    return d->target_scale > 0 ? (double)d->target_scale : 1.0;
-}
-
 /* Blocks of chunk c: forward, loss, backward, into the chunk's own sums. */
 static void run_chunk(void *ud, int c, int worker)
 {
@@ -68,17 +64,19 @@ static void run_chunk(void *ud, int c, int worker)
     float target[LOOM_BLOCK * MAX_TARGETS];
     struct loom_loss_sums sums = {0};
     loom_sums_clear(&t->chunk[c], m);
-    double cut = t->conf.outlier_cut / target_scale(t->data);
     for (size_t b = from; b < to; b++) {
         size_t at = b * LOOM_BLOCK;
         size_t rows = p->n - at < LOOM_BLOCK ? p->n - at : LOOM_BLOCK;
         fill_block(p, at, rows, s, y, target);
         loom_model_forward(m, s, rows, &t->chunk[c]);
-        loom_loss_block(t->conf.loss, rows, out->n, s->out[m->output], out->ld,
-                        y, target, cut, 1.0f / (float)p->n,
+        loom_loss_block(&t->rule, rows, out->n, s->out[m->output], out->ld, y,
+                        target, 1.0f / (float)p->n,
                         p->back ? s->gout[m->output] : NULL, &sums);
         if (p->back)
             loom_model_backward(m, s, rows, &t->chunk[c]);
+        for (size_t r = 0; p->outputs && r < rows; r++)
+            memcpy(p->outputs + (at + r) * out->n,
+                   s->out[m->output] + r * out->ld, out->n * sizeof(float));
     }
     t->loss[c] = sums;
 }
@@ -94,33 +92,25 @@ static struct loom_loss_sums run_pass(const struct pass *p)
         total.correct += l->correct;
         total.square += l->square;
         total.inliers += l->inliers;
+        total.absolute += l->absolute;
         total.values += l->values;
     }
     return total;
-}
-
-static struct loom_score score_of(const struct loom_loss_sums *s, double rows,
-                                  enum loom_loss loss, double cut, double scale)
-{
-    struct loom_score v = {.loss = s->loss / rows, .outliers = -1.0};
-    if (loss == LOOM_CROSS_ENTROPY) {
-        v.metric = s->correct / rows;
-        return v;
-    }
-    v.metric = s->inliers > 0 ? scale * sqrt(s->square / s->inliers) : NAN;
-    if (cut > 0)
-        v.outliers = 1.0 - s->inliers / s->values;
-    return v;
 }
 
 /* Parameters must be prepared in the mode wanted. */
 static struct loom_score score_part(struct loom_trainer *t, enum loom_part part)
 {
     const struct loom_rows *rows = &t->data->part[part];
+    const struct loom_goal *g = &t->conf.goal;
     struct pass p = {.t = t, .rows = rows, .n = rows->rows};
+    if (loom_goal_needs_outputs(g)) {
+        size_t bytes = rows->rows * t->data->n_out * sizeof(float);
+        t->outputs = p.outputs = loom_realloc(t->outputs, bytes);
+    }
     struct loom_loss_sums s = run_pass(&p);
-    return score_of(&s, (double)rows->rows, t->conf.loss, t->conf.outlier_cut,
-                    target_scale(t->data));
+    return p.outputs ? loom_score_outputs(g, t->data, rows, p.outputs)
+                     : loom_score_sums(g, t->data, &s, (double)rows->rows);
 }
 
 int loom_trainer_evaluate(struct loom_trainer *t, enum loom_part part,
@@ -150,12 +140,11 @@ static int check_fit(const struct loom_model *m, const struct loom_dataset *d,
         return loom_fail(e, LOOM_ERR_SHAPE,
                          "%s: gives %zu outputs, but the data %s needs %zu",
                          out->name, out->n, d->name, d->n_out);
-    if (classes != (c->loss == LOOM_CROSS_ENTROPY))
-        return loom_fail(e, LOOM_ERR_ARG, "the data %s needs the loss \"%s\"",
-                         d->name, classes ? "cross_entropy" : "mse");
     if (out->n > MAX_TARGETS && !classes)
         return loom_fail(e, LOOM_ERR_SHAPE, "at most %d targets, not %zu",
                          MAX_TARGETS, out->n);
+    if (loom_goal_check(&c->goal, d, e) < 0)
+        return LOOM_ERR_ARG;
     if (!d->part[LOOM_TRAIN].rows || !d->part[LOOM_VAL].rows)
         return loom_fail(e, LOOM_ERR_MISSING,
                          "the data %s has %zu training and %zu validation "
@@ -204,9 +193,10 @@ struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
     t->history.stride = 1;
     t->val = (struct loom_score){NAN, NAN, -1.0};
     t->train_loss = NAN;
-    t->front.lower_is_better = conf->loss != LOOM_CROSS_ENTROPY;
+    t->front.lower_is_better = loom_goal_lower_is_better(&conf->goal);
     if (conf->autosave_s <= 0)
         t->conf.autosave_s = 30;
+    t->rule = loom_goal_rule(&conf->goal, data);
     t->dir = conf->dir ? loom_strdup(conf->dir) : NULL;
     int err = check_fit(take_model, data, conf, e);
     if (!err)
@@ -242,6 +232,7 @@ void loom_trainer_destroy(struct loom_trainer *t)
     free(t->scratch);
     free(t->order);
     free(t->kept);
+    free(t->outputs);
     free(t->dir);
     free(t);
 }
@@ -465,18 +456,6 @@ int loom_trainer_step(struct loom_trainer *t, struct loom_errmsg *e)
 }
 
 /* ---- outputs ----------------------------------------------------------- */
-
-struct loom_score loom_score_outputs(const struct loom_dataset *d,
-                                     const struct loom_rows *rows,
-                                     enum loom_loss loss, double cut,
-                                     const float *z)
-{
-    struct loom_loss_sums s = {0};
-    double scale = target_scale(d);
-    loom_loss_block(loss, rows->rows, d->n_out, z, d->n_out, rows->y, rows->t,
-                    cut / scale, 0.0f, NULL, &s);
-    return score_of(&s, (double)rows->rows, loss, cut, scale);
-}
 
 /* Rows x forward in the mode prepared; outputs to z, if asked for. */
 static void run_rows(const struct loom_model *m, struct loom_scratch *s,

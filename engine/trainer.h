@@ -6,9 +6,8 @@
 
 #include <jansson.h>
 
-#include "engine/dataset.h"
 #include "engine/err.h"
-#include "engine/loss.h"
+#include "engine/metric.h"
 #include "engine/model.h"
 #include "engine/optimizer.h"
 #include "engine/pareto.h"
@@ -16,14 +15,13 @@
 #include "engine/train_view.h"
 
 struct loom_trainer_conf {
-    enum loom_loss loss;
+    struct loom_goal goal;
     size_t batch; /* rows; batches of an epoch are made of nearly this size */
     int epochs;
     uint64_t seed;
     int threads; /* 0: one a processor */
     struct loom_schedule lr, beta;
     struct loom_optimizer_conf optimizer;
-    double outlier_cut; /* regression: in the target's unit; 0: none */
     const char *dir;    /* folder for checkpoints; NULL: none are written */
     double autosave_s;  /* between saves of the training state; 0: 30 */
 };
@@ -93,9 +91,6 @@ int loom_trainer_branch(struct loom_trainer *t, const char *path,
                         const char *dir, int epoch, struct loom_errmsg *e);
 
 /* Metric, loss and so on of a part, in evaluation mode. */
-struct loom_score {
-    double loss, metric, outliers; /* outliers: share; -1 without a cut */
-};
 int loom_trainer_evaluate(struct loom_trainer *t, enum loom_part part,
                           struct loom_score *out, struct loom_errmsg *e);
 
@@ -111,13 +106,6 @@ int loom_trainer_save_as(struct loom_trainer *t, const char *name,
                          struct loom_errmsg *e);
 int loom_trainer_resume(struct loom_trainer *t, const char *path,
                         struct loom_errmsg *e);
-
-/* Score of outputs z [rows][n_out] computed elsewhere (targets scaled as in
- * the data set). */
-struct loom_score loom_score_outputs(const struct loom_dataset *d,
-                                     const struct loom_rows *rows,
-                                     enum loom_loss loss, double cut,
-                                     const float *z);
 
 /* Set the ranges of all quantizers that wrap to what these rows x [rows][n_in]
  * need; one thread. */

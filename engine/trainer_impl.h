@@ -26,6 +26,8 @@ struct loom_trainer {
     struct loom_scratch *scratch; /* one a thread */
     struct loom_sums chunk[LOOM_CHUNKS];
     struct loom_loss_sums loss[LOOM_CHUNKS];
+    struct loom_loss_rule rule;
+    float *outputs; /* of a part that was scored, where the metric needs them */
     struct loom_optimizer optimizer;
     uint32_t *order; /* [train rows] of this epoch */
     float *kept;     /* [n_theta + n_top] while a point is calibrated: the

@@ -11,12 +11,12 @@
 json_t *loom_trainer_info(const struct loom_trainer *t)
 {
     const struct loom_dataset *d = t->data;
-    json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:f,s:f,s:i,s:i,s:f}", "data",
-                          d->name, "metric", d->metric, "unit", d->unit, "loss",
-                          loom_loss_word(t->conf.loss), "target_scale",
+    json_t *j = json_pack("{s:s,s:s,s:f,s:i,s:i,s:f}", "data", d->name, "unit",
+                          d->unit, "target_scale",
                           (double)(d->target_scale > 0 ? d->target_scale : 1),
-                          "outlier_cut", t->conf.outlier_cut, "epoch", t->epoch,
-                          "inputs", (int)d->n_in, "beta", t->beta);
+                          "epoch", t->epoch, "inputs", (int)d->n_in, "beta",
+                          t->beta);
+    loom_goal_to_json(&t->conf.goal, j);
     if (d->mean && d->scale) {
         json_t *mean = json_array(), *scale = json_array();
         for (size_t k = 0; k < d->n_in; k++) {
@@ -65,7 +65,8 @@ static void look_times(const struct loom_trainer *t, struct loom_train_view *v)
 
 void loom_trainer_look(const struct loom_trainer *t, struct loom_train_view *v)
 {
-    snprintf(v->metric, sizeof(v->metric), "%s", t->data->metric);
+    snprintf(v->metric, sizeof(v->metric), "%s",
+             loom_metric_word(loom_goal_metric(&t->conf.goal)));
     snprintf(v->unit, sizeof(v->unit), "%s", t->data->unit);
     v->lower_is_better = t->front.lower_is_better;
     v->epoch = t->epoch;

@@ -445,7 +445,8 @@ end
 function loom.train(t)
   fields("train", t, {
     name = 1, model = 1, data = 1, loss = 1, batch = 1, epochs = 1, seed = 1,
-    lr = 1, beta = 1, outlier_cut = 1, device = 1, autosave = 1,
+    lr = 1, beta = 1, metric = 1, outlier_cut = 1, huber_delta = 1,
+    device = 1, autosave = 1,
   })
   check_options()
   if type(t.model) ~= "table" or not t.model.layers then

@@ -1,6 +1,6 @@
-/* Shared by script.c (the state, training) and script_data.c (arrays, data
- * sets). Memory that must survive a Lua error is anchored in a userdata
- * before the next call that can raise. */
+/* Shared by script.c (the state, points), script_train.c (training) and
+ * script_data.c (arrays, data sets). Memory that must survive a Lua error is
+ * anchored in a userdata before the next call that can raise. */
 #pragma once
 
 #include <lauxlib.h>
@@ -24,6 +24,8 @@ struct loom_script *loom_script_of(lua_State *L);
  * remembering the code. Does not return. */
 int loom_script_raise(lua_State *L, int err, const char *sentence);
 
+int loom_script_raise_msg(lua_State *L, int err, const struct loom_errmsg *e);
+
 /* Field of the table at 1: number (integer if whole), with bounds. */
 double loom_script_number(lua_State *L, const char *name, double standard,
                           double lo, double hi);
@@ -33,6 +35,9 @@ void loom_script_string(lua_State *L, const char *name, const char *standard,
 
 /* find, load, data, muon and the array type, into the table on top. */
 void loom_script_open_data(lua_State *L);
+
+/* loom.train, as core has it: a table of fields at 1. */
+int loom_script_train(lua_State *L);
 
 /* The data set at a stack index; raises if it is none. */
 struct loom_dataset *loom_script_dataset(lua_State *L, int index);

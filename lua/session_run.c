@@ -67,9 +67,9 @@ static int new_run(struct loom_session *s, const struct loom_train_request *r,
         .script_text = text,
         .settings = json,
         .parent = parent,
-        .metric = r->data->metric,
+        .metric = loom_metric_word(loom_goal_metric(&r->conf.goal)),
         .unit = r->data->unit,
-        .lower_is_better = r->conf.loss != LOOM_CROSS_ENTROPY,
+        .lower_is_better = loom_goal_lower_is_better(&r->conf.goal),
         .seed = r->conf.seed,
         .data_hash = loom_dataset_hash(r->data),
     };
@@ -392,11 +392,10 @@ int loom_session_score(void *ud, const struct loom_pareto_point *p,
     if (err)
         return err;
     struct loom_model *m = c.model;
-    const char *loss = json_string_value(json_object_get(c.info, "loss"));
-    int kind = loss ? loom_loss_from_word(loss) : -1;
+    struct loom_goal goal = loom_goal_from_json(c.info);
     if (!rows->rows || m->n_in != d->n_in ||
         m->layer[m->output].n != d->n_out ||
-        (kind == LOOM_CROSS_ENTROPY) != (rows->y != NULL))
+        loom_loss_of_classes(goal.loss) != (rows->y != NULL))
         err = loom_fail(e, LOOM_ERR_SHAPE,
                         "score: the data %s has no such rows, or does not "
                         "fit the network",
@@ -405,11 +404,8 @@ int loom_session_score(void *ud, const struct loom_pareto_point *p,
         z = loom_malloc(rows->rows * d->n_out * sizeof(*z));
         err = loom_model_predict(m, rows->x, rows->rows, z, e);
     }
-    if (!err) {
-        const json_t *cut = json_object_get(c.info, "outlier_cut");
-        *out = loom_score_outputs(d, rows, (enum loom_loss)kind,
-                                  json_number_value(cut), z);
-    }
+    if (!err)
+        *out = loom_score_outputs(&goal, d, rows, z);
     free(z);
     loom_checkpoint_deinit(&c);
     return err;

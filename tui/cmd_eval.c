@@ -23,6 +23,9 @@ struct eval {
     size_t n_out;
     float *fz, *ez; /* outputs: float, integers as float; NULL not asked */
     long mismatches;
+    struct loom_goal goal;
+    struct loom_dataset d; /* its shape and scale only */
+    struct loom_rows truth;
 };
 
 static int compute(struct eval *v, struct loom_errmsg *e)
@@ -54,50 +57,89 @@ static int compute(struct eval *v, struct loom_errmsg *e)
     return 0;
 }
 
-static double info_number(const json_t *info, const char *name, double standard)
+/* Labels (or targets) as scores want them; without any, rows is 0. */
+static int read_truth(struct eval *v, struct loom_errmsg *e)
 {
-    const json_t *j = json_object_get(info, name);
-    return json_is_number(j) ? json_number_value(j) : standard;
-}
-
-/* The metric of outputs z; NaN without labels. */
-static int score(const struct eval *v, const float *z, const char **metric,
-                 double *value, struct loom_errmsg *e)
-{
-    const json_t *info = v->m.info;
-    const char *loss = json_string_value(json_object_get(info, "loss"));
-    bool classes = !loss || !strcmp(loss, "cross_entropy");
-    struct loom_dataset d = {.n_out = v->n_out};
-    struct loom_rows rows = {.rows = v->rows.n};
-    *metric = classes ? "accuracy" : "rms";
-    *value = NAN;
-    if (!v->rows.y || !z)
+    const json_t *scale = json_object_get(v->m.info, "target_scale");
+    v->goal = loom_goal_from_json(v->m.info);
+    v->d = (struct loom_dataset){
+        .n_out = v->n_out, .target_scale = (float)json_number_value(scale)};
+    bool classes = loom_loss_of_classes(v->goal.loss);
+    if (!v->rows.y)
         return 0;
     if (v->rows.y_width != (classes ? 1 : v->n_out))
         return loom_fail(e, LOOM_ERR_SHAPE,
                          "the labels have %zu numbers a row, not %zu",
                          v->rows.y_width, classes ? 1 : v->n_out);
-    d.target_scale = (float)info_number(info, "target_scale", 1);
-    if (classes) {
-        rows.y = loom_calloc(rows.rows, sizeof(int));
-        for (size_t r = 0; r < rows.rows; r++) {
-            float y = v->rows.y[r];
-            rows.y[r] = (int)y;
-            if (!(y >= 0 && y < (float)v->n_out) || y != floorf(y)) {
-                free(rows.y);
-                return loom_fail(e, LOOM_ERR_SHAPE,
-                                 "label %g in row %zu: classes are 0 to %zu",
-                                 (double)y, r, v->n_out - 1);
-            }
-        }
+    v->truth = (struct loom_rows){.rows = v->rows.n, .t = v->rows.y};
+    if (classes)
+        v->truth.y = loom_calloc(v->rows.n, sizeof(int));
+    for (size_t r = 0; classes && r < v->rows.n; r++) {
+        float y = v->rows.y[r];
+        if (!(y >= 0 && y < (float)v->n_out) || y != floorf(y))
+            return loom_fail(e, LOOM_ERR_SHAPE,
+                             "label %g in row %zu: classes are 0 to %zu",
+                             (double)y, r, v->n_out - 1);
+        v->truth.y[r] = (int)y;
     }
-    rows.t = v->rows.y;
-    *value =
-        loom_score_outputs(&d, &rows, classes ? LOOM_CROSS_ENTROPY : LOOM_MSE,
-                           info_number(info, "outlier_cut", 0), z)
-            .metric;
-    free(rows.y);
     return 0;
+}
+
+/* The metric of outputs z; NaN without labels. */
+static double score(const struct eval *v, const float *z)
+{
+    return v->truth.rows && z
+               ? loom_score_outputs(&v->goal, &v->d, &v->truth, z).metric
+               : (double)NAN;
+}
+
+static json_t *number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static void put_classes(const struct eval *v, const float *z, json_t *into)
+{
+    size_t n = v->n_out;
+    double *accuracy = loom_calloc(n, sizeof(*accuracy));
+    double *auc = loom_calloc(n, sizeof(*auc));
+    json_t *list = json_array();
+    loom_class_accuracy(v->truth.rows, n, z, v->truth.y, accuracy);
+    loom_auc(v->truth.rows, n, z, v->truth.y, auc);
+    for (size_t c = 0; c < n; c++)
+        json_array_append_new(list, json_pack("{s:o,s:o}", "accuracy",
+                                              number(accuracy[c]), "auc",
+                                              number(auc[c])));
+    json_object_set_new(into, "classes", list);
+    json_object_set_new(into, "class_accuracy",
+                        number(loom_mean_of(n, accuracy)));
+    json_object_set_new(into, "auc", number(loom_mean_of(n, auc)));
+    free(accuracy);
+    free(auc);
+}
+
+/* All that outputs z can be judged by; empty without labels. */
+static json_t *all_metrics(const struct eval *v, const float *z)
+{
+    json_t *j = json_object();
+    struct loom_goal g = v->goal;
+    bool classes = loom_loss_of_classes(g.loss);
+    if (!v->truth.rows || !z)
+        return j;
+    for (int m = LOOM_ACCURACY; m < LOOM_N_METRICS; m++) {
+        g.metric = (enum loom_metric)m;
+        if (loom_metric_of_classes(g.metric) != classes ||
+            loom_goal_needs_outputs(&g))
+            continue;
+        struct loom_score s = loom_score_outputs(&g, &v->d, &v->truth, z);
+        json_object_set_new(j, loom_metric_word(g.metric), number(s.metric));
+        json_object_set_new(j, "loss", number(s.loss));
+        if (s.outliers >= 0)
+            json_object_set_new(j, "outliers", number(s.outliers));
+    }
+    if (classes)
+        put_classes(v, z, j);
+    return j;
 }
 
 static int write_out(const struct eval *v, struct loom_errmsg *e)
@@ -108,20 +150,16 @@ static int write_out(const struct eval *v, struct loom_errmsg *e)
                               (size_t[]){v->rows.n, v->n_out}, e);
 }
 
-static json_t *number(double x)
+static int report(const struct eval *v, double value, double float_value)
 {
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
-static int report(const struct eval *v, const char *metric, double value,
-                  double float_value)
-{
+    const char *metric = loom_metric_word(loom_goal_metric(&v->goal));
     if (v->json)
         return cli_print_json(json_pack(
-            "{s:s,s:s,s:I,s:s,s:o,s:o,s:I}", "schema", "bitloom/eval/1",
+            "{s:s,s:s,s:I,s:s,s:o,s:o,s:I,s:o}", "schema", "bitloom/eval/1",
             "model", v->m.path, "samples", (json_int_t)v->rows.n, "metric",
             metric, "value", number(value), "float_value", number(float_value),
-            "mismatches", (json_int_t)v->mismatches));
+            "mismatches", (json_int_t)v->mismatches, "metrics",
+            all_metrics(v, v->ez ? v->ez : v->fz)));
     printf("%s: %zu rows\n", v->m.name, v->rows.n);
     if (isfinite(float_value))
         printf("  float     %s %.6g\n", metric, float_value);
@@ -167,8 +205,6 @@ static int map_labels(struct eval *v, struct loom_errmsg *e)
 static int run(struct eval *v, const char *model)
 {
     struct loom_errmsg e = {""};
-    const char *metric = "";
-    double value = NAN, float_value = NAN;
     int err = cli_model_open(model, v->store, &v->m, &e);
     if (!err)
         err = cli_rows_read(&v->m, v->data, v->n_data, v->labels, &v->rows, &e);
@@ -180,16 +216,13 @@ static int run(struct eval *v, const char *model)
     if (!err)
         err = compute(v, &e);
     if (!err)
-        err = score(v, v->fz, &metric, &float_value, &e);
-    if (!err)
-        err = score(v, v->ez, &metric, &value, &e);
+        err = read_truth(v, &e);
     if (!err)
         err = write_out(v, &e);
     if (err)
         return cli_fail(err, &e);
-    if (!v->ez)
-        value = float_value;
-    int status = report(v, metric, value, float_value);
+    double float_value = score(v, v->fz);
+    int status = report(v, v->ez ? score(v, v->ez) : float_value, float_value);
     return v->mismatches ? CLI_FAILED : status;
 }
 
@@ -242,5 +275,6 @@ int cmd_eval(int argc, char **argv)
     free(v.data);
     free(v.fz);
     free(v.ez);
+    free(v.truth.y);
     return status;
 }

@@ -225,6 +225,39 @@ script 2 'map: the function gave nil for -8, not a number' <<'S'
 loom.map{function(x) end}
 S
 
+# ---- losses and metrics ----------------------------------------------------
+script 0 <<'S'
+for _, metric in ipairs{"auc", "class_accuracy"} do
+  local front = train{name = metric, loss = "hinge", metric = metric}
+  assert(front[1].metric == front[1].score(data, "val"))
+end
+train{name = "huber", loss = "huber", metric = "mae", outlier_cut = 1,
+      huber_delta = 0.5, model = net(),
+      data = loom.data{x_train = x, y_train = loom.load("two.npy"),
+                       x_test = x, y_test = loom.load("two.npy")}}
+S
+evaluates() {
+    name=$1
+    shift
+    (cd "$dir" && "$bitloom" eval "$name-001" --store store --data x.npy \
+        --labels "$1" --json >out 2>err) || fail "eval $name"
+    shift
+    for w; do
+        grep -q "\"$w\":" "$dir/out" || fail "eval $name: no $w"
+    done
+}
+evaluates auc y.npy loss accuracy class_accuracy auc classes
+evaluates huber two.npy loss rms mae outliers
+script 2 "s$((n + 1)).lua:$first:" 'loss' '"hinge"' <<'S'
+train{loss = "crossentropy"}
+S
+script 2 "s$((n + 1)).lua:$first:" 'has classes' '"auc"' '"rms"' <<'S'
+train{metric = "rms"}
+S
+script 2 "s$((n + 1)).lua:$first:" 'has classes' '"mse"' <<'S'
+train{loss = "mse"}
+S
+
 # ---- nothing half-written --------------------------------------------------
 find "$dir/store" -name '*.tmp*' | grep . && fail 'temporary files are left'
 exit $bad

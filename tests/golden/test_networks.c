@@ -109,9 +109,9 @@ static void run(struct loom_model *m, struct loom_scratch *s,
         if (p->y) {
             int label[LOOM_BLOCK];
             one_hot_labels(p->y + at * out->n, b, out->n, label);
-            loom_loss_block(LOOM_CROSS_ENTROPY, b, out->n, s->out[m->output],
-                            out->ld, label, NULL, 0, 1.0f / (float)p->n,
-                            s->gout[m->output], &p->loss);
+            loom_loss_block(&(struct loom_loss_rule){0}, b, out->n,
+                            s->out[m->output], out->ld, label, NULL,
+                            1.0f / (float)p->n, s->gout[m->output], &p->loss);
         }
         for (size_t r = 0; r < b; r++) {
             memcpy(p->z + (at + r) * out->n, s->out[m->output] + r * out->ld,

@@ -21,7 +21,7 @@ static struct loom_layer_detail d;
 static struct loom_trainer *trained(struct loom_dataset *data, int steps)
 {
     struct loom_errmsg why = {""};
-    struct loom_trainer_conf c = {.loss = LOOM_CROSS_ENTROPY,
+    struct loom_trainer_conf c = {.goal = {.loss = LOOM_CROSS_ENTROPY},
                                   .batch = 100,
                                   .epochs = 1000,
                                   .seed = 5,

@@ -52,8 +52,9 @@ static double run(struct rig *r)
         memcpy(r->s.out[m->input[0]] + k * in->ld, r->x + k * in->n,
                in->n * sizeof(float));
     loom_model_forward(m, &r->s, ROWS, &r->sums);
-    loom_loss_block(LOOM_MSE, ROWS, out->n, r->s.out[m->output], out->ld, NULL,
-                    r->t, 0, 1.0f, r->s.gout[m->output], &loss);
+    loom_loss_block(&(struct loom_loss_rule){.kind = LOOM_MSE}, ROWS, out->n,
+                    r->s.out[m->output], out->ld, NULL, r->t, 1.0f,
+                    r->s.gout[m->output], &loss);
     loom_model_backward(m, &r->s, ROWS, &r->sums);
     loom_model_reduce(m, &r->sums, 1);
     return loss.loss;

@@ -1,98 +1,11 @@
-/* The trainer's small parts: loss, schedules, the front, the history. */
+/* The trainer's small parts: schedules, the front, the history. */
 #include "tests/unit/unit.h"
 
-#include <float.h>
 #include <math.h>
 
-#include "engine/loss.h"
 #include "engine/pareto.h"
 #include "engine/schedule.h"
 #include "engine/trainer_impl.h"
-
-/* ---- loss -------------------------------------------------------------- */
-
-enum { ROWS = 7, N = 5, LD = 16 };
-
-static void check_loss(enum loom_loss kind, double cut)
-{
-    struct loom_rng g = loom_rng_init(1, kind);
-    float z[ROWS * LD], gz[ROWS * LD], t[ROWS * N];
-    int y[ROWS];
-    for (int j = 0; j < ROWS * LD; j++)
-        z[j] = (float)loom_rng_normal(&g);
-    for (int j = 0; j < ROWS * N; j++)
-        t[j] = (float)loom_rng_normal(&g);
-    for (int r = 0; r < ROWS; r++)
-        y[r] = unit_between(&g, 0, N - 1);
-    struct loom_loss_sums s = {0};
-    loom_loss_block(kind, ROWS, N, z, LD, y, t, cut, 0.5f, gz, &s);
-    for (int r = 0; r < ROWS; r++)
-        for (int j = 0; j < N; j++) {
-            struct loom_loss_sums up = {0}, down = {0};
-            float old = z[r * LD + j];
-            z[r * LD + j] = old + 1e-2f;
-            loom_loss_block(kind, ROWS, N, z, LD, y, t, cut, 1, NULL, &up);
-            z[r * LD + j] = old - 1e-2f;
-            loom_loss_block(kind, ROWS, N, z, LD, y, t, cut, 1, NULL, &down);
-            z[r * LD + j] = old;
-            double want = 0.5 * (up.loss - down.loss) / 2e-2;
-            assert_true(fabs(want - (double)gz[r * LD + j]) < 2e-4);
-        }
-}
-
-static void test_loss_gradient(void **state)
-{
-    (void)state;
-    check_loss(LOOM_CROSS_ENTROPY, 0);
-    check_loss(LOOM_MSE, 0);
-    check_loss(LOOM_MSE, 0.5);
-}
-
-/* Logits as large as float32 has them give finite numbers. */
-static void test_cross_entropy_large(void **state)
-{
-    (void)state;
-    static const float z[][3] = {{1e30f, -1e30f, 0},
-                                 {-1e30f, -1e30f, -1e30f},
-                                 {FLT_MAX, FLT_MAX, 0},
-                                 {88, 89, 90},
-                                 {0, 0, 0}};
-    for (size_t k = 0; k < sizeof(z) / sizeof(*z); k++)
-        for (int y = 0; y < 3; y++) {
-            float gz[3];
-            struct loom_loss_sums s = {0};
-            loom_loss_block(LOOM_CROSS_ENTROPY, 1, 3, z[k], 3, &y, NULL, 0, 1,
-                            gz, &s);
-            assert_true(isfinite(s.loss) && s.loss >= 0);
-            assert_true(fabsf(gz[0] + gz[1] + gz[2]) < 1e-6f);
-        }
-    int y = 1; /* the first of equals is the answer */
-    struct loom_loss_sums s = {0};
-    loom_loss_block(LOOM_CROSS_ENTROPY, 1, 3, z[4], 3, &y, NULL, 0, 1, NULL,
-                    &s);
-    assert_true(s.correct == 0);
-    assert_true(fabs(s.loss - log(3)) < 1e-6);
-}
-
-/* Errors of at least the cut are outliers, and not in the rms. */
-static void test_cut(void **state)
-{
-    (void)state;
-    static const float z[4] = {1, 2, 3, 10}, t[4] = {0, 0, 0, 0};
-    struct loom_loss_sums s = {0};
-    loom_loss_block(LOOM_MSE, 2, 2, z, 2, NULL, t, 3.0, 1, NULL, &s);
-    assert_true(s.square == 5 && s.inliers == 2 && s.values == 4);
-    assert_true(s.loss == (1 + 4) / 2.0 + (9 + 100) / 2.0);
-    struct loom_dataset d = {.n_in = 1, .n_out = 2, .target_scale = 4};
-    struct loom_rows rows = {.rows = 2, .t = (float *)(uintptr_t)t};
-    struct loom_score v = loom_score_outputs(&d, &rows, LOOM_MSE, 12, z);
-    assert_true(fabs(v.metric - 4 * sqrt(2.5)) < 1e-6);
-    assert_true(fabs(v.outliers - 0.5) < 1e-12);
-    v = loom_score_outputs(&d, &rows, LOOM_MSE, 0, z);
-    assert_true(v.outliers == -1);
-    v = loom_score_outputs(&d, &rows, LOOM_MSE, 1e-3, z);
-    assert_true(isnan(v.metric) && v.outliers == 1);
-}
 
 /* ---- schedules --------------------------------------------------------- */
 
@@ -293,9 +206,6 @@ static void test_history(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_loss_gradient),
-        cmocka_unit_test(test_cross_entropy_large),
-        cmocka_unit_test(test_cut),
         cmocka_unit_test(test_piecewise),
         cmocka_unit_test(test_cosine),
         cmocka_unit_test(test_schedule_wrong),

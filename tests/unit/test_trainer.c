@@ -69,7 +69,7 @@ static const char classifier[] =
 static struct loom_trainer_conf standard(int threads)
 {
     struct loom_trainer_conf c = {
-        .loss = LOOM_CROSS_ENTROPY,
+        .goal = {.loss = LOOM_CROSS_ENTROPY},
         .batch = 97,
         .epochs = 1000,
         .seed = 5,
@@ -190,7 +190,7 @@ static void test_more_ranges_than_parameters(void **state)
     struct loom_dataset *d = unit_data(300, 1, 0, 64, 1);
     struct loom_trainer_conf c = standard(1);
     struct loom_errmsg e;
-    c.loss = LOOM_MSE;
+    c.goal.loss = LOOM_MSE;
     struct loom_trainer *t = loom_trainer_new(unit_chain(wide), d, &c, &e);
     assert_non_null(t);
     steps(t, 8);

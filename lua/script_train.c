@@ -1,0 +1,271 @@
+/* loom.train of the script library: its fields, the model, the schedules. */
+#include "lua/script_impl.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua/ljson.h"
+
+/* Its address names the registry's entry of the data of the last training,
+ * which the host looks at until the next. */
+static const char DATA;
+
+/* ---- schedules --------------------------------------------------------- */
+
+/* A schedule that is a Lua function: kept in the registry. */
+struct callback {
+    lua_State *L;
+    int ref;
+    char what[8];
+};
+
+static double call_schedule(void *ud, double epoch, struct loom_errmsg *e)
+{
+    struct callback *c = ud;
+    lua_State *L = c->L;
+    int top = lua_gettop(L);
+    double v = NAN;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->ref);
+    lua_pushnumber(L, epoch);
+    int rc = lua_pcall(L, 1, 1, 0);
+    if (rc != LUA_OK && lua_isstring(L, -1))
+        loom_fail(e, LOOM_ERR_SCRIPT, "%s", lua_tostring(L, -1));
+    else if (rc != LUA_OK)
+        loom_fail(e, LOOM_ERR_SCRIPT, "the function raised a %s",
+                  luaL_typename(L, -1));
+    else if (!lua_isnumber(L, -1) || !isfinite(lua_tonumber(L, -1)) ||
+             lua_tonumber(L, -1) < 0)
+        loom_fail(e, LOOM_ERR_SCRIPT,
+                  "the function gave %s, not a number of 0 or more",
+                  luaL_typename(L, -1));
+    else
+        v = lua_tonumber(L, -1);
+    lua_settop(L, top);
+    return v;
+}
+
+static double number_field(lua_State *L, int table, const char *name)
+{
+    lua_getfield(L, table, name);
+    double v = lua_isnumber(L, -1) ? lua_tonumber(L, -1) : NAN;
+    lua_pop(L, 1);
+    return v;
+}
+
+static void read_points(lua_State *L, int t, struct loom_schedule *s,
+                        enum loom_interp interp)
+{
+    lua_getfield(L, t, "points");
+    int points = lua_gettop(L);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, points);
+    if (n > LOOM_MAX_KEYS)
+        loom_script_raise(L, LOOM_ERR_SCRIPT,
+                          "a schedule has at most 64 points");
+    for (lua_Integer k = 1; k <= n; k++) {
+        lua_rawgeti(L, points, k);
+        lua_rawgeti(L, -1, 1);
+        lua_rawgeti(L, -2, 2);
+        s->key[s->n_keys].epoch = lua_tonumber(L, -2);
+        s->key[s->n_keys].value = lua_tonumber(L, -1);
+        s->key[s->n_keys++].interp = interp;
+        lua_pop(L, 3);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_schedule(lua_State *L, const char *name, double standard,
+                          struct loom_schedule *s, struct callback *c)
+{
+    lua_getfield(L, 1, name);
+    int t = lua_gettop(L);
+    *s = loom_schedule_constant(standard);
+    if (lua_isnumber(L, t)) {
+        s->value = lua_tonumber(L, t);
+    } else if (lua_isfunction(L, t)) {
+        lua_pushvalue(L, t);
+        *c = (struct callback){.L = L, .ref = luaL_ref(L, LUA_REGISTRYINDEX)};
+        *s = (struct loom_schedule){
+            .kind = LOOM_CALLBACK, .call = call_schedule, .ud = c};
+    } else if (lua_istable(L, t)) {
+        lua_getfield(L, t, "schedule");
+        const char *kind = lua_tostring(L, -1);
+        lua_getfield(L, t, "interp");
+        const char *interp = lua_tostring(L, -1);
+        if (kind && !strcmp(kind, "piecewise") && interp) {
+            s->kind = LOOM_PIECEWISE;
+            read_points(L, t, s,
+                        !strcmp(interp, "log")      ? LOOM_LOG
+                        : !strcmp(interp, "linear") ? LOOM_LINEAR
+                                                    : LOOM_HOLD);
+        } else if (kind && !strcmp(kind, "cosine")) {
+            s->kind = LOOM_COSINE;
+            s->value = number_field(L, t, "from");
+            s->cycle = number_field(L, t, "cycle");
+            s->decay = number_field(L, t, "decay");
+            s->floor = number_field(L, t, "floor");
+            s->flat = number_field(L, t, "flat");
+        } else {
+            t = 0;
+        }
+    } else if (!lua_isnil(L, t)) {
+        t = 0;
+    }
+    if (!t) {
+        char text[128];
+        snprintf(text, sizeof(text),
+                 "field \"%s\" must be a number, a schedule (loom.log{...}) "
+                 "or a function of the epoch",
+                 name);
+        loom_script_raise(L, LOOM_ERR_SCRIPT, text);
+    }
+    lua_settop(L, 1);
+}
+
+/* ---- training ---------------------------------------------------------- */
+
+/* A model under construction, anchored so that an error frees it. */
+static int gc_model(lua_State *L)
+{
+    struct loom_model **m = lua_touserdata(L, 1);
+    loom_model_destroy(*m);
+    *m = NULL;
+    return 0;
+}
+
+/* Field "inputs" of the layer table on top of the stack: places in the list
+ * of layers, from 1. */
+static int read_inputs(lua_State *L, int input[LOOM_MAX_INPUTS])
+{
+    lua_getfield(L, -1, "inputs");
+    lua_Integer n = lua_istable(L, -1) ? (lua_Integer)lua_rawlen(L, -1) : 0;
+    if (n > LOOM_MAX_INPUTS)
+        loom_script_raise(L, LOOM_ERR_SCRIPT,
+                          "a layer reads more layers than can be handled");
+    for (lua_Integer k = 0; k < n; k++) {
+        lua_rawgeti(L, -1, k + 1);
+        input[k] = (int)lua_tointeger(L, -1) - 1;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return (int)n;
+}
+
+/* The layer table on top of the stack, as the model's next layer. */
+static int add_layer(lua_State *L, struct loom_model *m)
+{
+    struct loom_errmsg e;
+    const char *why;
+    int input[LOOM_MAX_INPUTS], n_inputs = read_inputs(L, input);
+    lua_getfield(L, -1, "kind");
+    lua_getfield(L, -2, "name");
+    lua_getfield(L, -3, "conf");
+    const char *kind = lua_tostring(L, -3), *name = lua_tostring(L, -2);
+    if (!kind || !name)
+        return loom_script_raise(L, LOOM_ERR_SCRIPT,
+                                 "a layer's name must be a string");
+    json_t *conf = loom_lua_to_json(L, lua_gettop(L), &why);
+    if (!conf) {
+        snprintf(e.text, sizeof(e.text), "%s: %s", name, why);
+        return loom_script_raise(L, LOOM_ERR_SCRIPT, e.text);
+    }
+    int at = loom_model_add(m, kind, name, input, n_inputs, conf, &e);
+    json_decref(conf);
+    if (at < 0)
+        return loom_script_raise_msg(L, LOOM_ERR_SCRIPT, &e);
+    lua_pop(L, 3);
+    return at;
+}
+
+/* From t.model.layers; leaves the anchor on the stack. */
+static struct loom_model **build_model(lua_State *L, uint64_t seed)
+{
+    struct loom_errmsg e;
+    struct loom_model **m =
+        lua_newuserdatauv(L, sizeof(struct loom_model *), 0);
+    *m = NULL;
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, gc_model);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    *m = loom_model_new();
+    lua_getfield(L, 1, "model");
+    lua_getfield(L, -1, "layers");
+    int at = -1;
+    for (lua_Integer k = 1; k <= (lua_Integer)lua_rawlen(L, -1); k++) {
+        lua_rawgeti(L, -1, k);
+        at = add_layer(L, *m);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+    int err = loom_model_finish(*m, at, seed, &e);
+    if (err)
+        loom_script_raise_msg(L, err, &e);
+    return m;
+}
+
+/* A field that is one of the words `of` knows; "words" lists them. */
+static int read_word(lua_State *L, const char *name, const char *standard,
+                     int (*of)(const char *), const char *words)
+{
+    char word[24], text[160];
+    loom_script_string(L, name, standard, word, sizeof(word));
+    int v = of(word);
+    if (v < 0) {
+        snprintf(text, sizeof(text), "field \"%s\" must be one of %s", name,
+                 words);
+        loom_script_raise(L, LOOM_ERR_SCRIPT, text);
+    }
+    return v;
+}
+
+static struct loom_goal read_goal(lua_State *L, const struct loom_dataset *d)
+{
+    bool classes = d->part[LOOM_TRAIN].y != NULL;
+    struct loom_goal g = {0};
+    g.loss = (enum loom_loss)read_word(
+        L, "loss", classes ? "cross_entropy" : "mse", loom_loss_from_word,
+        "\"cross_entropy\", \"hinge\", \"mse\", \"huber\"");
+    g.metric = (enum loom_metric)read_word(
+        L, "metric", classes ? "accuracy" : "rms", loom_metric_from_word,
+        "\"accuracy\", \"class_accuracy\", \"auc\", \"rms\", \"mae\"");
+    g.huber_delta = loom_script_number(L, "huber_delta", 1, 1e-30, 1e30);
+    g.outlier_cut = loom_script_number(L, "outlier_cut", 0, 0, 1e30);
+    return g;
+}
+
+int loom_script_train(lua_State *L)
+{
+    const struct loom_script_host *h = loom_script_of(L)->host;
+    struct loom_train_request r = {0};
+    struct callback lr, beta;
+    struct loom_errmsg e = {""};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    lua_getfield(L, 1, "data");
+    r.data = loom_script_dataset(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &DATA);
+    lua_settop(L, 1);
+    loom_script_string(L, "name", r.data->name, r.name, sizeof(r.name));
+    loom_script_string(L, "device", "", r.device, sizeof(r.device));
+    r.conf.goal = read_goal(L, r.data);
+    r.conf.batch = (size_t)loom_script_number(L, "batch", 1024, 1, 1e9);
+    r.conf.epochs = (int)loom_script_number(L, "epochs", 100, 1, 1e9);
+    r.conf.seed = (uint64_t)loom_script_number(L, "seed", 1, 0, 0x1p53);
+    r.conf.autosave_s = loom_script_number(L, "autosave", 30, 0.01, 1e6);
+    read_schedule(L, "lr", 1e-3, &r.conf.lr, &lr);
+    read_schedule(L, "beta", 1e-6, &r.conf.beta, &beta);
+    if (h->epochs > 0)
+        r.conf.epochs = h->epochs;
+    if (h->seed >= 0)
+        r.conf.seed = (uint64_t)h->seed;
+    struct loom_model **m = build_model(L, r.conf.seed);
+    r.take_model = *m;
+    *m = NULL; /* the host frees it, also when it fails */
+    int err = h->train(h->ud, &r, &e);
+    /* A script may catch the error: the host's hook is asked at once. */
+    if (err == LOOM_ERR_CANCELLED)
+        lua_sethook(L, lua_gethook(L), lua_gethookmask(L), 1);
+    return err ? loom_script_raise_msg(L, err, &e) : 0;
+}
