@@ -351,11 +351,25 @@ static int32_t element(const struct loom_affine *a, size_t p, size_t k)
     return a->patch ? patch_at(a, p)[k] : (int32_t)(p * a->k + k);
 }
 
+double loom_affine_bias_ebops(struct loom_model *m, struct loom_affine *a,
+                              float beta)
+{
+    double bias = 0.0;
+    if (!a->has_bias)
+        return 0.0;
+    for (size_t u = 0; u < a->units; u++)
+        bias += (double)a->bias.q.bits[u];
+    if (beta != 0.0f)
+        loom_qstate_bits_grad(&a->bias.q, m, 0, a->units,
+                              beta * (float)a->bias_positions);
+    return bias * (double)a->bias_positions;
+}
+
 double loom_affine_ebops(struct loom_model *m, struct loom_layer *l, float beta)
 {
     struct loom_affine *a = l->state;
     const float *bx = a->in->bits, *bw = a->kernel.q.bits;
-    double total = 0.0, bias = 0.0;
+    double total = 0.0;
     float share = beta * (float)a->share;
     for (size_t k = 0; k < a->k; k++) {
         double row = 0.0, column = 0.0;
@@ -375,14 +389,7 @@ double loom_affine_ebops(struct loom_model *m, struct loom_layer *l, float beta)
             loom_qstate_bits_grad(&a->kernel.q, m, k * a->units, a->units,
                                   share * (float)column);
     }
-    if (a->has_bias) {
-        for (size_t u = 0; u < a->units; u++)
-            bias += (double)a->bias.q.bits[u];
-        if (beta != 0.0f)
-            loom_qstate_bits_grad(&a->bias.q, m, 0, a->units,
-                                  beta * (float)a->bias_positions);
-    }
-    return total * a->share + bias * (double)a->bias_positions;
+    return total * a->share + loom_affine_bias_ebops(m, a, beta);
 }
 
 /* A weight is pruned when it is quantized to nothing: no bits, or zero. */
@@ -416,15 +423,23 @@ void loom_affine_describe(const struct loom_model *m,
     row->mean_a_bits = (float)(in / (double)a->in->n);
 }
 
-int loom_affine_freeze(struct loom_model *m, struct loom_layer *l,
-                       struct loom_exact *net, int *node, struct loom_errmsg *e)
+int loom_affine_check(const struct loom_affine *a, const struct loom_layer *l,
+                      struct loom_errmsg *e)
 {
-    const struct loom_affine *a = l->state;
-    int at = (int)net->n_nodes;
     if (!loom_weights_finite(&a->kernel) ||
         (a->has_bias && !loom_weights_finite(&a->bias)))
         return loom_fail(e, LOOM_ERR_RANGE,
                          "%s: a weight cannot be brought to its bits", l->name);
+    return 0;
+}
+
+int loom_affine_freeze(struct loom_model *m, struct loom_layer *l,
+                       struct loom_exact *net, int *node, struct loom_errmsg *e)
+{
+    const struct loom_affine *a = l->state;
+    int at = (int)net->n_nodes, err = loom_affine_check(a, l, e);
+    if (err)
+        return err;
     struct loom_exact_node *d = loom_exact_append(
         net, LOOM_EXACT_LINEAR, l->name, l->n, &node[l->input[0]], 1);
     d->block = a->units;

@@ -45,6 +45,13 @@ struct loom_affine {
 int loom_affine_build(struct loom_affine *a, struct loom_model *m,
                       struct loom_layer *l, struct loom_errmsg *e);
 
+/* The bias' part of the EBOPs; and LOOM_ERR_RANGE where a weight is beyond
+ * float32. For kinds that lay out their kernel another way. */
+double loom_affine_bias_ebops(struct loom_model *m, struct loom_affine *a,
+                              float beta);
+int loom_affine_check(const struct loom_affine *a, const struct loom_layer *l,
+                      struct loom_errmsg *e);
+
 /* The functions of struct loom_layer_ops, for kinds whose state is a struct
  * loom_affine. Initial values as Keras: Glorot's uniform, zero for the bias. */
 #define LOOM_AFFINE_OPS                                                        \

@@ -14,6 +14,7 @@ static const struct loom_layer_ops *const kinds[] = {
     &loom_layer_dense,
     &loom_layer_conv1d,
     &loom_layer_conv2d,
+    &loom_layer_depthwise_conv2d,
     &loom_layer_relu,
     &loom_layer_leaky_relu,
     &loom_layer_function,

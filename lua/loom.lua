@@ -153,6 +153,8 @@ local kinds = {
   dense = {weights, first = "units", before = "always"},
   conv1d = {weights, window, first = "filters", before = "always"},
   conv2d = {weights, window, first = "filters", before = "always"},
+  depthwise_conv2d = {{"kernel", "bias", "multiplier"}, window,
+    first = "size", before = "always"},
   add = {{}, before = "always", joins = true},
   subtract = {{}, before = "always", joins = true},
   multiply = {{}, before = "always", joins = true},
@@ -350,7 +352,7 @@ function graph:layer(name, kind, t)
   end
   -- Biases saturate unless told otherwise: a wrapping one would be rounded
   -- anew, to another grid, each time a point of the front is calibrated.
-  if k[1] == weights and t.bias ~= false then
+  if k[1][1] == "kernel" and t.bias ~= false then
     conf.bias = over({overflow = "SAT_SYM"}, t.bias)
   end
   if k.becomes and kind ~= "map" then

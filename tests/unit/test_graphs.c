@@ -87,15 +87,21 @@ static int weighted(struct draw *d, int at)
 {
     int rank = shape_at(d, at)->rank, axes = rank - 1;
     bool conv = rank >= 2 && rank <= 3 && between(d, 0, 2);
+    bool deep = conv && axes == 2 && between(d, 0, 1);
     at = quantize(d, at);
     json_t *conf = conv ? draw_window(d, at, "size", false) : json_object();
-    json_object_set_new(conf, conv ? "filters" : "units",
-                        json_integer(between(d, 1, 4)));
+    json_object_set_new(conf,
+                        deep   ? "multiplier"
+                        : conv ? "filters"
+                               : "units",
+                        json_integer(between(d, 1, deep ? 2 : 4)));
     json_object_set_new(conf, "kernel",
                         draw_quantizer(d, true, conv ? axes + 2 : 2));
     json_object_set_new(conf, "bias",
                         between(d, 0, 2) ? draw_quantizer(d, true, 1)
                                          : json_false());
+    if (deep)
+        return add(d, "depthwise_conv2d", at, conf);
     if (json_is_object(json_object_get(conf, "bias")) && !between(d, 0, 2))
         json_object_set_new(conf, "norm", json_true());
     return add(d, !conv ? "dense" : axes == 1 ? "conv1d" : "conv2d", at, conf);
@@ -449,6 +455,14 @@ static const char *const graphs[] = {
     LAYER("function", "v", "13", "'name':'sigmoid'") ","
     LAYER("function", "w", "13", "'values':[0,0.5,1.1,1.8,2.6,3.5,4.5],'from':-3,'to':5")
     "," LAYER("add", "a", "14,15,16,17,18,19", ""),
+    /* 3: depthwise convolutions */
+    LAYER("input", "x", "", "'shape':[4,3,2]") ","
+    QUANTIZE("q", "0") ","
+    LAYER("depthwise_conv2d", "d", "1", "'size':[2,3],'multiplier':2,"
+          "'stride':[2,1],'padding':'same'," WEIGHTS) ","
+    QUANTIZE("r", "2") ","
+    LAYER("depthwise_conv2d", "e", "3", "'size':2," WEIGHTS) ","
+    LAYER("function", "f", "4", "'name':'tanh'"),
 };
 /* clang-format on */
 

@@ -113,26 +113,17 @@ static void test_differences(void **state)
 
 /* EBOPs are a polynomial of whole bits; their gradient is the difference that
  * one more bit makes. */
-static void test_ebops(void **state)
+static void check_ebops(const char *chain, const char *const *bits)
 {
-    (void)state;
-    struct rig *r =
-        rig_new("[['input','x',{'n':5}],['quantize','q',{'i0':2,'f0':3}],"
-                "['dense','d',{'units':4,'kernel':{'b0':4}}],['relu','r',{}],"
-                "['quantize','s',{'overflow':'SAT','per':'tensor'}],"
-                "['dense','e',{'units':2,'kernel':{'type':'kif','f0':4,'i0':0},"
-                "  'bias':{'per':'tensor'}}]]",
-                4);
-    static const char *const bits[] = {"q/f", "d/kq/b", "d/bq/b", "s/f",
-                                       "s/i", "e/kq/f", "e/bq/b"};
+    struct rig *r = rig_new(chain, 4);
     struct loom_model *m = r->m;
     loom_model_prepare(m, LOOM_MODE_EVAL);
     memset(m->grad, 0, m->n_theta * sizeof(float));
     double base = loom_model_ebops(m, 0.5f, NULL);
     float *grad = memcpy(loom_calloc(m->n_theta, 4), m->grad, m->n_theta * 4);
     assert_true(base > 0);
-    for (size_t k = 0; k < sizeof(bits) / sizeof(*bits); k++) {
-        const struct loom_param *p = loom_model_param(m, bits[k]);
+    for (; *bits; bits++) {
+        const struct loom_param *p = loom_model_param(m, *bits);
         assert_non_null(p);
         for (size_t j = p->at; j < p->at + p->n; j++) {
             m->theta[j] += 1;
@@ -140,12 +131,30 @@ static void test_ebops(void **state)
             double more = loom_model_ebops(m, 0, NULL);
             m->theta[j] -= 1;
             if (fabs(0.5 * (more - base) - (double)grad[j]) > 1e-3)
-                fail_msg("%s[%zu]: gradient %g, a bit more costs %g", bits[k],
+                fail_msg("%s[%zu]: gradient %g, a bit more costs %g", *bits,
                          j - p->at, (double)grad[j], more - base);
         }
     }
     free(grad);
     rig_destroy(r);
+}
+
+static void test_ebops(void **state)
+{
+    (void)state;
+    static const char *const bits[] = {"q/f", "d/kq/b", "d/bq/b", "s/f",
+                                       "s/i", "e/kq/f", "e/bq/b", NULL};
+    static const char *const deep[] = {"q/f", "d/kq/b", "d/bq/b", NULL};
+    check_ebops("[['input','x',{'n':5}],['quantize','q',{'i0':2,'f0':3}],"
+                "['dense','d',{'units':4,'kernel':{'b0':4}}],['relu','r',{}],"
+                "['quantize','s',{'overflow':'SAT','per':'tensor'}],"
+                "['dense','e',{'units':2,'kernel':{'type':'kif','f0':4,'i0':0},"
+                "  'bias':{'per':'tensor'}}]]",
+                bits);
+    check_ebops("[['input','x',{'shape':[2,2,2]}],['quantize','q',{'f0':1}],"
+                "['depthwise_conv2d','d',{'size':2,'multiplier':2,"
+                "  'padding':'same','parallel':3}]]",
+                deep);
 }
 
 static double grad_of(const struct loom_model *m, const char *name, size_t j)
@@ -181,6 +190,53 @@ static void test_table_ebops(void **state)
         want = 2 * 1e-4 * entries;
         assert_true(fabs(grad_of(m, "o/b", j) - want) < 1e-6 * want);
     }
+    rig_destroy(r);
+}
+
+/* Every channel has its own two filters: values and EBOPs written out. */
+static void test_depthwise(void **state)
+{
+    (void)state;
+    struct rig *r =
+        rig_new("[['input','x',{'shape':[2,2,2]}],['quantize','q'," FINE "],"
+                "['depthwise_conv2d','d',{'size':[2,1],'multiplier':2,"
+                "  'padding':'same','kernel':" KERNEL ",'bias':" KERNEL "}]]",
+                9);
+    struct loom_model *m = r->m;
+    const float *w = m->theta + loom_model_param(m, "d/kernel")->at;
+    float *b = m->theta + loom_model_param(m, "d/bias")->at;
+    float *f = m->theta + loom_model_param(m, "q/f")->at;
+    float *wf = m->theta + loom_model_param(m, "d/kq/f")->at;
+    float *bf = m->theta + loom_model_param(m, "d/bq/f")->at;
+    for (int u = 0; u < 4; u++)
+        b[u] = (float)u;
+    run(r);
+    /* Below the last row there is padding. */
+    for (size_t row = 0; row < ROWS; row++)
+        for (int at = 0; at < 16; at++) {
+            int u = at % 4, column = at / 4 % 2, y = at / 8;
+            double want = u;
+            for (int k = 0; k < 2 - y; k++)
+                want += (double)w[4 * k + u] *
+                        (double)r->x[8 * row + (size_t)(4 * (y + k) +
+                                                        2 * column + u / 2)];
+            double got = (double)r->s.out[2][row * m->layer[2].ld + (size_t)at];
+            assert_true(fabs(got - want) < 1e-3);
+        }
+    double cost = 0;
+    for (int j = 0; j < 8; j++) {
+        f[j] = (float)j;
+        wf[j] = (float)(9 - j);
+    }
+    for (int at = 0; at < 16; at++)
+        for (int k = 0; k < 2 - at / 8; k++) {
+            int i = 4 * (at / 8 + k) + 2 * (at / 4 % 2) + at % 4 / 2;
+            cost += (6 + i + 1) * (4 + 9 - (4 * k + at % 4) + 1);
+        }
+    for (int u = 0; u < 4; u++)
+        cost += (4 + (double)bf[u] + 1) * 4;
+    loom_model_prepare(m, LOOM_MODE_EVAL);
+    assert_true(fabs(loom_model_ebops(m, 0, NULL) - cost) < 1e-6 * cost);
     rig_destroy(r);
 }
 
@@ -314,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_differences),
         cmocka_unit_test(test_ebops),
+        cmocka_unit_test(test_depthwise),
         cmocka_unit_test(test_table_ebops),
         cmocka_unit_test(test_softmax_ebops),
         cmocka_unit_test(test_surrogate),
