@@ -20,14 +20,19 @@ static double piecewise(const struct loom_schedule *s, double epoch)
     double b = s->key[k + 1].value;
     double t =
         (epoch - s->key[k].epoch) / (s->key[k + 1].epoch - s->key[k].epoch);
-    return s->key[k].interp == LOOM_LOG ? a * pow(b / a, t) : a + (b - a) * t;
+    if (s->key[k].interp == LOOM_LOG)
+        return a * pow(b / a, t);
+    if (s->key[k].interp == LOOM_SMOOTH)
+        t = 0.5 * (1.0 - cos(M_PI * t));
+    return a + (b - a) * t;
 }
 
-/* Source: the artifact of HGQ's FPGA'26 paper, learning rate by epoch. */
 static double cosine(const struct loom_schedule *s, double epoch)
 {
     double c = floor(epoch / s->cycle), t = epoch - c * s->cycle;
     double part = fmin(t / (s->cycle - s->flat), 1.0);
+    if (s->rest > 0.0 && part == 1.0)
+        return s->rest;
     double top = (s->value - s->floor) * pow(s->decay, c);
     return s->floor + 0.5 * top * (1.0 + cos(M_PI * part));
 }
@@ -83,10 +88,10 @@ int loom_schedule_check(const struct loom_schedule *s, const char *what,
         return check_piecewise(s, what, e);
     if (s->kind == LOOM_COSINE &&
         !(s->cycle > 0.0 && s->flat >= 0.0 && s->flat < s->cycle &&
-          s->decay > 0.0 && s->floor >= 0.0))
+          s->decay > 0.0 && s->floor >= 0.0 && s->rest >= 0.0))
         return loom_fail(e, LOOM_ERR_ARG,
                          "%s: a cosine needs cycle > 0, 0 <= flat < cycle, "
-                         "decay > 0 and floor >= 0",
+                         "decay > 0, floor >= 0 and rest >= 0",
                          what);
     if (s->kind != LOOM_CALLBACK && (!isfinite(s->value) || s->value < 0.0))
         return loom_fail(e, LOOM_ERR_ARG,

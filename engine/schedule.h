@@ -11,7 +11,12 @@ enum loom_schedule_kind {
 };
 
 /* How the stretch after a key point goes to the next one. */
-enum loom_interp { LOOM_HOLD, LOOM_LINEAR, LOOM_LOG };
+enum loom_interp {
+    LOOM_HOLD,
+    LOOM_LINEAR,
+    LOOM_LOG,
+    LOOM_SMOOTH /* half a cosine */
+};
 
 enum { LOOM_MAX_KEYS = 64 };
 
@@ -24,8 +29,11 @@ struct loom_schedule {
         enum loom_interp interp;
     } key[LOOM_MAX_KEYS];
     /* COSINE: value floor + (value m^c - floor) (1 + cos pi t)/2 with t the
-     * part of cycle c done; the last `flat` epochs of a cycle stay at floor */
-    double cycle, decay, floor, flat;
+     * part of cycle c done; the last `flat` epochs of a cycle are at `rest` (0:
+     * at floor). With floor = alpha value this is TensorFlow's
+     * CosineDecayRestarts, and HGQ's first version; with a floor of its own,
+     * the artifact of HGQ's FPGA'26 paper */
+    double cycle, decay, floor, flat, rest;
     /* CALLBACK: not a number on failure, with a sentence in e */
     double (*call)(void *ud, double epoch, struct loom_errmsg *e);
     void *ud;

@@ -197,6 +197,7 @@ struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
     if (conf->autosave_s <= 0)
         t->conf.autosave_s = 30;
     t->rule = loom_goal_rule(&conf->goal, data);
+    t->conf.control = loom_control_standard(&conf->control);
     t->dir = conf->dir ? loom_strdup(conf->dir) : NULL;
     int err = check_fit(take_model, data, conf, e);
     if (!err)
@@ -213,6 +214,7 @@ struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
     }
     loom_model_prepare(t->model, LOOM_MODE_EVAL);
     t->ebops = loom_model_ebops(t->model, 0.0f, NULL);
+    loom_trainer_follow(t);
     t->started = t->epoch_started = t->saved = loom_now();
     return t;
 }

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "engine/control.h"
 #include "engine/err.h"
 #include "engine/metric.h"
 #include "engine/model.h"
@@ -21,9 +22,10 @@ struct loom_trainer_conf {
     uint64_t seed;
     int threads; /* 0: one a processor */
     struct loom_schedule lr, beta;
+    struct loom_control_conf control; /* of beta, where it has a target */
     struct loom_optimizer_conf optimizer;
-    const char *dir;    /* folder for checkpoints; NULL: none are written */
-    double autosave_s;  /* between saves of the training state; 0: 30 */
+    const char *dir;   /* folder for checkpoints; NULL: none are written */
+    double autosave_s; /* between saves of the training state; 0: 30 */
 };
 
 struct loom_trainer;
@@ -61,17 +63,16 @@ int loom_trainer_gone(const struct loom_trainer *t,
  * from the next batch on. */
 void loom_trainer_scale(struct loom_trainer *t, double beta, double lr);
 
-/* Beta follows a target from now on: after every epoch
- * beta = 10^(err + 0.002 sum err), err = log10(EBOPs / target), begun so that
- * beta does not jump. 0: back to the schedule and its factor. Source: HGQ2's
- * BetaPID. */
+/* Beta follows a target from now on, as control.h has it, begun so that it does
+ * not jump. 0: back to the schedule and its factor. */
 void loom_trainer_target(struct loom_trainer *t, double ebops);
 
 /* All that a user's hand has set of beta and the learning rate. */
 struct loom_hand {
     double beta_factor, lr_factor;
-    double target, integral; /* target 0: none */
-    double beta;             /* as it is */
+    double target; /* 0: none */
+    struct loom_control control;
+    double beta; /* as it is */
 };
 struct loom_hand loom_trainer_hand(const struct loom_trainer *t);
 void loom_trainer_set_hand(struct loom_trainer *t, const struct loom_hand *h);

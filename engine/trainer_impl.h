@@ -37,7 +37,8 @@ struct loom_trainer {
     double lr, beta;                 /* of this epoch, factors applied */
     double lr_planned, beta_planned; /* what the schedules say */
     double lr_factor, beta_factor;
-    double target, integral; /* EBOPs that beta follows, 0 none; errors */
+    double target; /* EBOPs that beta follows, 0 none */
+    struct loom_control control;
     struct loom_loss_sums epoch_loss; /* of this epoch so far */
     double train_rows;                /* that epoch_loss is of */
     double train_loss, ebops;         /* of the last batch or epoch */

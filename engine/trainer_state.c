@@ -11,11 +11,10 @@
 json_t *loom_trainer_info(const struct loom_trainer *t)
 {
     const struct loom_dataset *d = t->data;
-    json_t *j = json_pack("{s:s,s:s,s:f,s:i,s:i,s:f}", "data", d->name, "unit",
-                          d->unit, "target_scale",
-                          (double)(d->target_scale > 0 ? d->target_scale : 1),
-                          "epoch", t->epoch, "inputs", (int)d->n_in, "beta",
-                          t->beta);
+    json_t *j = json_pack(
+        "{s:s,s:s,s:f,s:i,s:i,s:f}", "data", d->name, "unit", d->unit,
+        "target_scale", (double)(d->target_scale > 0 ? d->target_scale : 1),
+        "epoch", t->epoch, "inputs", (int)d->n_in, "beta", t->beta);
     loom_goal_to_json(&t->conf.goal, j);
     if (d->mean && d->scale) {
         json_t *mean = json_array(), *scale = json_array();
@@ -172,7 +171,8 @@ static json_t *state_to_json(const struct loom_trainer *t)
         {"lr_factor", t->lr_factor},
         {"beta_factor", t->beta_factor},
         {"target", t->target},
-        {"integral", t->integral},
+        {"integral", t->control.sum},
+        {"error", t->control.error},
         {"beta", t->beta},
         {"loss_sum", t->epoch_loss.loss},
         {"train_rows", t->train_rows},
@@ -301,12 +301,14 @@ static int read_state(struct loom_trainer *t, const json_t *j,
         !isfinite(t->epoch_loss.loss) || !isfinite(t->train_rows))
         return loom_fail(e, LOOM_ERR_FORMAT, "its numbers are damaged");
     t->target = number_of(j, "target");
-    t->integral = number_of(j, "integral");
+    t->control.sum = number_of(j, "integral");
+    t->control.error = number_of(j, "error");
     t->beta = number_of(j, "beta");
-    if (!(t->target > 0 && t->target < INFINITY) || !isfinite(t->integral) ||
-        !(t->beta > 0 && t->beta < INFINITY))
-        t->target = t->integral =
-            0.0; /* none, or a file from before there were any */
+    if (!isfinite(t->control.error)) /* a file from before it was there */
+        t->control.error = 0.0;
+    if (!(t->target > 0 && t->target < INFINITY) || !isfinite(t->control.sum) ||
+        !(t->beta >= 0 && t->beta < INFINITY))
+        t->target = 0.0; /* none */
     read_frozen(t->model, json_object_get(j, "frozen"));
     int err = read_front(t, json_object_get(j, "front"), e);
     return err ? err : read_history(t, json_object_get(j, "history"), e);

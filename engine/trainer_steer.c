@@ -17,39 +17,24 @@ void loom_trainer_scale(struct loom_trainer *t, double beta, double lr)
 
 /* ---- a target ---------------------------------------------------------- */
 
-static const double GAIN = 2e-3; /* of the sum of errors */
-static const double LEAST = 1e-12, MOST = 1.0;
-
-static double error(const struct loom_trainer *t)
-{
-    return log10(fmax(t->ebops, 1.0) / t->target);
-}
-
-static double bounded(double beta)
-{
-    return fmin(fmax(beta, LEAST), MOST);
-}
-
 void loom_trainer_target(struct loom_trainer *t, double ebops)
 {
     t->target = ebops;
-    t->integral = 0.0;
     if (ebops > 0)
-        t->integral = (log10(bounded(t->beta)) - error(t)) / GAIN;
+        t->control =
+            loom_control_begin(&t->conf.control, ebops, t->beta, t->ebops);
     else
         loom_trainer_scale(t, t->beta_factor, t->lr_factor);
 }
 
 void loom_trainer_follow(struct loom_trainer *t)
 {
-    if (!t->target)
-        return;
-    /* The sum stays where it gives a beta within bounds. */
-    double sum = t->integral + error(t);
-    double beta = pow(10.0, error(t) + GAIN * sum);
-    if (beta > LEAST && beta < MOST)
-        t->integral = sum;
-    t->beta = bounded(beta);
+    const struct loom_control_conf *c = &t->conf.control;
+    if (t->target > 0)
+        t->beta =
+            loom_control_next(c, &t->control, t->target, t->beta, t->ebops);
+    else if (c->target > 0 && t->epoch == c->warmup)
+        loom_trainer_target(t, c->target);
 }
 
 /* ---- taking back ------------------------------------------------------- */
@@ -57,13 +42,13 @@ void loom_trainer_follow(struct loom_trainer *t)
 struct loom_hand loom_trainer_hand(const struct loom_trainer *t)
 {
     return (struct loom_hand){t->beta_factor, t->lr_factor, t->target,
-                              t->integral, t->beta};
+                              t->control, t->beta};
 }
 
 void loom_trainer_set_hand(struct loom_trainer *t, const struct loom_hand *h)
 {
     t->target = h->target;
-    t->integral = h->integral;
+    t->control = h->control;
     loom_trainer_scale(t, h->beta_factor, h->lr_factor);
     if (t->target)
         t->beta = h->beta;

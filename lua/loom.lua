@@ -103,34 +103,101 @@ end
 
 -- ---- schedules -----------------------------------------------------------
 
--- Through the points {epoch, value}, ...; constant before and after.
-local function ramp(kind)
+-- Through the points {epoch, value}, ...; constant before and after. A point
+-- can say itself how the way to the next one goes: {epoch, value, "log"}.
+local ways = {hold = 1, linear = 1, log = 1, smooth = 1}
+local function ramp(kind, way)
   return function(t)
     if type(t) ~= "table" then
       fail(("%s{...} takes a table of points, not a %s"):format(kind, type(t)))
     end
+    local points = {}
     for k, point in ipairs(t) do
       if type(point) ~= "table" or type(point[1]) ~= "number" or
-        type(point[2]) ~= "number" then
-        fail(("%s: point %d must be {epoch, value}"):format(kind, k))
+        type(point[2]) ~= "number" or not ways[point[3] or way] then
+        fail(("%s: point %d must be {epoch, value}, or {epoch, value, way} " ..
+          "with \"hold\", \"linear\", \"log\" or \"smooth\""):format(kind, k))
       end
+      points[k] = {point[1], point[2], point[3] or way}
     end
-    return {schedule = "piecewise", interp = kind, points = t}
+    return {schedule = "piecewise", points = points}
   end
 end
-loom.linear = ramp("linear")
-loom.log = ramp("log")
-loom.steps = ramp("hold")
+loom.linear = ramp("linear", "linear")
+loom.log = ramp("log", "log")
+loom.steps = ramp("steps", "hold")
+loom.smooth = ramp("smooth", "smooth")
 
--- From `from`, a half cosine down to `floor` in `cycle` epochs (the last
--- `flat` of them at floor), again and again, each time `decay` as high.
+-- From `from`, a half cosine down to `floor` (or to the part `alpha` of
+-- `from`) in `cycle` epochs, again and again, each time `decay` as high. The
+-- last `flat` epochs of a cycle are at `rest`, or at floor.
 function loom.cosine(t)
-  fields("cosine", t, {from = 1, cycle = 1, decay = 1, floor = 1, flat = 1})
+  fields("cosine", t, {from = 1, cycle = 1, decay = 1, floor = 1, alpha = 1,
+    flat = 1, rest = 1})
+  local from = t.from or 5e-3
+  if t.alpha and (t.floor or type(t.alpha) ~= "number") then
+    fail("cosine: alpha is a number, and takes the place of floor")
+  end
   return {
-    schedule = "cosine", from = t.from or 5e-3, cycle = t.cycle or 1e9,
-    decay = t.decay or 1.0, floor = t.floor or 1e-6, flat = t.flat or 0,
+    schedule = "cosine", from = from, cycle = t.cycle or 1e9,
+    decay = t.decay or 1.0, floor = t.alpha and t.alpha * from or
+      t.floor or 1e-6, flat = t.flat or 0, rest = t.rest or 0,
   }
 end
+
+-- Up to `top` in the first part `up` of `epochs`, and down again.
+function loom.one_cycle(t)
+  fields("one_cycle", t, {top = 1, epochs = 1, from = 1, to = 1, up = 1})
+  for _, name in ipairs({"top", "epochs"}) do
+    if type(t[name]) ~= "number" then
+      fail(("one_cycle: field \"%s\" must be a number"):format(name))
+    end
+  end
+  return loom.smooth{{0, t.from or t.top / 25},
+    {(t.up or 0.3) * t.epochs, t.top}, {t.epochs, t.to or t.top / 1e4}}
+end
+
+-- In the place of beta: it follows `target` EBOPs after `warmup` epochs of
+-- `start` (a number or a schedule). With pid,
+--   beta = 10^(p err + i sum err + d change), err = log10(EBOPs / target),
+-- between lo and hi; below the target it is smaller by the part `damp`.
+function loom.pid(t)
+  fields("pid", t, {target = 1, start = 1, warmup = 1, p = 1, i = 1, d = 1,
+    damp = 1, lo = 1, hi = 1, schedule = 1})
+  t.schedule = "pid"
+  return t.target and t or fail("pid: field \"target\" is missing")
+end
+
+-- The same by dual ascent: beta += rate (EBOPs / target - 1).
+function loom.dual(t)
+  fields("dual", t, {target = 1, start = 1, warmup = 1, rate = 1, hi = 1,
+    schedule = 1})
+  t.schedule = "dual"
+  return t.target and t or fail("dual: field \"target\" is missing")
+end
+
+-- ---- optimizers ----------------------------------------------------------
+
+local function optimizer(name, kind, own, standards)
+  local known = {decay = 1, clip_norm = 1, clip_value = 1}
+  for _, field in ipairs(own) do
+    known[field] = 1
+  end
+  return function(t)
+    local conf = {optimizer = kind}
+    for key, value in pairs(standards) do
+      conf[key] = value
+    end
+    for key, value in pairs(fields(name, t or {}, known)) do
+      conf[key] = value
+    end
+    return conf
+  end
+end
+local adam = {"beta1", "beta2", "epsilon", "amsgrad"}
+loom.adam = optimizer("adam", "adam", adam, {})
+loom.adamw = optimizer("adamw", "adam", adam, {decay = 4e-3})
+loom.sgd = optimizer("sgd", "sgd", {"momentum", "nesterov"}, {momentum = 0.9})
 
 -- ---- models --------------------------------------------------------------
 
@@ -447,12 +514,17 @@ end
 function loom.train(t)
   fields("train", t, {
     name = 1, model = 1, data = 1, loss = 1, batch = 1, epochs = 1, seed = 1,
-    lr = 1, beta = 1, metric = 1, outlier_cut = 1, huber_delta = 1,
+    lr = 1, beta = 1, optimizer = 1, metric = 1, outlier_cut = 1, huber_delta = 1,
     device = 1, autosave = 1,
   })
   check_options()
   if type(t.model) ~= "table" or not t.model.layers then
     fail("train: field \"model\" must come from loom.model{...}")
+  end
+  if t.optimizer and (type(t.optimizer) ~= "table" or
+    not t.optimizer.optimizer) then
+    fail("train: field \"optimizer\" must come from loom.adam{...}, " ..
+      "loom.adamw{...} or loom.sgd{...}")
   end
   core.train(t)
   local front = {}

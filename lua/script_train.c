@@ -54,8 +54,16 @@ static double number_field(lua_State *L, int table, const char *name)
     return v;
 }
 
-static void read_points(lua_State *L, int t, struct loom_schedule *s,
-                        enum loom_interp interp)
+static enum loom_interp interp_of(const char *word)
+{
+    static const char *const words[] = {"hold", "linear", "log", "smooth"};
+    for (int k = 0; word && k < 4; k++)
+        if (!strcmp(word, words[k]))
+            return (enum loom_interp)k;
+    return LOOM_HOLD;
+}
+
+static void read_points(lua_State *L, int t, struct loom_schedule *s)
 {
     lua_getfield(L, t, "points");
     int points = lua_gettop(L);
@@ -63,21 +71,42 @@ static void read_points(lua_State *L, int t, struct loom_schedule *s,
     if (n > LOOM_MAX_KEYS)
         loom_script_raise(L, LOOM_ERR_SCRIPT,
                           "a schedule has at most 64 points");
+    s->kind = LOOM_PIECEWISE;
     for (lua_Integer k = 1; k <= n; k++) {
         lua_rawgeti(L, points, k);
         lua_rawgeti(L, -1, 1);
         lua_rawgeti(L, -2, 2);
-        s->key[s->n_keys].epoch = lua_tonumber(L, -2);
-        s->key[s->n_keys].value = lua_tonumber(L, -1);
-        s->key[s->n_keys++].interp = interp;
-        lua_pop(L, 3);
+        lua_rawgeti(L, -3, 3);
+        s->key[s->n_keys].epoch = lua_tonumber(L, -3);
+        s->key[s->n_keys].value = lua_tonumber(L, -2);
+        s->key[s->n_keys++].interp = interp_of(lua_tostring(L, -1));
+        lua_pop(L, 4);
     }
     lua_pop(L, 1);
+}
+
+static bool read_table(lua_State *L, int t, struct loom_schedule *s)
+{
+    lua_getfield(L, t, "schedule");
+    const char *kind = lua_tostring(L, -1);
+    if (kind && !strcmp(kind, "piecewise")) {
+        read_points(L, t, s);
+        return true;
+    }
+    s->kind = LOOM_COSINE;
+    s->value = number_field(L, t, "from");
+    s->cycle = number_field(L, t, "cycle");
+    s->decay = number_field(L, t, "decay");
+    s->floor = number_field(L, t, "floor");
+    s->flat = number_field(L, t, "flat");
+    s->rest = number_field(L, t, "rest");
+    return kind && !strcmp(kind, "cosine");
 }
 
 static void read_schedule(lua_State *L, const char *name, double standard,
                           struct loom_schedule *s, struct callback *c)
 {
+    bool good = true;
     lua_getfield(L, 1, name);
     int t = lua_gettop(L);
     *s = loom_schedule_constant(standard);
@@ -89,30 +118,11 @@ static void read_schedule(lua_State *L, const char *name, double standard,
         *s = (struct loom_schedule){
             .kind = LOOM_CALLBACK, .call = call_schedule, .ud = c};
     } else if (lua_istable(L, t)) {
-        lua_getfield(L, t, "schedule");
-        const char *kind = lua_tostring(L, -1);
-        lua_getfield(L, t, "interp");
-        const char *interp = lua_tostring(L, -1);
-        if (kind && !strcmp(kind, "piecewise") && interp) {
-            s->kind = LOOM_PIECEWISE;
-            read_points(L, t, s,
-                        !strcmp(interp, "log")      ? LOOM_LOG
-                        : !strcmp(interp, "linear") ? LOOM_LINEAR
-                                                    : LOOM_HOLD);
-        } else if (kind && !strcmp(kind, "cosine")) {
-            s->kind = LOOM_COSINE;
-            s->value = number_field(L, t, "from");
-            s->cycle = number_field(L, t, "cycle");
-            s->decay = number_field(L, t, "decay");
-            s->floor = number_field(L, t, "floor");
-            s->flat = number_field(L, t, "flat");
-        } else {
-            t = 0;
-        }
-    } else if (!lua_isnil(L, t)) {
-        t = 0;
+        good = read_table(L, t, s);
+    } else {
+        good = lua_isnil(L, t);
     }
-    if (!t) {
+    if (!good) {
         char text[128];
         snprintf(text, sizeof(text),
                  "field \"%s\" must be a number, a schedule (loom.log{...}) "
@@ -120,7 +130,103 @@ static void read_schedule(lua_State *L, const char *name, double standard,
                  name);
         loom_script_raise(L, LOOM_ERR_SCRIPT, text);
     }
-    lua_settop(L, 1);
+    lua_settop(L, t - 1);
+}
+
+/* ---- tables within the table ------------------------------------------- */
+
+/* Field `name`, a table, in the place of the table at 1; false, and all as it
+ * was, where it is no table. */
+static bool enter(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name);
+    if (!lua_istable(L, -1)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_insert(L, 1);
+    return true;
+}
+
+static void leave(lua_State *L)
+{
+    lua_remove(L, 1);
+}
+
+static bool read_bool(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name);
+    bool v = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return v;
+}
+
+/* Fields of the table at 1 that lie within float32's range; 0 where absent. */
+static float read_float(lua_State *L, const char *name, double lo, double hi)
+{
+    return (float)loom_script_number(L, name, 0, lo, hi);
+}
+
+/* loom.pid{...} or loom.dual{...} in the place of a schedule. */
+static void read_control(lua_State *L, struct loom_control_conf *c)
+{
+    static const double MOST = 1e12;
+    char kind[12];
+    loom_script_string(L, "schedule", "", kind, sizeof(kind));
+    c->kind = !strcmp(kind, "dual") ? LOOM_DUAL : LOOM_PID;
+    c->target = loom_script_number(L, "target", 0, 1, MOST);
+    c->warmup = (int)loom_script_number(L, "warmup", 10, 0, 1e9);
+    c->p = loom_script_number(L, "p", 0, 0, 1e6);
+    c->i = loom_script_number(L, "i", 0, 1e-12, 1e6);
+    c->d = loom_script_number(L, "d", 0, 0, 1e6);
+    c->damp = loom_script_number(L, "damp", 0, 0, 1);
+    c->rate = loom_script_number(L, "rate", 0, 1e-30, 1e6);
+    c->lo = loom_script_number(L, "lo", 0, 0, 1e6);
+    c->hi = loom_script_number(L, "hi", 0, 1e-30, 1e6);
+}
+
+static bool is_control(lua_State *L)
+{
+    char kind[12] = "";
+    if (!enter(L, "beta"))
+        return false;
+    lua_getfield(L, 1, "schedule");
+    const char *word = lua_tostring(L, -1);
+    snprintf(kind, sizeof(kind), "%s", word ? word : "");
+    lua_pop(L, 1);
+    leave(L);
+    return !strcmp(kind, "pid") || !strcmp(kind, "dual");
+}
+
+static void read_beta(lua_State *L, struct loom_trainer_conf *c,
+                      struct callback *call)
+{
+    bool control = is_control(L) && enter(L, "beta");
+    if (control)
+        read_control(L, &c->control);
+    read_schedule(L, control ? "start" : "beta", 1e-6, &c->beta, call);
+    if (control)
+        leave(L);
+}
+
+/* loom.adam{...} and so on. */
+static void read_optimizer(lua_State *L, struct loom_optimizer_conf *c)
+{
+    char kind[12];
+    if (!enter(L, "optimizer"))
+        return;
+    loom_script_string(L, "optimizer", "", kind, sizeof(kind));
+    c->kind = !strcmp(kind, "sgd") ? LOOM_SGD : LOOM_ADAM;
+    c->beta1 = read_float(L, "beta1", 1e-9, 1 - 1e-6);
+    c->beta2 = read_float(L, "beta2", 1e-9, 1 - 1e-6);
+    c->epsilon = read_float(L, "epsilon", 1e-30, 1);
+    c->amsgrad = read_bool(L, "amsgrad");
+    c->decay = read_float(L, "decay", 0, 1e3);
+    c->momentum = read_float(L, "momentum", 0, 1);
+    c->nesterov = read_bool(L, "nesterov");
+    c->clip_norm = read_float(L, "clip_norm", 1e-30, 1e30);
+    c->clip_value = read_float(L, "clip_value", 1e-30, 1e30);
+    leave(L);
 }
 
 /* ---- training ---------------------------------------------------------- */
@@ -255,7 +361,8 @@ int loom_script_train(lua_State *L)
     r.conf.seed = (uint64_t)loom_script_number(L, "seed", 1, 0, 0x1p53);
     r.conf.autosave_s = loom_script_number(L, "autosave", 30, 0.01, 1e6);
     read_schedule(L, "lr", 1e-3, &r.conf.lr, &lr);
-    read_schedule(L, "beta", 1e-6, &r.conf.beta, &beta);
+    read_beta(L, &r.conf, &beta);
+    read_optimizer(L, &r.conf.optimizer);
     if (h->epochs > 0)
         r.conf.epochs = h->epochs;
     if (h->seed >= 0)

@@ -258,6 +258,37 @@ script 2 "s$((n + 1)).lua:$first:" 'has classes' '"mse"' <<'S'
 train{loss = "mse"}
 S
 
+# ---- optimizers, schedules, targets ----------------------------------------
+script 0 <<'S'
+for _, optimizer in ipairs{loom.adam{amsgrad = true, clip_norm = 1},
+                           loom.adamw{}, loom.sgd{nesterov = true}} do
+  train{optimizer = optimizer}
+end
+train{lr = loom.one_cycle{top = 1e-2, epochs = 2},
+      beta = loom.pid{target = 100, warmup = 1,
+                      start = loom.linear{{0, 1e-7, "log"}, {1, 1e-6}}}}
+train{lr = loom.cosine{from = 1e-2, cycle = 3, alpha = 0.1, flat = 1,
+                       rest = 1e-5}, beta = loom.dual{target = 100, start = 0}}
+S
+script 2 'sgd: unknown field "beta1"' 'momentum' <<'S'
+loom.sgd{beta1 = 0.9}
+S
+script 2 "s$((n + 1)).lua:" 'loom.adamw' <<'S'
+train{optimizer = "adam"}
+S
+script 2 "s$((n + 1)).lua:" '"momentum"' 'from 0 to 1' <<'S'
+train{optimizer = loom.sgd{momentum = 2}}
+S
+script 2 "s$((n + 1)).lua:$first:" 'pid' '"target"' <<'S'
+loom.pid{}
+S
+script 2 "s$((n + 1)).lua:" '"start"' 'schedule' <<'S'
+train{beta = loom.dual{target = 9, start = "low"}}
+S
+script 2 "s$((n + 1)).lua:" 'linear: point 2' '"smooth"' <<'S'
+loom.linear{{0, 1}, {1, 2, "cubic"}}
+S
+
 # ---- nothing half-written --------------------------------------------------
 find "$dir/store" -name '*.tmp*' | grep . && fail 'temporary files are left'
 exit $bad

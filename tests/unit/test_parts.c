@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "engine/control.h"
 #include "engine/pareto.h"
 #include "engine/schedule.h"
 #include "engine/trainer_impl.h"
@@ -37,6 +38,10 @@ static void test_piecewise(void **state)
     assert_ok(loom_schedule_check(&s, "beta", e));
     for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++)
         near_to(at(&s, cases[k].epoch), cases[k].value);
+    s.key[1].interp = LOOM_SMOOTH;
+    near_to(at(&s, 20), 2);
+    near_to(at(&s, 20 + 10 / 3.0), 2.5);
+    near_to(at(&s, 25), 3);
 }
 
 static void test_cosine(void **state)
@@ -56,6 +61,20 @@ static void test_cosine(void **state)
     near_to(at(&s, 10), 0.6); /* the second cycle is half as high */
     near_to(at(&s, 18), 0.2);
     near_to(at(&s, 20), 0.4);
+    s.rest = 0.7;
+    near_to(at(&s, 7), 0.2 + 0.4 * (1 + cos(M_PI * 7 / 8)));
+    near_to(at(&s, 8), 0.7);
+    near_to(at(&s, 9.9), 0.7);
+    /* TensorFlow: lr0 ((1 - alpha) m^c (1 + cos pi t)/2 + alpha) */
+    struct loom_schedule tf = {.kind = LOOM_COSINE,
+                               .value = 4e-3,
+                               .cycle = 10,
+                               .decay = 0.8,
+                               .floor = 0.05 * 4e-3};
+    for (int k = 0; k < 50; k++) {
+        double half = 0.5 * (1 + cos(M_PI * (k % 10) / 10.0));
+        near_to(at(&tf, k), 4e-3 * (0.95 * pow(0.8, k / 10) * half + 0.05));
+    }
 }
 
 static void test_schedule_wrong(void **state)
@@ -92,6 +111,63 @@ static void test_schedule_wrong(void **state)
         assert_fails(loom_schedule_check(&cases[k].s, "beta", e), LOOM_ERR_ARG,
                      "beta");
     }
+}
+
+/* ---- beta after a target ----------------------------------------------- */
+
+/* The sum of errors written out, from where beta was. */
+static void test_pid(void **state)
+{
+    (void)state;
+    struct loom_rng g = loom_rng_init(6, 6);
+    struct loom_control_conf given = {
+        .p = 0.7, .i = 0.01, .d = 0.3, .damp = 0.25, .lo = 1e-12, .hi = 1e3};
+    struct loom_control_conf conf = loom_control_standard(&given);
+    double target = 500, beta = 2e-6, ebops = 4000, sum = 0, last, first;
+    struct loom_control c = loom_control_begin(&conf, target, beta, ebops);
+    last = log10(ebops / target);
+    first = log10(beta) - 0.7 * last;
+    for (int k = 0; k < 200; k++) {
+        ebops = exp(4 + 5 * loom_rng_uniform(&g));
+        double error = log10(ebops / target);
+        sum += 0.01 * error;
+        double want = pow(10, first + 0.7 * error + sum + 0.3 * (error - last));
+        last = error;
+        beta = loom_control_next(&conf, &c, target, beta, ebops);
+        near_to(beta * 1e6, (error < 0 ? 0.75 : 1) * want * 1e6);
+    }
+}
+
+/* Out of bounds nothing is summed up: it comes back at once. */
+static void test_pid_bounds(void **state)
+{
+    (void)state;
+    struct loom_control_conf given = {.i = 0.1, .lo = 1e-8, .hi = 1e-4};
+    struct loom_control_conf conf = loom_control_standard(&given);
+    struct loom_control c = loom_control_begin(&conf, 100, 1e-5, 100);
+    double beta = 1e-5;
+    for (int k = 0; k < 500; k++)
+        beta = loom_control_next(&conf, &c, 100, beta, 1e6);
+    assert_true(beta == 1e-4);
+    for (int k = 0; k < 12; k++)
+        beta = loom_control_next(&conf, &c, 100, beta, 10);
+    assert_true(beta < 1e-5);
+    for (int k = 0; k < 500; k++)
+        beta = loom_control_next(&conf, &c, 100, beta, 0);
+    assert_true(beta == 1e-8);
+}
+
+static void test_dual(void **state)
+{
+    (void)state;
+    struct loom_control_conf given = {
+        .kind = LOOM_DUAL, .rate = 1e-6, .hi = 1e-5};
+    struct loom_control_conf conf = loom_control_standard(&given);
+    struct loom_control c = loom_control_begin(&conf, 100, 3e-6, 150);
+    near_to(loom_control_next(&conf, &c, 100, 3e-6, 150), 3.5e-6);
+    near_to(loom_control_next(&conf, &c, 100, 3e-6, 50), 2.5e-6);
+    assert_true(loom_control_next(&conf, &c, 100, 1e-7, 0) == 0);
+    assert_true(loom_control_next(&conf, &c, 100, 9e-6, 1e5) == 1e-5);
 }
 
 /* ---- the front --------------------------------------------------------- */
@@ -209,6 +285,9 @@ int main(void)
         cmocka_unit_test(test_piecewise),
         cmocka_unit_test(test_cosine),
         cmocka_unit_test(test_schedule_wrong),
+        cmocka_unit_test(test_pid),
+        cmocka_unit_test(test_pid_bounds),
+        cmocka_unit_test(test_dual),
         cmocka_unit_test(test_front),
         cmocka_unit_test(test_front_full),
         cmocka_unit_test(test_history),

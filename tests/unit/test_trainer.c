@@ -320,6 +320,33 @@ static void test_optimizers_resume(void **state)
     loom_dataset_destroy(d);
 }
 
+/* Beta that follows a target is part of it, also before it begins. */
+static void test_control_resumes(void **state)
+{
+    (void)state;
+    static const struct loom_control_conf cases[] = {
+        {.target = 60, .warmup = 1, .i = 0.1, .d = 0.2, .damp = 0.3},
+        {.target = 60, .warmup = 3},
+        {.kind = LOOM_DUAL, .target = 60, .rate = 1e-4, .warmup = 0}};
+    struct loom_dataset *d = unit_data(6, 3, 1, 400, 3); /* 5 batches */
+    char *dir = test_folder();
+    for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+        struct loom_trainer_conf c = in_folder(dir);
+        c.control = cases[k];
+        goes_on(d, &c, 3);
+        goes_on(d, &c, 13);
+        struct loom_trainer *t = new_trainer(d, &c);
+        struct loom_train_view *v = loom_calloc(1, sizeof(*v));
+        steps(t, 5 * 4);
+        loom_trainer_look(t, v);
+        assert_true(v->target_ebops == 60);
+        loom_trainer_destroy(t);
+        free(v);
+    }
+    test_folder_remove(dir);
+    loom_dataset_destroy(d);
+}
+
 /* ---- the user's hand --------------------------------------------------- */
 
 /* A target, frozen bits and factors are part of the saved state. */
@@ -629,6 +656,7 @@ int main(void)
         cmocka_unit_test(test_more_ranges_than_parameters),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_optimizers_resume),
+        cmocka_unit_test(test_control_resumes),
         cmocka_unit_test(test_hand_resumes),
         cmocka_unit_test(test_target),
         cmocka_unit_test(test_freeze),
