@@ -1,70 +1,10 @@
-/* bitloom build: from a network to a verified bitstream. The build runs in a
- * thread of its own; this one shows it and listens for Ctrl-C. */
-#include <pthread.h>
-#include <stdatomic.h>
+/* bitloom build: from a network to a verified bitstream. */
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "fpga_flow/build.h"
+#include "tui/build_job.h"
 #include "tui/cli.h"
 #include "tui/commands.h"
 #include "tui/flow_arg.h"
-
-struct job {
-    struct loom_build *b;
-    struct loom_errmsg e;
-    int err;
-    atomic_bool done;
-};
-
-static void *work(void *arg)
-{
-    struct job *j = arg;
-    j->err = loom_build_run(j->b, &j->e);
-    atomic_store(&j->done, true);
-    return NULL;
-}
-
-/* ---- progress ----------------------------------------------------------- */
-
-static void draw_bar(const struct loom_build_view *v)
-{
-    char bar[21];
-    int n = v->fraction < 0 ? 0 : (int)(v->fraction * 20);
-    for (int i = 0; i < 20; i++)
-        bar[i] = i < n ? '#' : '.';
-    bar[20] = 0;
-    fprintf(stderr, "\r\033[K%-9s [%s] %5.1f s  %.40s",
-            loom_phase_word(v->phase), bar, (double)v->seconds[v->phase],
-            v->detail);
-}
-
-static void watch(struct job *j, const atomic_bool *interrupted, bool quiet)
-{
-    bool tty = isatty(STDERR_FILENO), cancelled = false;
-    int shown = -1;
-    struct timespec tick = {0, 100 * 1000000};
-    while (!atomic_load(&j->done)) {
-        struct loom_build_view v;
-        nanosleep(&tick, NULL);
-        if (atomic_load(interrupted) && !cancelled) {
-            loom_build_cancel(j->b);
-            cancelled = true;
-        }
-        loom_build_look(j->b, &v);
-        if (quiet)
-            continue;
-        if (tty)
-            draw_bar(&v);
-        else if (shown != (int)v.phase)
-            fprintf(stderr, "%s\n", loom_phase_word(v.phase));
-        shown = (int)v.phase;
-    }
-    if (tty && !quiet)
-        fputs("\r\033[K", stderr);
-}
 
 /* ---- summary ------------------------------------------------------------ */
 
@@ -99,41 +39,18 @@ static void print_summary(const struct loom_build_view *v)
     printf("  %-12s %s\n", "bitstream", v->bitstream);
 }
 
-static int finish(struct job *j, const struct flow_arg *a)
-{
-    struct loom_build_view v;
-    if (j->err)
-        return cli_fail(j->err, &j->e);
-    if (a->json)
-        return cli_print_json(loom_build_report(j->b));
-    loom_build_look(j->b, &v);
-    print_summary(&v);
-    return CLI_DONE;
-}
-
-static int run(struct job *j, const struct flow_arg *a)
-{
-    pthread_t thread;
-    const atomic_bool *interrupted = flow_interrupts();
-    if (pthread_create(&thread, NULL, work, j)) {
-        loom_fail(&j->e, LOOM_ERR_NOMEM, "no thread can be started");
-        return cli_fail(LOOM_ERR_NOMEM, &j->e);
-    }
-    watch(j, interrupted, a->quiet);
-    pthread_join(thread, NULL);
-    return finish(j, a);
-}
-
 int cmd_build(int argc, char **argv)
 {
     struct flow_arg a;
     struct flow_input in;
-    struct job j = {0};
+    struct loom_build_view v;
+    struct loom_errmsg e = {""};
+    json_t *report;
     if (flow_arg_parse(argc, argv, "dcelostx", &a) != CLI_DONE)
         return CLI_USAGE;
-    int err = flow_input_open(&a, &in, &j.e);
+    int err = flow_input_open(&a, &in, &e);
     if (err)
-        return cli_fail(err, &j.e);
+        return cli_fail(err, &e);
     struct loom_build_conf conf = {.net = in.model.net,
                                    .vectors = in.vectors,
                                    .n_vectors = in.n_vectors,
@@ -145,9 +62,13 @@ int cmd_build(int argc, char **argv)
                                    .seeds = a.seeds,
                                    .timeout_s = a.timeout_s,
                                    .dir = a.out};
-    j.b = loom_build_new(&conf, &j.e);
-    int status = j.b ? run(&j, &a) : cli_fail(LOOM_ERR_ARG, &j.e);
-    loom_build_destroy(j.b);
+    err = build_job(&conf, a.quiet, &v, &report, &e);
     flow_input_close(&in);
-    return status;
+    if (err)
+        return cli_fail(err, &e);
+    if (a.json)
+        return cli_print_json(report);
+    json_decref(report);
+    print_summary(&v);
+    return CLI_DONE;
 }

@@ -91,6 +91,22 @@ const struct cli_command cli_commands[] = {
      "~/.cache/bitloom (or LOOM_CACHE; empty: nowhere), so that the same call\n"
      "is not made twice: \"reused\" counts such calls.",
      cmd_build},
+    {"fit",
+     "SCRIPT.lua|RUN --device DEV [--clock MHZ] [--lut4 N] [--ff N]\n"
+     "                   [--rounds N] [--builds N] [--seeds N] [--timeout S]\n"
+     "                   [--set KEY=VALUE]... [--epochs N] [--seed N]\n"
+     "                   [--threads N] [--store DIR] [-o DIR] [--json] [-q]",
+     "the best network that fits a device\n\n"
+     "Trains the script, builds what should fit, corrects the prediction by\n"
+     "what was measured, and goes on until no better point is left to build\n"
+     "(--builds at most, 6, a round). Further rounds (--rounds, 2) train the\n"
+     "script once more with beta steered to the EBOPs that should fill the\n"
+     "device. Of a RUN, only the points of its front are tried. The answer has\n"
+     "been placed and routed, within the limits and at the clock (each device\n"
+     "has its own default). DIR (SCRIPT-DEV.fit without -o) keeps the builds\n"
+     "and fit.json; the same command goes on where it was interrupted. Exit\n"
+     "status 1 when nothing fits.",
+     cmd_fit},
     {"program",
      "DIR|BITSTREAM [--board B] [--device DEV] [--flash] [--json] [-q]",
      "write a bitstream to a board\n\n"
