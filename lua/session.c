@@ -50,7 +50,8 @@ static char **copy_list(const char *const *list)
 
 static void print_line(void *ud, const char *line)
 {
-    loom_session_log(ud, LOOM_LOG_INFO, "%s", line);
+    if (!loom_session_console_print(ud, line))
+        loom_session_log(ud, LOOM_LOG_INFO, "%s", line);
 }
 
 struct loom_session *loom_session_new(const struct loom_session_conf *conf,
@@ -90,7 +91,8 @@ struct loom_session *loom_session_new(const struct loom_session_conf *conf,
         .seed = conf->seed,
     };
     s->L = loom_script_new(&s->host);
-    if (!s->mailbox || !s->details || s->event_fd < 0 || !s->L) {
+    if (!s->mailbox || !s->details || s->event_fd < 0 || !s->L ||
+        loom_session_open_console(s, e)) {
         loom_fail(e, LOOM_ERR_NOMEM, "no memory for a session");
         loom_session_destroy(s);
         return NULL;
@@ -112,6 +114,7 @@ void loom_session_destroy(struct loom_session *s)
     loom_session_end_run(s);
     if (s->L)
         lua_close(s->L);
+    loom_session_close_console(s);
     loom_store_close(s->store);
     loom_mailbox_destroy(s->mailbox);
     loom_mailbox_destroy(s->details);
@@ -276,7 +279,7 @@ static void save_now(struct loom_session *s)
         loom_session_log(s, LOOM_LOG_INFO, "saved %s/last.loom", s->dir);
 }
 
-static void obey(struct loom_session *s, const struct loom_command *c)
+void loom_session_obey(struct loom_session *s, const struct loom_command *c)
 {
     switch (c->kind) {
     case LOOM_CMD_PAUSE:
@@ -325,6 +328,15 @@ static void obey(struct loom_session *s, const struct loom_command *c)
         s->watch = c->watch;
         s->watch.name[sizeof(s->watch.name) - 1] = 0;
         break;
+    case LOOM_CMD_EVAL:
+        loom_session_eval(s, c->text);
+        break;
+    case LOOM_CMD_COMPLETE:
+        loom_session_complete(s, c->text, c->value);
+        break;
+    case LOOM_CMD_FORGET:
+        loom_session_forget(s);
+        break;
     case LOOM_CMD_STOP:
         s->stop = true;
         break;
@@ -347,7 +359,7 @@ bool loom_session_drain(struct loom_session *s)
         if (s->stop)
             return false;
         if (take(s, &c, wait)) {
-            obey(s, &c);
+            loom_session_obey(s, &c);
             loom_session_publish(s, true);
         } else if (!halted) {
             return true;
@@ -359,13 +371,14 @@ bool loom_session_drain(struct loom_session *s)
 
 /* Stops a script that computes for long; installed before it starts. A script
  * may catch the error, so from now on there is one at every instruction. */
-static void on_count(lua_State *L, lua_Debug *ar)
+void loom_session_count(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     struct loom_session *s = *(struct loom_session **)lua_getextraspace(L);
-    if (!s->stop && !atomic_load(&s->interrupted))
+    bool line = s->console.depth > 0 && atomic_load(&s->console.stop);
+    if (!s->stop && !line && !atomic_load(&s->interrupted))
         return;
-    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+    lua_sethook(L, loom_session_count, LUA_MASKCOUNT, 1);
     luaL_error(L, "interrupted");
 }
 
@@ -374,8 +387,7 @@ int loom_session_run(struct loom_session *s, struct loom_errmsg *e)
     struct loom_train_view *v = &s->view.train;
     v->state = LOOM_TRAIN_LOADING;
     loom_session_publish(s, true);
-    *(struct loom_session **)lua_getextraspace(s->L) = s;
-    lua_sethook(s->L, on_count, LUA_MASKCOUNT, 100000);
+    lua_sethook(s->L, loom_session_count, LUA_MASKCOUNT, 100000);
     int err = loom_script_run(s->L, s->script, e);
     if (err == LOOM_ERR_SCRIPT && (s->stop || atomic_load(&s->interrupted)))
         err = loom_fail(e, LOOM_ERR_CANCELLED, "interrupted");
@@ -407,7 +419,7 @@ static void *session_main(void *arg)
         bool running = loom_session_tend_builds(s);
         loom_session_publish(s, true);
         if (take(s, &c, running ? 0.1 : -1))
-            obey(s, &c);
+            loom_session_obey(s, &c);
     }
     return NULL;
 }

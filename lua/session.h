@@ -41,6 +41,41 @@ struct loom_view {
     struct loom_log_line log[LOOM_VIEW_LOG];
 };
 
+/* The console: what the user typed, and what came of it. */
+enum {
+    LOOM_CONSOLE_LINES = 300,
+    LOOM_CONSOLE_CHARS = 400,
+    LOOM_CONSOLE_ACTIONS = 16
+};
+
+enum loom_console_kind {
+    LOOM_CONSOLE_INPUT,
+    LOOM_CONSOLE_MORE, /* input that goes on from the line before */
+    LOOM_CONSOLE_OUTPUT,
+    LOOM_CONSOLE_ERROR
+};
+
+struct loom_console_line {
+    uint64_t number; /* 1, 2, 3 ... */
+    enum loom_console_kind kind;
+    char text[LOOM_CONSOLE_CHARS];
+};
+
+struct loom_console_view {
+    bool busy, more; /* a line runs; the next one goes on from the last */
+    int n;           /* oldest first */
+    struct loom_console_line line[LOOM_CONSOLE_LINES];
+    /* What ui.action asked the screen to do, oldest first. */
+    int n_actions;
+    struct {
+        uint64_t number; /* 1, 2, 3 ... */
+        char text[128];
+    } action[LOOM_CONSOLE_ACTIONS];
+    double completed;     /* value of the last LOOM_CMD_COMPLETE answered */
+    char completion[128]; /* to append to its text */
+    char choices[512];    /* all that its last word could be */
+};
+
 enum loom_cmd_kind {
     LOOM_CMD_PAUSE,
     LOOM_CMD_RESUME,
@@ -61,14 +96,17 @@ enum loom_cmd_kind {
                               its parameters */
     LOOM_CMD_BRANCH,       /* the same as a new run, whose parent this is; this
                               one is saved and stopped */
-    LOOM_CMD_UNDO          /* the last change of beta, lr, target, frozen bits
+    LOOM_CMD_UNDO,         /* the last change of beta, lr, target, frozen bits
                               or parameters */
+    LOOM_CMD_EVAL,         /* text: a line of Lua */
+    LOOM_CMD_COMPLETE,     /* text: the beginning of one; value: comes back */
+    LOOM_CMD_FORGET        /* the lines so far of one that goes on */
 };
 
 struct loom_command {
     enum loom_cmd_kind kind;
     double value;
-    char text[48];
+    char text[512];
     struct loom_layer_watch watch;
 };
 
@@ -132,3 +170,10 @@ const struct loom_view *loom_session_look(struct loom_session *s);
 /* The same for the layer that LOOM_CMD_WATCH_LAYER asked for; NULL before the
  * first. */
 const struct loom_layer_detail *loom_session_look_layer(struct loom_session *s);
+
+/* The same for the console; NULL before the first line. */
+const struct loom_console_view *
+loom_session_look_console(struct loom_session *s);
+
+/* Stop the line that the console runs; any thread, at once. */
+void loom_session_stop_console(struct loom_session *s);

@@ -1,5 +1,6 @@
 /* A session's insides, shared by session.c (life, commands, the view),
- * session_run.c (training for the script) and session_builds.c. All of it
+ * session_run.c (training for the script), session_steer.c, session_builds.c
+ * and session_console.c. All of it
  * belongs to the session's thread but for what is said to be shared. */
 #pragma once
 
@@ -32,6 +33,16 @@ struct session_build {
     atomic_bool finished; /* shared: set by the thread as its last act */
     int64_t row;          /* in the store; 0 none */
     int id;
+};
+
+struct session_console {
+    lua_State *L;     /* a thread of the session's state */
+    int functions;    /* of console.lua, in the registry */
+    int depth;        /* lines that run: one within the other */
+    atomic_bool stop; /* shared: the user wants the line to end */
+    double published;
+    struct loom_console_view *view;
+    struct loom_mailbox *mailbox; /* shared with the reader */
 };
 
 struct loom_session {
@@ -70,6 +81,7 @@ struct loom_session {
     struct loom_bit_history *bits; /* of the trainer's model */
     struct loom_layer_watch watch;
     struct loom_layer_detail detail; /* filled while a layer is watched */
+    struct session_console console;
 };
 
 /* Add a line to the log, and tell the event listener. */
@@ -89,6 +101,22 @@ void loom_session_tell(struct loom_session *s, enum loom_event_kind kind,
 /* Do what was asked for since the last call; while paused, wait in here.
  * Returns false when the session is to stop. */
 bool loom_session_drain(struct loom_session *s);
+
+/* Do one command. */
+void loom_session_obey(struct loom_session *s, const struct loom_command *c);
+
+/* The hook that stops Lua when the session, or the console's line, is to. */
+void loom_session_count(lua_State *L, lua_Debug *ar);
+
+/* session_console.c */
+int loom_session_open_console(struct loom_session *s, struct loom_errmsg *e);
+void loom_session_close_console(struct loom_session *s);
+void loom_session_eval(struct loom_session *s, const char *text);
+void loom_session_complete(struct loom_session *s, const char *text,
+                           double request);
+void loom_session_forget(struct loom_session *s);
+/* False: no line runs, the text is not the console's. */
+bool loom_session_console_print(struct loom_session *s, const char *text);
 
 /* session_run.c: what scripts can ask the session to do. */
 int loom_session_train(void *ud, struct loom_train_request *r,

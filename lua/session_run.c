@@ -330,6 +330,11 @@ int loom_session_train(void *ud, struct loom_train_request *r,
                        struct loom_errmsg *e)
 {
     struct loom_session *s = ud;
+    if (s->console.depth) {
+        loom_model_destroy(r->take_model);
+        return loom_fail(e, LOOM_ERR_SCRIPT,
+                         "train: not from the console; a script trains");
+    }
     loom_session_end_run(s);
     if (!s->device && r->device[0])
         snprintf(s->view.device, sizeof(s->view.device), "%s", r->device);

@@ -24,9 +24,9 @@ extern const struct action actions[]; /* ended by a NULL name */
 /* Belongs in the key line now, if it has room. */
 bool action_hinted(const struct action *a, const struct ui *ui);
 
-/* A key was pressed: do what it means now; a key without meaning does
- * nothing. */
-void action_key(struct ui *ui, int key);
+/* Do it, on a screen that has it; what cannot be done now is answered in
+ * ui->note. */
+void action_do(struct ui *ui, const struct action *a, const char *arg);
 
-/* Do what was typed, "beta x1.5"; a wrong word is answered in ui->note. */
-void action_line(struct ui *ui, const char *line);
+/* As many rows down on what is shown; the help page, or the screen's own. */
+void action_move(struct ui *ui, long by);

@@ -14,6 +14,20 @@ int builds_selected(const struct ui *ui)
     return v->n_builds > 0 ? 0 : -1;
 }
 
+void builds_move(struct ui *ui, long rows, long cols)
+{
+    int n = ui->view->n_builds;
+    long at = builds_selected(ui) + rows;
+    (void)cols;
+    if (n)
+        ui->build_id = ui->view->build[at < 0 ? 0 : at < n ? at : n - 1].id;
+}
+
+int builds_page(const struct ui *ui)
+{
+    return ui->h - 4;
+}
+
 const struct loom_build_view *builds_current(const struct loom_view *v)
 {
     for (int i = 0; i < v->n_builds; i++)
@@ -261,6 +275,7 @@ static void draw_table(struct area a, const struct ui *ui)
     int at = builds_selected(ui), rows = a.h - 1;
     int from = at >= rows ? at - rows + 1 : 0;
     table_row(a, 0, NULL, false);
+    area_spot(area_sub(a, 0, 1, a.w, rows), SPOT_ROWS, from);
     for (int i = from; i < v->n_builds && i - from < rows; i++)
         table_row(a, 1 + i - from, &v->build[i], i == at);
 }

@@ -24,3 +24,6 @@ float builds_seconds(const struct loom_build_view *b);
 /* Rows "LUT4  ███··· 27%  2070  ~2200": measured beside predicted, against
  * the cells of the device. Draws from row y on; returns the row after. */
 int builds_usage(struct area a, int y, const struct loom_build_view *b);
+
+void builds_move(struct ui *ui, long rows, long cols);
+int builds_page(const struct ui *ui);

@@ -15,7 +15,7 @@
 
 static int between(int v, int lo, int hi)
 {
-    return v < lo ? lo : v > hi ? hi : v;
+    return v > hi ? (hi < lo ? lo : hi) : v < lo ? lo : v;
 }
 
 static void layout_right(struct dash_layout *l, struct dash_rect r, bool jobs)
@@ -64,7 +64,41 @@ const char *dash_box_name(enum dash_box b)
     return names[b];
 }
 
-int dash_log_rows(const struct ui *ui)
+static bool chooses(const struct ui *ui)
+{
+    return ui->view->train.state == LOOM_TRAIN_EMPTY;
+}
+
+static void move_log(struct ui *ui, long by)
+{
+    const struct loom_view *v = ui->view;
+    if (!v->n_log)
+        return;
+    int rows = dash_page(ui), last = v->n_log - 1, at = last;
+    if (ui->log_at)
+        at = between((int)(ui->log_at - v->log[0].number), 0, last);
+    at = between(at + (int)by, rows - 1 < last ? rows - 1 : last, last);
+    ui->log_at = at == last ? 0 : v->log[at].number;
+}
+
+void dash_move(struct ui *ui, long rows, long cols)
+{
+    int by = (int)rows;
+    (void)cols;
+    if (chooses(ui))
+        ui->script = between(ui->script + by, 0, ui->n_scripts - 1);
+    else if (ui->focus == DASH_BITS)
+        ui->layer = between(ui->layer + by, 0, ui->view->train.n_layers - 1);
+    else
+        move_log(ui, by);
+}
+
+int dash_row(const struct ui *ui)
+{
+    return chooses(ui) ? ui->script : ui->layer;
+}
+
+int dash_page(const struct ui *ui)
 {
     struct dash_layout l;
     dash_layout(ui, &l);
@@ -418,6 +452,8 @@ static void draw_layers(struct area a, const struct ui *ui,
         int rows = layer_rows(&t->layer[i], c->map, full);
         bits_row(a, y, &t->layer[i], c, i == at && ui->focus == DASH_BITS,
                  rows);
+        if (ui->focus == DASH_BITS && rows == 1)
+            area_spot(area_sub(a, 0, y, a.w, 1), SPOT_ROWS, i);
         y += rows + spaced;
     }
 }
@@ -653,10 +689,14 @@ static void draw_empty(struct area body, const struct ui *ui)
     y++;
     int rows = in.h - y, at = ui->script;
     int from = at >= rows ? at - rows + 1 : 0;
+    area_spot(area_sub(in, 0, y, in.w, rows), SPOT_ROWS, from);
     for (int i = from; i < ui->n_scripts && i - from < rows; i++) {
         area_text(in, 0, y + i - from, STYLE_KEY, i == at ? "▸" : " ");
+        char text[UI_PATH + UI_LINE];
+        snprintf(text, sizeof text, "%s%s%s", i ? "" : ui->last,
+                 !i && ui->last[0] ? ": " : "", ui->scripts[i]);
         area_fit(in, 2, y + i - from, in.w - 2,
-                 i == at ? STYLE_BOLD : STYLE_PLAIN, ui->scripts[i]);
+                 i == at ? STYLE_BOLD : STYLE_PLAIN, text);
     }
 }
 
@@ -733,6 +773,7 @@ static void draw_box(struct area all, const struct ui *ui,
     struct dash_rect r = l->box[b];
     struct area a = area_sub(all, r.x, r.y, r.w, r.h);
     bool focus = ui->focus == b;
+    area_spot(a, SPOT_BOX, (int)b);
     switch (b) {
     case DASH_LOSS:
         draw_loss(a, ui, focus);

@@ -18,7 +18,10 @@ void dash_layout(const struct ui *ui, struct dash_layout *out);
 
 const char *dash_box_name(enum dash_box b);
 
-/* Lines of the log that are visible at once. */
-int dash_log_rows(const struct ui *ui);
+/* Through the scripts to choose from, the layers where their box has the
+ * keys, else the log; a page is what of it is visible. */
+void dash_move(struct ui *ui, long rows, long cols);
+int dash_row(const struct ui *ui);
+int dash_page(const struct ui *ui);
 
 void dash_draw(struct area all, const struct ui *ui);

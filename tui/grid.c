@@ -12,17 +12,17 @@ static const struct {
     uint32_t ch;
     char ascii;
 } twin[] = {
-    {0x2500, '-'}, /* ─ */ {0x2502, '|'}, /* │ */ {0x256d, '+'}, /* ╭ */
-    {0x256e, '+'}, /* ╮ */ {0x2570, '+'}, /* ╰ */ {0x256f, '+'}, /* ╯ */
-    {0x2504, '.'}, /* ┄ */ {0x25b6, '>'}, /* ▶ */ {0x25b7, '>'}, /* ▷ */
-    {0x25b8, '>'}, /* ▸ */ {0x2016, '='}, /* ‖ */ {0x2714, '+'}, /* ✔ */
-    {0x2718, '!'}, /* ✘ */ {0x00b7, '.'}, /* · */ {0x2026, '>'}, /* … */
-    {0x25c6, '#'}, /* ◆ */ {0x2022, '*'}, /* • */ {0x25cb, 'o'}, /* ○ */
-    {0x2191, '^'}, /* ↑ */ {0x2193, 'v'}, /* ↓ */ {0x2190, '<'}, /* ← */
-    {0x2192, '>'}, /* → */ {0x03b2, 'b'}, /* β */ {0x00d7, 'x'}, /* × */
-    {0x2014, '-'}, /* — */ {0x2212, '-'}, /* − */ {0x2588, '#'}, /* █ */
-    {0x2580, '\''}, /* ▀ */ {0x2584, '.'}, /* ▄ */
-    {0x2591, ':'}, /* ░ */ {0x00b5, 'u'}, /* µ */ {0x2265, '>'}, /* ≥ */
+    {0x2500, '-'},  /* ─ */ {0x2502, '|'}, /* │ */ {0x256d, '+'}, /* ╭ */
+    {0x256e, '+'},  /* ╮ */ {0x2570, '+'}, /* ╰ */ {0x256f, '+'}, /* ╯ */
+    {0x2504, '.'},  /* ┄ */ {0x25b6, '>'}, /* ▶ */ {0x25b7, '>'}, /* ▷ */
+    {0x25b8, '>'},  /* ▸ */ {0x2016, '='}, /* ‖ */ {0x2714, '+'}, /* ✔ */
+    {0x2718, '!'},  /* ✘ */ {0x00b7, '.'}, /* · */ {0x2026, '>'}, /* … */
+    {0x25c6, '#'},  /* ◆ */ {0x2022, '*'}, /* • */ {0x25cb, 'o'}, /* ○ */
+    {0x2191, '^'},  /* ↑ */ {0x2193, 'v'}, /* ↓ */ {0x2190, '<'}, /* ← */
+    {0x2192, '>'},  /* → */ {0x03b2, 'b'}, /* β */ {0x00d7, 'x'}, /* × */
+    {0x2014, '-'},  /* — */ {0x2212, '-'}, /* − */ {0x2588, '#'}, /* █ */
+    {0x2580, '\''}, /* ▀ */ {0x2584, '.'},                        /* ▄ */
+    {0x2591, ':'},  /* ░ */ {0x00b5, 'u'}, /* µ */ {0x2265, '>'}, /* ≥ */
 };
 
 static uint32_t ascii_of(uint32_t ch)
@@ -104,6 +104,7 @@ void grid_deinit(struct grid *g)
 
 void grid_clear(struct grid *g)
 {
+    g->n_spots = 0;
     for (int i = 0; i < g->w * g->h; i++)
         g->cell[i] = (struct cell){.ch = ' ', .width = 1};
 }
@@ -122,6 +123,23 @@ void grid_resize(struct grid *g, int w, int h)
 struct area grid_all(struct grid *g)
 {
     return (struct area){g, 0, 0, g->w, g->h};
+}
+
+void area_spot(struct area a, enum spot_kind kind, int value)
+{
+    struct grid *g = a.grid;
+    if (a.w > 0 && a.h > 0 && g->n_spots < GRID_SPOTS)
+        g->spot[g->n_spots++] = (struct spot){a.x, a.y, a.w, a.h, kind, value};
+}
+
+const struct spot *grid_spot(const struct grid *g, int x, int y)
+{
+    for (int i = g->n_spots - 1; i >= 0; i--) {
+        const struct spot *s = &g->spot[i];
+        if (x >= s->x && x < s->x + s->w && y >= s->y && y < s->y + s->h)
+            return s;
+    }
+    return NULL;
 }
 
 static size_t encode(uint32_t ch, char *out)

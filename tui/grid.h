@@ -24,10 +24,32 @@ struct cell {
 
 enum grid_glyphs { GRID_BRAILLE, GRID_BLOCKS, GRID_ASCII };
 
+/* What a place is good for when it is clicked; later ones lie above. */
+enum spot_kind {
+    SPOT_NONE,
+    SPOT_KEY,    /* value: the key that it stands for */
+    SPOT_SCREEN, /* enum screen */
+    SPOT_ACTION, /* number in the table of actions */
+    SPOT_BOX,    /* of Dash */
+    SPOT_ROWS,   /* a list: number of its first row here */
+    SPOT_CELLS,  /* the map of Layers */
+    SPOT_PALETTE /* its list: number of the first row */
+};
+
+struct spot {
+    int x, y, w, h;
+    enum spot_kind kind;
+    int value;
+};
+
+enum { GRID_SPOTS = 64 };
+
 struct grid {
     int w, h;
     enum grid_glyphs glyphs; /* curves; GRID_ASCII: all text as well */
     struct cell *cell;       /* h rows of w */
+    int n_spots;
+    struct spot spot[GRID_SPOTS];
 };
 
 struct area {
@@ -51,6 +73,12 @@ struct area area_sub(struct area a, int x, int y, int w, int h);
 
 /* One code point at (x, y). */
 void area_put(struct area a, int x, int y, enum style s, uint32_t ch);
+
+/* The area can be clicked; more than fit in a grid are left out. */
+void area_spot(struct area a, enum spot_kind kind, int value);
+
+/* What is at a cell, or NULL. */
+const struct spot *grid_spot(const struct grid *g, int x, int y);
 
 /* Text from (x, y) to the right; returns the columns it takes, drawn or cut
  * off. */

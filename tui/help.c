@@ -63,7 +63,7 @@ void help_draw(struct area body, const struct ui *ui)
         ui->help_row < help_last_row(ui) ? ui->help_row : help_last_row(ui);
     int c = columns(ui), per = rows(ui) - WORDS, i = 0;
     char title[64];
-    snprintf(title, sizeof title, "keys on %s", ui_screen_name(ui->screen));
+    snprintf(title, sizeof title, "keys on %s", ui_screen(ui->screen)->name);
     struct area in =
         area_box(body, true, title, "second column: as typed after :");
     for (const struct action *a = actions; a->name; a++)

@@ -17,7 +17,14 @@ enum key {
     KEY_PAGE_DOWN,
     KEY_FIRST,
     KEY_LAST,
-    KEY_ERASE
+    KEY_ERASE,
+    KEY_MOUSE_EVENT /* the terminal has the rest */
 };
 
 #define KEY_CTRL(letter) ((letter) - '@')
+
+/* What the mouse did, and at which cell. */
+struct mouse {
+    enum { MOUSE_CLICK, MOUSE_DOUBLE, MOUSE_UP, MOUSE_DOWN } what;
+    int x, y;
+};

@@ -141,17 +141,31 @@ static void settle(struct ui *ui)
     ui->layers.from_col = l.col;
 }
 
-void layers_move(struct ui *ui, int rows, int cols)
+/* By weights, wherever that is. */
+static void go(struct ui *ui, long rows, long cols)
 {
-    struct layout l;
     int n_rows, n_cols;
-    layout(ui, &l);
     layer_shape(ui, &n_rows, &n_cols);
-    long row = ui->layers.row + (long)rows * l.high;
-    long col = ui->layers.col + (long)cols * l.wide;
+    long row = ui->layers.row + rows, col = ui->layers.col + cols;
     ui->layers.row = row < 0 ? 0 : row < n_rows ? (int)row : n_rows - 1;
     ui->layers.col = col < 0 ? 0 : col < n_cols ? (int)col : n_cols - 1;
     settle(ui);
+}
+
+void layers_move(struct ui *ui, long rows, long cols)
+{
+    struct layout l;
+    layout(ui, &l);
+    go(ui, rows * l.high, cols * l.wide);
+}
+
+void layers_click(struct ui *ui, int x, int y)
+{
+    struct layout l;
+    layout(ui, &l);
+    int high = l.high * (ui->layers.map == LAYERS_BLOCKS ? 2 : 1);
+    go(ui, l.row + (long)y * high - ui->layers.row,
+       l.col + (long)(x / l.cell_w) * l.wide - ui->layers.col);
 }
 
 void layers_turn(struct ui *ui, int by)
@@ -399,6 +413,8 @@ static void draw_map(struct area a, const struct ui *ui, const struct layout *l)
     bool blocks = ui->layers.map == LAYERS_BLOCKS;
     float top = largest(d, ui->layers.what);
     draw_column_numbers(a, ui, l);
+    area_spot(area_sub(a, l->label, 1, l->cols * l->cell_w, a.h - 1),
+              SPOT_CELLS, 0);
     for (int y = 0; y < (blocks ? parts(l->rows, 2) : l->rows); y++)
         draw_map_row(a, ui, l, 1 + y, l->row + y * l->high * (blocks ? 2 : 1),
                      top);

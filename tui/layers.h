@@ -12,7 +12,9 @@ void layers_draw(struct area all, const struct ui *ui);
 void layers_watch(struct ui *ui);
 
 /* Move the cursor by cells; it stays in the layer. */
-void layers_move(struct ui *ui, int rows, int cols);
+void layers_move(struct ui *ui, long rows, long cols);
+/* To the cell of the map that was clicked. */
+void layers_click(struct ui *ui, int x, int y);
 /* To another layer, by its number. */
 void layers_turn(struct ui *ui, int by);
 void layers_zoom(struct ui *ui, bool in);

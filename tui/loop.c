@@ -13,14 +13,18 @@
 #include <unistd.h>
 
 #include "engine/mem.h"
-#include "tui/action.h"
 #include "tui/cli.h"
+#include "tui/console.h"
 #include "tui/format.h"
+#include "tui/history.h"
 #include "tui/keeper.h"
 #include "tui/key.h"
+#include "tui/keys.h"
 #include "tui/layers.h"
+#include "tui/line.h"
 #include "tui/runs.h"
 #include "tui/runs_reader.h"
+#include "tui/state.h"
 #include "tui/term.h"
 
 struct loop {
@@ -32,6 +36,10 @@ struct loop {
     char opened[UI_PATH];       /* the script, if it was chosen on the screen */
     struct ui ui;
     struct grid grid;
+    char *state_path;   /* where the screen's memory is, or NULL */
+    json_t *state;      /* as it was at the start, or NULL */
+    const char **set;   /* of the last session, if it goes on */
+    bool mouse;         /* the terminal was told to report it */
     bool paint;         /* a key or the window changed: at once */
     bool news;          /* the session has a new view: when it is time */
     bool all;           /* paint every cell */
@@ -108,7 +116,7 @@ static void show_loading(struct loop *l, const char *script)
 {
     *l->loading = *ui_no_view();
     l->loading->train.state = LOOM_TRAIN_LOADING;
-    snprintf(l->loading->script, sizeof l->loading->script, "%s", script);
+    snprintf(l->loading->script, sizeof l->loading->script, "%.127s", script);
     l->ui.view = l->loading;
 }
 
@@ -146,7 +154,7 @@ static void tell_reader(struct loop *l)
     }
     if (!l->reader)
         return;
-    for (int i = 0; look && i < runs_rows(&l->ui) && n < RUNS_WANTED; i++) {
+    for (int i = 0; look && i < runs_page(&l->ui) && n < RUNS_WANTED; i++) {
         const struct filter_row *row =
             runs_list_row(list, runs_first(&l->ui) + i);
         if (row)
@@ -170,6 +178,18 @@ static void take_runs(struct loop *l)
 
 /* Painting. */
 
+static void do_wishes(struct loop *l);
+
+/* What Lua asked for by ui.action. */
+static void do_asked(struct loop *l)
+{
+    const char *text;
+    while ((text = console_action(&l->ui))) {
+        line_run(&l->ui, text);
+        do_wishes(l);
+    }
+}
+
 static void paint(struct loop *l)
 {
     int64_t start = now_ms();
@@ -178,8 +198,11 @@ static void paint(struct loop *l)
         if (v)
             l->ui.view = v;
         l->ui.detail = loom_session_look_layer(l->session);
+        l->ui.lines = loom_session_look_console(l->session);
         if (start > l->note_until)
             l->ui.note[0] = 0;
+        console_news(&l->ui);
+        do_asked(l);
     }
     term_size(&l->ui.w, &l->ui.h);
     layers_watch(&l->ui);
@@ -251,9 +274,18 @@ static void do_wishes(struct loop *l)
     if (ui->suspend)
         suspend(l);
     ui->suspend = false;
+    if (ui->stop_line && l->session)
+        loom_session_stop_console(l->session);
+    ui->stop_line = false;
+    if (l->mouse == ui->no_mouse) {
+        l->mouse = !ui->no_mouse;
+        term_mouse(l->mouse);
+    }
     if (ui->open[0] && !l->session) {
         struct loom_errmsg e = {""};
         memcpy(l->opened, ui->open, sizeof l->opened);
+        if (ui->go_on && !l->set)
+            state_resume(l->state, &l->conf, &l->set);
         if (open_session(l, l->opened, &e) == LOOM_OK) {
             show_loading(l, l->opened);
         } else {
@@ -272,7 +304,11 @@ static void take_keys(struct loop *l)
         return;
     }
     while (!l->suspended && !l->ui.quit && (key = term_key()) != KEY_NONE) {
-        action_key(&l->ui, key);
+        struct mouse m;
+        if (key != KEY_MOUSE_EVENT)
+            keys_press(&l->ui, key);
+        else if (term_mouse_event(&m))
+            keys_mouse(&l->ui, &l->grid, &m);
         do_wishes(l);
         l->note_until = now_ms() + 5000;
         l->paint = true;
@@ -349,6 +385,8 @@ static void leave(struct loop *l)
 {
     if (!l->gone)
         term_close();
+    state_save(l->state_path, &l->ui, l->state,
+               l->session ? &l->conf : &(struct loom_session_conf){0});
     if (l->session) {
         loom_session_send(l->session,
                           &(struct loom_command){.kind = LOOM_CMD_STOP});
@@ -362,8 +400,23 @@ static void leave(struct loop *l)
     }
     runs_reader_free(l->reader);
     runs_list_free(l->ui.runs);
+    history_free(l->ui.history);
     grid_deinit(&l->grid);
+    json_decref(l->state);
+    free(l->state_path);
+    free(l->set);
     free(l->loading);
+}
+
+/* What is remembered from the last time. */
+static void remember(struct loop *l)
+{
+    char *lines = state_path("console");
+    if (lines)
+        l->ui.history = history_new(lines);
+    free(lines);
+    l->state_path = state_path("screen.json");
+    l->state = state_load(l->state_path, &l->ui);
 }
 
 int loop_run(const struct args *a)
@@ -379,13 +432,15 @@ int loop_run(const struct args *a)
     ui_init(&l.ui);
     grid_init(&l.grid, term_glyphs());
     l.loading = loom_malloc(sizeof *l.loading);
-    if (a->conf.script) {
+    if (a->conf.script)
         show_loading(&l, a->conf.script);
-        paint(&l);
-        rc = open_session(&l, a->conf.script, &e);
-    } else {
+    else
         find_scripts(&l.ui);
-    }
+    remember(&l);
+    do_wishes(&l);
+    paint(&l);
+    if (a->conf.script)
+        rc = open_session(&l, a->conf.script, &e);
     if (!rc)
         run(&l);
     leave(&l);

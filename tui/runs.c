@@ -31,7 +31,7 @@ static int table_height(const struct ui *ui)
     return need < h - least ? (need > 6 ? need : 6) : h - least;
 }
 
-int runs_rows(const struct ui *ui)
+int runs_page(const struct ui *ui)
 {
     int rows = table_height(ui) - 3;
     return rows > 1 ? rows : 1;
@@ -39,7 +39,7 @@ int runs_rows(const struct ui *ui)
 
 int runs_first(const struct ui *ui)
 {
-    int at = runs_list_at(ui->runs), rows = runs_rows(ui), n = ui->runs->n;
+    int at = runs_list_at(ui->runs), rows = runs_page(ui), n = ui->runs->n;
     int first = at - rows / 2;
     first = first + rows > n ? n - rows : first;
     return first > 0 ? first : 0;
@@ -228,6 +228,7 @@ static void draw_table(struct area a, const struct ui *ui)
         return;
     }
     table_titles(a, l);
+    area_spot(area_sub(a, 0, 1, a.w, a.h - 1), SPOT_ROWS, first);
     for (int i = 0; i < a.h - 1 && first + i < l->n; i++)
         table_row(a, i + 1, l, runs_list_row(l, first + i), first + i == at);
 }

@@ -8,5 +8,9 @@
 void runs_draw(struct area all, const struct ui *ui);
 
 /* Rows of the table that can be seen, and the first of them. */
-int runs_rows(const struct ui *ui);
+int runs_page(const struct ui *ui);
+
+/* Its cursor. */
+void runs_move(struct ui *ui, long rows, long cols);
+int runs_row(const struct ui *ui);
 int runs_first(const struct ui *ui);

@@ -1,19 +1,8 @@
 #include "tui/runs_action.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-__attribute__((format(printf, 3, 4))) static void
-say(struct ui *ui, enum style s, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(ui->note, sizeof ui->note, fmt, ap);
-    va_end(ap);
-    ui->note_style = s;
-}
 
 bool runs_any(const struct ui *ui)
 {
@@ -45,10 +34,16 @@ void runs_back(struct ui *ui)
         runs_list_filter(ui->runs, "");
 }
 
-void runs_move(struct ui *ui, long by)
+void runs_move(struct ui *ui, long rows, long cols)
 {
+    (void)cols;
     if (runs_any(ui))
-        runs_list_move(ui->runs, by);
+        runs_list_move(ui->runs, rows);
+}
+
+int runs_row(const struct ui *ui)
+{
+    return ui->runs ? runs_list_at(ui->runs) : 0;
 }
 
 /* And on to the next, so that held Space marks a block. */
@@ -59,7 +54,7 @@ void runs_mark(struct ui *ui, const char *arg)
     if (!row)
         return;
     if (!runs_list_mark(ui->runs, row->run->id))
-        say(ui, STYLE_WARN, "%d runs are marked, no more fit", RUNS_MARKS);
+        ui_say(ui, STYLE_WARN, "%d runs are marked, no more fit", RUNS_MARKS);
     else if (!ui->full)
         runs_list_move(ui->runs, 1);
 }
@@ -85,13 +80,13 @@ void runs_sort(struct ui *ui, const char *arg)
             if (!strcmp(arg, runs_sort_name((enum runs_sort)s)))
                 break;
         if (s == RUNS_SORTS) {
-            say(ui, STYLE_ERROR,
+            ui_say(ui, STYLE_ERROR,
                 "sort: started, metric, ebops, lut4, lc, fmax, epochs or id");
             return;
         }
     }
     runs_list_sort(ui->runs, (enum runs_sort)s, false);
-    say(ui, STYLE_PLAIN, "by %s%s", runs_sort_name((enum runs_sort)s),
+    ui_say(ui, STYLE_PLAIN, "by %s%s", runs_sort_name((enum runs_sort)s),
         s == RUNS_BY_METRIC ? ", the best first" : "");
 }
 
@@ -137,7 +132,7 @@ void runs_filter(struct ui *ui, const char *text)
         return;
     bool read = runs_list_filter(ui->runs, text);
     if (ui->runs->filter_error[0])
-        say(ui, read ? STYLE_WARN : STYLE_ERROR, "%s", ui->runs->filter_error);
+        ui_say(ui, read ? STYLE_WARN : STYLE_ERROR, "%s", ui->runs->filter_error);
 }
 
 /* ---- tags and notes ---- */
@@ -147,7 +142,7 @@ static void write_run(struct ui *ui, const struct loom_store_run *r,
 {
     const struct runs_list *l = ui->runs;
     if (!l->write || !l->write(l->ud, r->id, tags, note))
-        say(ui, STYLE_WARN, "the store is busy: try again");
+        ui_say(ui, STYLE_WARN, "the store is busy: try again");
 }
 
 void runs_tag(struct ui *ui, const char *tag)
@@ -161,7 +156,7 @@ void runs_tag(struct ui *ui, const char *tag)
     if (tags)
         write_run(ui, row->run, tags, NULL);
     else
-        say(ui, STYLE_ERROR, "%.190s", e.text);
+        ui_say(ui, STYLE_ERROR, "%.190s", e.text);
     free(tags);
 }
 

@@ -11,7 +11,6 @@ bool runs_marked(const struct ui *ui); /* two or more */
 bool runs_can_go_back(const struct ui *ui);
 void runs_back(struct ui *ui);
 
-void runs_move(struct ui *ui, long by);
 void runs_mark(struct ui *ui, const char *arg);
 void runs_compare(struct ui *ui, const char *arg);
 const char *runs_compare_word(const struct ui *ui);

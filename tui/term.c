@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NCURSES_NOMACROS 1
@@ -22,6 +23,8 @@ static struct {
     enum style_depth depth;
     int theme; /* of the pairs set, -1 none */
     struct grid shown;
+    int x, y; /* of the last press of the mouse */
+    int64_t pressed;
 } term;
 
 static bool is_set(const char *name)
@@ -208,7 +211,8 @@ int term_key(void)
         {KEY_PPAGE, KEY_PAGE_UP},    {KEY_NPAGE, KEY_PAGE_DOWN},
         {KEY_HOME, KEY_FIRST},       {KEY_END, KEY_LAST},
         {KEY_BTAB, KEY_BACKTAB},     {KEY_ENTER, KEY_RETURN},
-        {KEY_BACKSPACE, KEY_RUBOUT}, {KEY_DC, KEY_ERASE}};
+        {KEY_BACKSPACE, KEY_RUBOUT}, {KEY_DC, KEY_ERASE},
+        {KEY_MOUSE, KEY_MOUSE_EVENT}};
     wint_t c;
     int kind;
     while ((kind = get_wch(&c)) == KEY_CODE_YES)
@@ -218,6 +222,43 @@ int term_key(void)
     if (kind == ERR)
         return KEY_NONE;
     return c == '\n' ? KEY_RETURN : (int)c;
+}
+
+void term_mouse(bool on)
+{
+    mousemask(on ? BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0,
+              NULL);
+    mouseinterval(0); /* a press counts at once; twice is told below */
+}
+
+/* Two presses on a place within this time are a double click. */
+enum { TWICE_MS = 400 };
+
+bool term_mouse_event(struct mouse *m)
+{
+    MEVENT e;
+    struct timespec t;
+    if (getmouse(&e) != OK)
+        return false;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    m->x = e.x;
+    m->y = e.y;
+    if (e.bstate & BUTTON4_PRESSED) {
+        m->what = MOUSE_UP;
+    } else if (e.bstate & BUTTON5_PRESSED) {
+        m->what = MOUSE_DOWN;
+    } else if (e.bstate & BUTTON1_PRESSED) {
+        bool twice = e.x == term.x && e.y == term.y &&
+                     ms - term.pressed < TWICE_MS;
+        m->what = twice ? MOUSE_DOUBLE : MOUSE_CLICK;
+        term.x = e.x;
+        term.y = e.y;
+        term.pressed = twice ? 0 : ms;
+    } else {
+        return false;
+    }
+    return true;
 }
 
 void term_rescue(void)

@@ -7,6 +7,7 @@
 
 #include "engine/err.h"
 #include "tui/grid.h"
+#include "tui/key.h"
 
 struct term_conf {
     bool ascii, mono;
@@ -33,6 +34,11 @@ void term_paint(const struct grid *g, enum style_theme theme, bool all);
 
 /* The next key typed, KEY_NONE when there is none. */
 int term_key(void);
+
+/* The mouse speaks as keys (KEY_MOUSE_EVENT), or to the terminal. */
+void term_mouse(bool on);
+/* After KEY_MOUSE_EVENT; false: nothing that means something. */
+bool term_mouse_event(struct mouse *m);
 
 /* Put right a terminal that a dead process left in the middle. */
 void term_rescue(void);

@@ -5,21 +5,22 @@
 
 #include "tui/action.h"
 #include "tui/builds.h"
+#include "tui/console.h"
 #include "tui/dash.h"
 #include "tui/format.h"
 #include "tui/help.h"
 #include "tui/layers.h"
+#include "tui/palette.h"
 #include "tui/runs.h"
 
-static const struct {
-    const char *name;
-    char key;
-    void (*draw)(struct area all, const struct ui *ui);
-} screens[SCREENS] = {
-    [SCREEN_DASH] = {"Dash", '1', dash_draw},
-    [SCREEN_LAYERS] = {"Layers", '2', layers_draw},
-    [SCREEN_BUILDS] = {"Builds", '3', builds_draw},
-    [SCREEN_RUNS] = {"Runs", '4', runs_draw},
+static const struct ui_screen screens[SCREENS] = {
+    [SCREEN_DASH] = {"Dash", '1', dash_draw, dash_move, dash_page, dash_row},
+    [SCREEN_LAYERS] = {"Layers", '2', layers_draw, layers_move, layers_page,
+                       NULL},
+    [SCREEN_BUILDS] = {"Builds", '3', builds_draw, builds_move, builds_page,
+                       builds_selected},
+    [SCREEN_RUNS] = {"Runs", '4', runs_draw, runs_move, runs_page, runs_row},
+    [SCREEN_LUA] = {"Lua", '6', console_draw, console_move, console_page, NULL},
 };
 
 static const struct {
@@ -50,14 +51,9 @@ enum style ui_state_style(enum loom_train_state s)
     return states[s].style;
 }
 
-const char *ui_screen_name(enum screen s)
+const struct ui_screen *ui_screen(enum screen s)
 {
-    return screens[s].name;
-}
-
-char ui_screen_key(enum screen s)
-{
-    return screens[s].key;
+    return &screens[s];
 }
 
 const struct loom_view *ui_no_view(void)
@@ -78,6 +74,49 @@ bool ui_trains(const struct ui *ui)
     enum loom_train_state s = ui->view->train.state;
     return s == LOOM_TRAIN_RUNNING || s == LOOM_TRAIN_PAUSING ||
            s == LOOM_TRAIN_PAUSED;
+}
+
+bool ui_builds(const struct ui *ui)
+{
+    for (int i = 0; i < ui->view->n_builds; i++)
+        if (ui->view->build[i].state <= LOOM_BUILD_RUNNING)
+            return true;
+    return false;
+}
+
+void ui_say(struct ui *ui, enum style s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(ui->note, sizeof ui->note, fmt, ap);
+    va_end(ap);
+    ui->note_style = s;
+}
+
+bool ui_send(struct ui *ui, enum loom_cmd_kind kind, double value,
+             const char *text, const char *said)
+{
+    struct loom_command c = {.kind = kind, .value = value};
+    snprintf(c.text, sizeof c.text, "%s", text);
+    if (!ui->send) {
+        ui_say(ui, STYLE_WARN, "no script is open: :open SCRIPT.lua");
+        return false;
+    }
+    if (!ui->send(ui->ud, &c)) {
+        ui_say(ui, STYLE_WARN, "busy with earlier commands: try again");
+        return false;
+    }
+    if (*said)
+        ui_say(ui, STYLE_GOOD, "%s", said);
+    return true;
+}
+
+void ui_turn(struct ui *ui, enum screen s)
+{
+    if (s == SCREEN_RUNS)
+        ui->full = false;
+    ui->screen = s;
+    ui->help = ui->console.keys = false;
 }
 
 struct area ui_body(struct area all)
@@ -142,18 +181,21 @@ static void draw_status(struct area a, const struct ui *ui, int from)
                                text[i]);
 }
 
+/* Where there is little room, numbers do. */
 static void draw_tabs(struct area a, const struct ui *ui)
 {
+    bool words = a.w >= 80;
     int x = 1;
     for (int i = 0; i < SCREENS; i++) {
         bool on = ui->screen == (enum screen)i;
-        if (on)
-            x += area_printf(a, x, 0, STYLE_TAB, "[%c %s]", screens[i].key,
-                             screens[i].name);
-        else
-            x += area_printf(a, x, 0, STYLE_PLAIN, " %c %s ", screens[i].key,
-                             screens[i].name);
-        x++;
+        const char *name = on || words ? screens[i].name : "";
+        int from = x;
+        x += area_printf(a, x, 0, on ? STYLE_TAB : STYLE_PLAIN,
+                         on      ? "[%c %s]"
+                         : words ? " %c %s "
+                                 : " %c%s",
+                         screens[i].key, name);
+        area_spot(area_sub(a, from, 0, x - from, 1), SPOT_SCREEN, i);
     }
     draw_status(a, ui, x);
 }
@@ -172,6 +214,7 @@ static int draw_hint(struct area a, int x, const struct action *act,
     int w = area_text(a, x, 0, STYLE_KEY, act->keys) + 1;
     w += area_text(a, x + w, 0, STYLE_PLAIN,
                    act->word ? act->word(ui) : act->label);
+    area_spot(area_sub(a, x, 0, w, 1), SPOT_ACTION, (int)(act - actions));
     return w + 2;
 }
 
@@ -193,30 +236,40 @@ static void draw_hints(struct area a, const struct ui *ui)
             x += draw_hint(a, x, act, ui);
 }
 
+static void draw_question(struct area a, const struct ui *ui)
+{
+    const char *what = ui_trains(ui) ? "Training runs: save it and leave?"
+                                     : "A build runs: stop it and leave?";
+    int x = 1 + area_text(a, 1, 0, STYLE_WARN,
+                          a.w >= 60       ? what
+                          : ui_trains(ui) ? "Save and leave?"
+                                          : "Stop and leave?");
+    static const char keys[] = "yn";
+    for (int i = 0; keys[i]; i++) {
+        int from = x + 2;
+        area_put(a, from, 0, STYLE_KEY, (uint32_t)keys[i]);
+        x = from + 2 +
+            area_text(a, from + 2, 0, STYLE_PLAIN,
+                      keys[i] == 'y' ? "Yes" : "No");
+        area_spot(area_sub(a, from, 0, x - from, 1), SPOT_KEY, keys[i]);
+    }
+}
+
 static void draw_last_line(struct area a, const struct ui *ui)
 {
-    if (ui->typing) {
-        int over = text_width(ui->line) + 3 - a.w, x = over > 0 ? -over : 0;
-        x += area_text(a, x, 0, STYLE_KEY, ":");
-        x += area_text(a, x, 0, STYLE_PLAIN, ui->line);
-        area_put(a, x, 0, STYLE_SELECTED, ' ');
-    } else if (ui->asks_quit) {
-        int x = 1 + area_text(a, 1, 0, STYLE_WARN,
-                              a.w >= 60 ? "Training runs: save it and leave?"
-                                        : "Save and leave?");
-        x += 2 + area_text(a, x + 2, 0, STYLE_KEY, "y");
-        x += 1 + area_text(a, x + 1, 0, STYLE_PLAIN, "Yes");
-        x += 2 + area_text(a, x + 2, 0, STYLE_KEY, "n");
-        area_text(a, x + 1, 0, STYLE_PLAIN, "No");
-    } else {
+    if (ui->typing)
+        edit_draw(a, ":", &ui->line);
+    else if (ui->asks_quit)
+        draw_question(a, ui);
+    else
         draw_hints(a, ui);
-    }
 }
 
 /* The answer to the last key, on the last row of the body. */
 static void draw_note(struct area body, const struct ui *ui)
 {
-    const char *text = ui->typing ? ui->choices : ui->note;
+    bool asked = ui->typing || ui->screen == SCREEN_LUA;
+    const char *text = asked && ui->choices[0] ? ui->choices : ui->note;
     int w = text_width(text);
     if (!*text || body.h < 1)
         return;
@@ -224,7 +277,8 @@ static void draw_note(struct area body, const struct ui *ui)
         w = body.w - 4;
     struct area line = area_sub(body, 1, body.h - 1, w + 2, 1);
     area_fill(line, STYLE_PLAIN, ' ');
-    area_fit(line, 1, 0, w, ui->typing ? STYLE_PLAIN : ui->note_style, text);
+    area_fit(line, 1, 0, w, text == ui->choices ? STYLE_PLAIN : ui->note_style,
+             text);
 }
 
 /* Why training stopped, over everything until it is closed. */
@@ -263,6 +317,8 @@ void ui_draw(struct grid *g, const struct ui *ui)
     }
     if (ui->h > 1 && (!tiny || ui->help))
         draw_tabs(all, ui);
+    if (ui->palette.open && !tiny)
+        palette_draw(body, ui);
     if (ui->h > 1) {
         draw_note(body, ui);
         draw_last_line(area_sub(all, 0, ui->h - 1, ui->w, 1), ui);

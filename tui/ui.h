@@ -8,10 +8,18 @@
 #include <stdint.h>
 
 #include "lua/session.h"
+#include "tui/edit.h"
 #include "tui/grid.h"
 
 /* Rows of the tab line in their order. */
-enum screen { SCREEN_DASH, SCREEN_LAYERS, SCREEN_BUILDS, SCREEN_RUNS, SCREENS };
+enum screen {
+    SCREEN_DASH,
+    SCREEN_LAYERS,
+    SCREEN_BUILDS,
+    SCREEN_RUNS,
+    SCREEN_LUA,
+    SCREENS
+};
 
 /* Boxes of Dash that can have the keys. */
 enum dash_box {
@@ -47,9 +55,27 @@ struct layers_state {
     struct loom_layer_watch sent; /* what the session was asked for last */
 };
 
-enum { UI_LINE = 200, UI_SCRIPTS = 24, UI_PATH = 256 };
+/* The Lua screen. */
+struct console_state {
+    struct edit input;
+    bool keys;     /* keys are commands again, not Lua */
+    long back;     /* lines scrolled back */
+    double asked;  /* number of the last completion asked for */
+    bool waits;    /* for its answer */
+    uint64_t acts; /* the last ui.action that was done */
+};
+
+/* The palette: actions found by some letters of their names. */
+struct palette {
+    bool open;
+    struct edit line;
+    int at; /* row */
+};
+
+enum { UI_LINE = 200, UI_CHOICES = 512, UI_SCRIPTS = 24, UI_PATH = 256 };
 
 struct runs_list;
+struct history;
 
 struct ui {
     int w, h; /* of the terminal, both lines of chrome included */
@@ -63,26 +89,32 @@ struct ui {
     int build_id; /* selected in Builds; 0: the newest */
     bool help;
     int help_row;
-    bool asks_quit;
+    bool asks_quit, no_mouse;
     bool error_read; /* the error box was closed */
     enum style_theme theme;
-    bool typing;           /* the command line is open */
-    char line[UI_LINE];    /* UTF-8, what is typed */
-    char choices[UI_LINE]; /* what Tab could complete to, or "" */
-    char note[UI_LINE];    /* the answer to the last key, or "" */
+    bool typing; /* the command line is open */
+    struct edit line;
+    struct palette palette;
+    struct console_state console;
+    struct history *history;  /* of the console; NULL: none is kept */
+    char choices[UI_CHOICES]; /* what Tab could complete to, or "" */
+    char note[UI_LINE];       /* the answer to the last key, or "" */
     enum style note_style;
     float beta_factor, lr_factor; /* last sent; 0: as the view says */
     struct runs_list *runs;       /* of the Runs screen; NULL: not read */
     /* What to open when there is no session yet. */
     int n_scripts, script;
     char scripts[UI_SCRIPTS][UI_PATH];
+    char last[UI_LINE]; /* what to go on with by the first of them, or "" */
     /* Asked of the loop, which clears them. */
-    bool quit, suspend, redraw;
+    bool quit, suspend, redraw, stop_line;
     char open[UI_PATH]; /* script to open, or "" */
+    bool go_on;         /* and its last run */
     /* The latest view, never NULL; and where commands go: false when the
      * session cannot take one now. */
     const struct loom_view *view;
     const struct loom_layer_detail *detail; /* or NULL: none was asked for */
+    const struct loom_console_view *lines;  /* or NULL: none yet */
     bool (*send)(void *ud, const struct loom_command *c);
     void *ud;
 };
@@ -98,14 +130,36 @@ void ui_draw(struct grid *g, const struct ui *ui);
 /* The part between the tab line and the key line. */
 struct area ui_body(struct area all);
 
-/* True while leaving would stop a training. */
+/* True while leaving would stop a training; or a build. */
 bool ui_trains(const struct ui *ui);
+bool ui_builds(const struct ui *ui);
+
+/* The answer to a key, for a while on the screen. */
+__attribute__((format(printf, 3, 4))) void ui_say(struct ui *ui, enum style s,
+                                                  const char *fmt, ...);
+
+/* Send a command; the answer to the user's key is `said`. False: not taken,
+ * and the answer says why. */
+bool ui_send(struct ui *ui, enum loom_cmd_kind kind, double value,
+             const char *text, const char *said);
+
+/* To another screen, as its key does. */
+void ui_turn(struct ui *ui, enum screen s);
 
 /* "▶", "‖" ... and "running", "paused" ...; static storage. */
 const char *ui_state_mark(enum loom_train_state s);
 const char *ui_state_word(enum loom_train_state s);
 enum style ui_state_style(enum loom_train_state s);
 
-/* Name and key of a screen. */
-const char *ui_screen_name(enum screen s);
-char ui_screen_key(enum screen s);
+/* What a screen is: its name and key; how it is drawn; what moving by rows
+ * and columns does on it, and how many rows a page has. */
+struct ui_screen {
+    const char *name;
+    char key;
+    void (*draw)(struct area all, const struct ui *ui);
+    void (*move)(struct ui *ui, long rows, long cols);
+    int (*page)(const struct ui *ui);
+    int (*row)(const struct ui *ui); /* the one selected; NULL: no rows */
+};
+
+const struct ui_screen *ui_screen(enum screen s);

@@ -302,11 +302,92 @@ static int tear_down(void **state)
     return system(command);
 }
 
+/* Views until the console's last line has these words and nothing runs. */
+static const struct loom_console_view *until_line(struct loom_session *s,
+                                                  const char *words)
+{
+    for (;;) {
+        next_view(s);
+        const struct loom_console_view *v = loom_session_look_console(s);
+        if (v && v->n && !v->busy && strstr(v->line[v->n - 1].text, words))
+            return v;
+    }
+}
+
+static void eval(struct loom_session *s, const char *line)
+{
+    send(s, LOOM_CMD_EVAL, 0, line);
+}
+
+/* Lua between two batches: values, the script's own locals, errors with their
+ * place, lines that go on, one that never ends, steering. */
+static void test_console(void **state)
+{
+    (void)state;
+    struct loom_session *s = open_session();
+    until_epoch(s, 1);
+    assert_null(loom_session_look_console(s));
+    eval(s, "21 * 2");
+    const struct loom_console_view *v = until_line(s, "42");
+    assert_int_equal(v->line[v->n - 1].kind, LOOM_CONSOLE_OUTPUT);
+    assert_int_equal(v->line[v->n - 2].kind, LOOM_CONSOLE_INPUT);
+    eval(s, "#model.layers, data.outputs, bit.k0");
+    until_line(s, "0");
+    eval(s, "x = nil + 1");
+    v = until_line(s, "console:1: attempt to perform arithmetic");
+    assert_int_equal(v->line[v->n - 1].kind, LOOM_CONSOLE_ERROR);
+    eval(s, "run.layerz");
+    until_line(s, "no field \"layerz\"");
+    eval(s, "error({})");
+    until_line(s, "no text");
+    eval(s, "loom.train{model = model, data = data}");
+    until_line(s, "not from the console");
+    eval(s, "for k = 1, 3 do");
+    while (!(v = until_line(s, "for k"))->more)
+        continue;
+    eval(s, "print(k, 'of', 3) end");
+    v = until_line(s, "3       of      3");
+    assert_true(!v->more && v->line[v->n - 1].number == (uint64_t)v->n);
+    eval(s, "while true do pcall(error) end");
+    do {
+        next_view(s);
+        v = loom_session_look_console(s);
+    } while (!v->busy);
+    loom_session_stop_console(s);
+    v = until_line(s, "interrupted");
+    assert_string_equal(v->line[v->n - 1].text, "interrupted");
+    eval(s, "print(run.epoch > 0, run.state, run:set('beta', 2 * run.beta))");
+    until_line(s, "true    running");
+    eval(s, "ui.action('layer', 2)");
+    do {
+        next_view(s);
+        v = loom_session_look_console(s);
+    } while (!v->n_actions);
+    assert_string_equal(v->action[0].text, "layer 2");
+    send(s, LOOM_CMD_COMPLETE, 7, "print(run.val_m");
+    do {
+        next_view(s);
+        v = loom_session_look_console(s);
+    } while (v->completed < 7);
+    assert_string_equal(v->completion, "etric");
+    eval(s, "run:pause()");
+    while (next_view(s)->train.state != LOOM_TRAIN_PAUSED)
+        continue;
+    eval(s, "x = = 1");
+    until_line(s, "unexpected symbol");
+    eval(s, "runs()[1].state");
+    until_line(s, "running");
+    eval(s, "('x'):rep(1000)");
+    v = until_line(s, "xxx");
+    assert_true(strlen(v->line[v->n - 1].text) < LOOM_CONSOLE_CHARS);
+    loom_session_destroy(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_watch), cmocka_unit_test(test_step),
         cmocka_unit_test(test_steering), cmocka_unit_test(test_rollback),
-        cmocka_unit_test(test_branch)};
+        cmocka_unit_test(test_branch), cmocka_unit_test(test_console)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -25,6 +25,7 @@ struct loom_session {
     struct loom_layer_watch watch;
     struct loom_layer_detail detail;
     int fd;
+    struct loom_console_view lines;
     bool ticking, crash;
     volatile sig_atomic_t interrupted;
 };
@@ -102,6 +103,39 @@ const struct loom_view *loom_session_look(struct loom_session *s)
     return &s->view;
 }
 
+const struct loom_console_view *
+loom_session_look_console(struct loom_session *s)
+{
+    return s->lines.n || s->lines.completed > 0 ? &s->lines : NULL;
+}
+
+void loom_session_stop_console(struct loom_session *s)
+{
+    s->lines.busy = false;
+}
+
+/* "say TEXT" answers, "act NAME" asks for an action, "loop" never ends; all
+ * else is an error. */
+static void eval(struct loom_session *s, const char *text)
+{
+    struct loom_console_view *v = &s->lines;
+    if (v->n + 2 > LOOM_CONSOLE_LINES)
+        v->n = 0;
+    view_line(v, LOOM_CONSOLE_INPUT, text);
+    if (!strncmp(text, "say ", 4)) {
+        view_line(v, LOOM_CONSOLE_OUTPUT, text + 4);
+    } else if (!strncmp(text, "act ", 4)) {
+        v->n_actions = 1;
+        v->action[0].number++;
+        snprintf(v->action[0].text, sizeof v->action[0].text, "%.100s",
+                 text + 4);
+    } else if (!strcmp(text, "loop")) {
+        v->busy = true;
+    } else {
+        view_line(v, LOOM_CONSOLE_ERROR, "console:1: no such thing");
+    }
+}
+
 static void record(const struct loom_command *c)
 {
     const char *path = getenv("LOOM_FAKE_LOG");
@@ -128,6 +162,13 @@ bool loom_session_send(struct loom_session *s, const struct loom_command *c)
     if (c->kind == LOOM_CMD_SCALE_BETA) {
         t->beta *= (float)c->value / t->beta_factor;
         t->beta_factor = (float)c->value;
+    }
+    if (c->kind == LOOM_CMD_EVAL)
+        eval(s, c->text);
+    if (c->kind == LOOM_CMD_COMPLETE) {
+        s->lines.completed = c->value;
+        strcpy(s->lines.completion, "loss");
+        strcpy(s->lines.choices, "run.loss");
     }
     publish(s);
     return true;

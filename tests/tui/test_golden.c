@@ -16,12 +16,15 @@
 #include "tests/tui/views.h"
 #include "tui/key.h"
 #include "tui/action.h"
+#include "tui/keys.h"
+#include "tui/line.h"
 #include "tui/layers.h"
 
 static const char *folder;
 static bool update;
 static struct loom_view view;
 static struct loom_layer_detail detail;
+static struct loom_console_view lines;
 
 static const struct {
     int w, h;
@@ -80,6 +83,15 @@ static const struct {
     {"runs-compare", VIEW_RUNNING, "4 j x", RUNS_SOME},
     {"runs-odd", VIEW_ODD, "4", RUNS_STRANGE},
     {"runs-help", VIEW_RUNNING, "4?", RUNS_SOME},
+    {"lua-empty", VIEW_EMPTY, "6", RUNS_NULL},
+    {"lua", VIEW_RUNNING, "6run.lo", RUNS_NULL},
+    {"lua-back", VIEW_PAUSED, "6\033kkk", RUNS_NULL},
+    {"lua-busy", VIEW_BUILDING, "6", RUNS_NULL},
+    {"lua-help", VIEW_RUNNING, "6\033?", RUNS_NULL},
+    {"palette", VIEW_RUNNING, "\020", RUNS_NULL},
+    {"palette-build", VIEW_RUNNING, "3\020bu", RUNS_NULL},
+    {"palette-none", VIEW_RUNNING, "\020xyzzy", RUNS_NULL},
+    {"quit-build", VIEW_BUILT, "q", RUNS_NULL},
     {"full-log", VIEW_RUNNING, "\t\t\t\t\rkkkk", RUNS_NULL},
 };
 
@@ -94,7 +106,7 @@ static bool accept_command(void *ud, const struct loom_command *c)
 static void press(struct ui *ui, const char *keys)
 {
     for (; *keys; keys++) {
-        action_key(ui, *keys);
+        keys_press(ui, *keys);
         layers_watch(ui);
         view_detail(ui->view, &ui->layers.sent, &detail);
         ui->detail = &detail;
@@ -154,6 +166,10 @@ static int check_case(size_t c, size_t size, bool ascii)
         strcpy(ui.scripts[2], "examples/muon.lua");
     }
     ui.runs = runs_make(cases[c].runs);
+    view_console(&lines);
+    lines.busy = cases[c].view == VIEW_BUILDING;
+    if (cases[c].view != VIEW_EMPTY)
+        ui.lines = &lines;
     press(&ui, cases[c].keys);
     grid_init(&g, ascii ? GRID_ASCII : GRID_BRAILLE);
     ui_draw(&g, &ui);

@@ -17,6 +17,8 @@
 
 #include "tests/tui/views.h"
 #include "tui/action.h"
+#include "tui/keys.h"
+#include "tui/line.h"
 #include "tui/key.h"
 #include "tui/runs.h"
 #include "tui/runs_reader.h"
@@ -40,13 +42,13 @@ static void start(struct ui *ui)
     ui->h = 24;
     ui->runs = runs_make(RUNS_SOME);
     ui->runs->write = write_run;
-    action_key(ui, '4');
+    keys_press(ui, '4');
 }
 
 static void press(struct ui *ui, const char *keys)
 {
     for (; *keys; keys++)
-        action_key(ui, *keys);
+        keys_press(ui, *keys);
 }
 
 static const char *id_at(const struct ui *ui, int i)
@@ -149,8 +151,8 @@ static void test_writes(void **unused)
     assert_string_equal(wrote_id, "muon-012");
     assert_string_equal(wrote_note, "beta kept small until epoch 100now");
     press(&ui, "N");
-    for (int i = 0; i < 60 && strcmp(ui.line, "note ") != 0; i++)
-        action_key(&ui, KEY_RUBOUT);
+    for (int i = 0; i < 60 && strcmp(ui.line.text, "note ") != 0; i++)
+        keys_press(&ui, KEY_RUBOUT);
     press(&ui, "\r");
     assert_string_equal(wrote_note, "");
     wrote_id[0] = 0;

@@ -16,6 +16,8 @@
 #include "engine/rng.h"
 #include "tests/tui/views.h"
 #include "tui/action.h"
+#include "tui/keys.h"
+#include "tui/line.h"
 #include "tui/dash.h"
 #include "tui/format.h"
 #include "tui/key.h"
@@ -55,7 +57,7 @@ static void start(struct ui *ui, enum view_kind kind, int w, int h)
 static void press(struct ui *ui, const char *keys)
 {
     for (; *keys; keys++)
-        action_key(ui, *keys);
+        keys_press(ui, *keys);
 }
 
 static struct loom_layer_detail detail;
@@ -176,18 +178,18 @@ static void test_walk(void **unused)
                     ui.layer = 1;
                     if (s == SCREEN_LAYERS)
                         answer(&ui);
-                    action_key(&ui, a->key[0]);
+                    keys_press(&ui, a->key[0]);
                     draw(&ui);
                     if (s == SCREEN_LAYERS)
                         answer(&ui);
                     draw(&ui);
                     start(&ui, (enum view_kind)v, 80, 24);
-                    action_line(&ui, a->name);
+                    line_run(&ui, a->name);
                     draw(&ui);
                     if (*a->arg == 0 && strcmp(a->name, "command") != 0) {
                         char line[64];
                         snprintf(line, sizeof line, "%s x", a->name);
-                        action_line(&ui, line);
+                        line_run(&ui, line);
                         assert_true(ui.note[0]);
                     }
                 }
@@ -310,8 +312,8 @@ static void test_quit(void **unused)
     press(&ui, "qy");
     assert_true(ui.quit);
     start(&ui, VIEW_RUNNING, 80, 24);
-    action_key(&ui, KEY_CTRL('C'));
-    action_key(&ui, KEY_CTRL('C'));
+    keys_press(&ui, KEY_CTRL('C'));
+    keys_press(&ui, KEY_CTRL('C'));
     assert_true(ui.quit);
 }
 
@@ -402,9 +404,9 @@ static void test_random(void **unused)
             ui.view = &views[(x >> 8) % VIEW_KINDS];
             ui.runs = lists[(x >> 16) % RUNS_KINDS];
         } else if (x % 16 < 6) {
-            action_key(&ui, special[(x >> 8) % 20]);
+            keys_press(&ui, special[(x >> 8) % 20]);
         } else {
-            action_key(&ui, (int)((x >> 8) & 127));
+            keys_press(&ui, (int)((x >> 8) & 127));
         }
         ui.quit = ui.suspend = ui.redraw = false;
         ui.open[0] = 0;

@@ -86,6 +86,7 @@ static void spawn(int w, int h, char *const *argv, const char *const *env)
         setenv("LC_ALL", "C.UTF-8", 1);
         setenv("TZ", "UTC", 1);
         setenv("XDG_DATA_HOME", folder, 1);
+        setenv("XDG_STATE_HOME", folder, 1);
         /* The search for leaks stops its process with ptrace and waits for ever
          * when a hang-up signal comes between. */
         setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
@@ -99,6 +100,14 @@ static void spawn(int w, int h, char *const *argv, const char *const *env)
     fcntl(t.fd, F_SETFL, O_NONBLOCK);
 }
 
+/* What the screen remembers from the last time. */
+static void forget_state(void)
+{
+    char state[128];
+    path_of(state, "bitloom/screen.json");
+    unlink(state);
+}
+
 static void start(int w, int h, const char *view, const char *const *env)
 {
     char script[128], name[64];
@@ -106,6 +115,7 @@ static void start(int w, int h, const char *view, const char *const *env)
     snprintf(name, sizeof name, "%s.lua", view);
     path_of(script, name);
     close(open(script, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    forget_state();
     spawn(w, h, argv, env);
     free(argv[0]);
 }
@@ -150,7 +160,7 @@ static void wait_shows(const char *text, bool there)
         if (!pump(20) || now() > end) {
             static char all[W * H * 8];
             text_of(all, sizeof all);
-            print_error("%s \"%s\"\n%s", there ? "no" : "still", text, all);
+            fprintf(stderr, "%s \"%s\"\n%s", there ? "no" : "still", text, all);
             fail();
         }
     }
@@ -294,6 +304,50 @@ static void test_runs(void **unused)
     type("qy");
     check_restored(wait_exit(DEADLINE), 0);
     finish();
+}
+
+/* The Lua screen, its history on disk, the palette; and all of it found again
+ * at the next start. */
+static void test_console(void **unused)
+{
+    (void)unused;
+    start(80, 24, "running", NULL);
+    wait_shows("q Quit", true);
+    type("6");
+    wait_shows("Tab completes", true);
+    type("say hello 1 2 3\r");
+    wait_shows("\nhello 1 2 3", false);
+    wait_shows("hello 1 2 3  ", true);
+    type("run.\t");
+    wait_shows("> run.loss", true);
+    type("\003loop\r");
+    wait_shows("Ctrl-C stops it", true);
+    type("\003");
+    wait_shows("stopping the line", true);
+    type("act theme cividis\r");
+    wait_shows("╰ theme cividis", true);
+    type("\020snapsh\r");
+    wait_shows("writing a checkpoint", true);
+    type("\033");
+    wait_shows("Enter to type", true);
+    type("qy");
+    check_restored(wait_exit(DEADLINE), 0);
+    finish();
+    char *argv[] = {strdup(program), NULL};
+    spawn(80, 24, argv, NULL);
+    wait_shows("[6 Lua]", true);
+    type("\033[A\033[A\033[A");
+    wait_shows("> say hello 1 2 3", true);
+    type("\003\0331");
+    wait_shows("go on with muon-017, epoch 214 of 600", true);
+    type("\r");
+    wait_shows("dense_2", true);
+    type("\033[<0;12;1M\033[<0;12;1m"); /* a click on Layers */
+    wait_shows("[2 Layers]", true);
+    type("qy");
+    check_restored(wait_exit(DEADLINE), 0);
+    finish();
+    free(argv[0]);
 }
 
 static void resize(int w, int h)
@@ -557,7 +611,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_parent_killed), cmocka_unit_test(test_suspend),
         cmocka_unit_test(test_colour),        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_idle),          cmocka_unit_test(test_random),
-        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_runs),          cmocka_unit_test(test_console),
     };
     if (argc < 2)
         return 2;

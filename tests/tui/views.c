@@ -9,7 +9,7 @@
 
 const char *const view_names[VIEW_KINDS] = {
     "empty",  "loading", "first",  "running",  "pausing",
-    "paused", "done",    "failed", "building", "odd"};
+    "paused", "done",    "failed", "building", "built", "odd"};
 
 static uint32_t state;
 
@@ -221,7 +221,7 @@ static void make_run(enum view_kind kind, struct loom_view *v)
         t->eta_s = 0;
         add_log(v, LOOM_LOG_GOOD, "done: 480 epochs in 3m17");
         finish_build(add_build(v, 1, LOOM_BUILD_DONE, LOOM_PHASE_BITSTREAM));
-    } else if (kind == VIEW_BUILDING) {
+    } else if (kind == VIEW_BUILDING || kind == VIEW_BUILT) {
         make_builds(v);
     } else if (kind == VIEW_PAUSED) {
         t->beta_factor = 1.5625f;
@@ -250,6 +250,7 @@ void view_make(enum view_kind kind, struct loom_view *v)
         [VIEW_FIRST] = LOOM_TRAIN_RUNNING,
         [VIEW_RUNNING] = LOOM_TRAIN_RUNNING,
         [VIEW_BUILDING] = LOOM_TRAIN_RUNNING,
+        [VIEW_BUILT] = LOOM_TRAIN_DONE,
         [VIEW_ODD] = LOOM_TRAIN_RUNNING};
     struct loom_train_view *t = &v->train;
     state = 7;
@@ -567,4 +568,42 @@ void view_detail(const struct loom_view *v, const struct loom_layer_watch *w,
         d->cell[2].gradient = NAN;
         d->cell[3].bits = 31;
     }
+}
+
+/* ---- the console ---- */
+
+void view_line(struct loom_console_view *v, enum loom_console_kind kind,
+               const char *text)
+{
+    struct loom_console_line *l = &v->line[v->n++];
+    l->number = (uint64_t)v->n;
+    l->kind = kind;
+    snprintf(l->text, sizeof l->text, "%s", text);
+}
+
+void view_console(struct loom_console_view *v)
+{
+    static const struct {
+        enum loom_console_kind kind;
+        const char *text;
+    } lines[] = {
+        {LOOM_CONSOLE_INPUT, "run.val_loss"},
+        {LOOM_CONSOLE_OUTPUT, "0.2601"},
+        {LOOM_CONSOLE_INPUT, "for _, l in ipairs(run.layers) do"},
+        {LOOM_CONSOLE_MORE, "  print(l.name, l.bits)"},
+        {LOOM_CONSOLE_MORE, "end"},
+        {LOOM_CONSOLE_OUTPUT, "dense_0\t3.2"},
+        {LOOM_CONSOLE_OUTPUT, "dense_1\t2.41"},
+        {LOOM_CONSOLE_INPUT, "run.layerz"},
+        {LOOM_CONSOLE_ERROR,
+         "console:1: run has no field \"layerz\"; it has: batch beta "
+         "beta_factor ebops epoch epochs front id layers loss lr state"},
+        {LOOM_CONSOLE_INPUT, "\"漢字 é\" .. string.rep(\"-\", 90)"},
+        {LOOM_CONSOLE_OUTPUT,
+         "漢字 é------------------------------------------------------------"
+         "------------------------------"},
+    };
+    memset(v, 0, sizeof *v);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        view_line(v, lines[i].kind, lines[i].text);
 }

@@ -14,6 +14,7 @@ enum view_kind {
     VIEW_DONE,
     VIEW_FAILED,
     VIEW_BUILDING, /* running, with a build in route and others */
+    VIEW_BUILT,    /* done, and a build still runs */
     VIEW_ODD,      /* not a number, wide and broken text, enormous values */
     VIEW_KINDS
 };
@@ -39,3 +40,8 @@ struct runs_list *runs_make(enum runs_kind kind);
 /* What a session would say of a layer of the view. */
 void view_detail(const struct loom_view *v, const struct loom_layer_watch *w,
                  struct loom_layer_detail *d);
+
+/* One more line of a console; and one of all kinds of them. */
+void view_line(struct loom_console_view *v, enum loom_console_kind kind,
+               const char *text);
+void view_console(struct loom_console_view *v);

@@ -1,0 +1,347 @@
+/* What is typed, clicked and remembered: lines, their history, the console,
+ * the palette, the mouse, the state of the last time. */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/file.h"
+#include "tests/tui/views.h"
+#include "tui/console.h"
+#include "tui/history.h"
+#include "tui/key.h"
+#include "tui/keys.h"
+#include "tui/line.h"
+#include "tui/palette.h"
+#include "tui/state.h"
+
+static char folder[] = "/tmp/loom-input-XXXXXX";
+static struct loom_view view;
+static struct loom_console_view lines;
+static struct grid grid;
+static struct loom_command sent;
+static int n_sent;
+
+static bool take(void *ud, const struct loom_command *c)
+{
+    (void)ud;
+    sent = *c;
+    n_sent++;
+    return true;
+}
+
+static void start(struct ui *ui, enum view_kind kind)
+{
+    ui_init(ui);
+    ui->w = 80;
+    ui->h = 24;
+    view_make(kind, &view);
+    ui->view = &view;
+    ui->send = take;
+    n_sent = 0;
+}
+
+static void press(struct ui *ui, const char *keys)
+{
+    for (; *keys; keys++)
+        keys_press(ui, *keys);
+}
+
+static void test_edit(void **unused)
+{
+    (void)unused;
+    struct edit e;
+    edit_set(&e, "one two");
+    edit_key(&e, KEY_ARROW_LEFT);
+    edit_key(&e, 0x6f22);
+    assert_string_equal(e.text, "one tw漢o");
+    edit_key(&e, KEY_RUBOUT);
+    edit_key(&e, KEY_ERASE);
+    assert_string_equal(e.text, "one tw");
+    edit_key(&e, KEY_CTRL('W'));
+    assert_string_equal(e.text, "one ");
+    edit_key(&e, KEY_CTRL('A'));
+    edit_key(&e, KEY_RUBOUT);
+    edit_key(&e, 0x1f600);
+    assert_string_equal(e.text, "😀one ");
+    edit_key(&e, KEY_CTRL('K'));
+    edit_key(&e, KEY_CTRL('U'));
+    assert_string_equal(e.text, "");
+    assert_false(edit_key(&e, KEY_RETURN) || edit_key(&e, KEY_PAGE_UP));
+    for (int i = 0; i < EDIT_SIZE; i++)
+        edit_key(&e, 0xe9);
+    assert_int_equal(strlen(e.text), (EDIT_SIZE - 1) / 2 * 2);
+    char longer[EDIT_SIZE + 9];
+    memset(longer, 'x', sizeof longer);
+    memcpy(longer + EDIT_SIZE - 2, "é", 2);
+    longer[sizeof longer - 1] = 0;
+    edit_set(&e, longer);
+    assert_int_equal(strlen(e.text), EDIT_SIZE - 2); /* no half of the é */
+}
+
+static void test_history(void **unused)
+{
+    (void)unused;
+    char path[64];
+    struct edit e;
+    snprintf(path, sizeof path, "%s/lines", folder);
+    struct history *h = history_new(path);
+    history_add(h, "run.loss");
+    history_add(h, "model");
+    history_add(h, "model");
+    history_add(h, "run.beta");
+    history_free(h);
+    h = history_new(path); /* from the disk */
+    edit_set(&e, "");
+    history_turn(h, -1, &e);
+    history_turn(h, -1, &e);
+    history_turn(h, -1, &e);
+    assert_string_equal(e.text, "run.loss");
+    history_turn(h, -1, &e);
+    assert_string_equal(e.text, "run.loss");
+    history_turn(h, 1, &e);
+    history_turn(h, 1, &e);
+    history_turn(h, 1, &e);
+    assert_string_equal(e.text, "");
+    edit_set(&e, "run.l"); /* only what begins so */
+    history_turn(h, -1, &e);
+    assert_string_equal(e.text, "run.loss");
+    history_turn(h, 1, &e);
+    assert_string_equal(e.text, "run.l");
+    for (int i = 0; i < 3000; i++) {
+        char line[16];
+        snprintf(line, sizeof line, "%d", i);
+        history_add(h, line);
+    }
+    history_free(h);
+    history_free(history_new(path)); /* too long: written anew */
+    void *text;
+    size_t n;
+    struct loom_errmsg err;
+    assert_int_equal(loom_file_read(path, 1 << 20, &text, &n, &err), 0);
+    assert_int_equal(n, 500 * 5);
+    free(text);
+    history_add(NULL, "x");
+    history_turn(NULL, 1, &e);
+}
+
+static void test_console(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    start(&ui, VIEW_RUNNING);
+    press(&ui, "61 + q?:\r"); /* all of it is Lua */
+    assert_int_equal(sent.kind, LOOM_CMD_EVAL);
+    assert_string_equal(sent.text, "1 + q?:");
+    press(&ui, "  \r\r");
+    assert_int_equal(n_sent, 1);
+    press(&ui, "\tru");
+    sent.kind = LOOM_CMD_STOP;
+    press(&ui, "n.\t");
+    assert_int_equal(sent.kind, LOOM_CMD_COMPLETE);
+    assert_string_equal(sent.text, "  run.");
+    lines = (struct loom_console_view){.completed = sent.value,
+                                       .completion = "val_",
+                                       .choices = "val_loss  val_metric"};
+    ui.lines = &lines;
+    console_news(&ui);
+    assert_string_equal(ui.console.input.text, "  run.val_");
+    assert_non_null(strstr(ui.choices, "val_metric"));
+    console_news(&ui); /* once is enough */
+    assert_string_equal(ui.console.input.text, "  run.val_");
+    keys_press(&ui, KEY_CTRL('C'));
+    assert_string_equal(ui.console.input.text, "");
+    lines.busy = true;
+    keys_press(&ui, KEY_CTRL('C'));
+    assert_true(ui.stop_line && !ui.asks_quit);
+    lines.busy = false;
+    lines.more = true;
+    keys_press(&ui, KEY_CTRL('C'));
+    assert_int_equal(sent.kind, LOOM_CMD_FORGET);
+    lines.more = false;
+    keys_press(&ui, KEY_CTRL('C'));
+    assert_true(ui.asks_quit);
+    press(&ui, "n\033");
+    assert_true(ui.console.keys);
+    press(&ui, "3");
+    assert_int_equal(ui.screen, SCREEN_BUILDS);
+    press(&ui, ":lua run.loss\r");
+    assert_int_equal(ui.screen, SCREEN_LUA);
+    assert_string_equal(sent.text, "run.loss");
+    lines.n_actions = 2;
+    lines.action[0].number = 4;
+    lines.action[1].number = 5;
+    strcpy(lines.action[1].text, "theme cividis");
+    ui.console.acts = 4;
+    const char *asked = console_action(&ui);
+    assert_non_null(asked);
+    line_run(&ui, asked);
+    assert_int_equal(ui.theme, STYLE_CIVIDIS);
+    assert_null(console_action(&ui));
+}
+
+static void test_palette(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    assert_true(palette_score("bu", "build") > palette_score("bu", "beta-up"));
+    assert_true(palette_score("xyz", "build") < 0);
+    start(&ui, VIEW_RUNNING);
+    press(&ui, "\020snap\r");
+    assert_int_equal(sent.kind, LOOM_CMD_SNAPSHOT);
+    assert_false(ui.palette.open);
+    press(&ui, "\020rollb\r"); /* wants an epoch */
+    assert_true(ui.typing);
+    assert_string_equal(ui.line.text, "rollback ");
+    press(&ui, "203\r");
+    assert_int_equal(sent.kind, LOOM_CMD_ROLLBACK);
+    press(&ui, "\020zoom-out\r"); /* of another screen */
+    assert_int_equal(ui.screen, SCREEN_LAYERS);
+    int before = n_sent;
+    press(&ui, "\020snap\033");
+    assert_true(!ui.palette.open && n_sent == before);
+}
+
+/* Where a text is on the screen. */
+static bool find(const struct ui *ui, const char *text, struct mouse *m)
+{
+    ui_draw(&grid, ui);
+    for (m->y = 0; m->y < grid.h; m->y++)
+        for (m->x = 0; m->x + (int)strlen(text) <= grid.w; m->x++) {
+            int i = 0;
+            const struct cell *c = &grid.cell[m->y * grid.w + m->x];
+            while (text[i] && c[i].ch == (unsigned char)text[i])
+                i++;
+            if (!text[i])
+                return true;
+        }
+    return false;
+}
+
+static void click(struct ui *ui, const char *text, bool twice)
+{
+    struct mouse m = {.what = twice ? MOUSE_DOUBLE : MOUSE_CLICK};
+    if (!find(ui, text, &m))
+        fail_msg("nothing says \"%s\"", text);
+    keys_mouse(ui, &grid, &m);
+}
+
+static void test_mouse(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    struct mouse wheel = {MOUSE_DOWN, 40, 12};
+    start(&ui, VIEW_BUILDING);
+    click(&ui, "bits per layer", false);
+    assert_int_equal(ui.focus, DASH_BITS);
+    click(&ui, "dense_1", false);
+    assert_int_equal(ui.layer, 2);
+    click(&ui, "Pause", false);
+    assert_int_equal(sent.kind, LOOM_CMD_TOGGLE);
+    click(&ui, "bits per layer", true);
+    assert_true(ui.full);
+    click(&ui, "3 Builds", false);
+    assert_int_equal(ui.screen, SCREEN_BUILDS);
+    ui.full = false;
+    click(&ui, "b-12", false);
+    assert_int_equal(ui.build_id, 12);
+    ui_draw(&grid, &ui);
+    keys_mouse(&ui, &grid, &wheel);
+    assert_int_equal(ui.build_id, 9);
+    press(&ui, "4");
+    ui.runs = runs_make(RUNS_SOME);
+    click(&ui, "jets-010", false);
+    assert_string_equal(ui.runs->cursor, "jets-010");
+    click(&ui, "muon-012", true);
+    assert_true(ui.full);
+    assert_string_equal(ui.runs->cursor, "muon-012");
+    press(&ui, "\020snap");
+    click(&ui, "write a checkpoint", false);
+    assert_int_equal(sent.kind, LOOM_CMD_SNAPSHOT);
+    press(&ui, "q");
+    click(&ui, "Yes", false);
+    assert_true(ui.quit);
+    runs_list_free(ui.runs);
+    start(&ui, VIEW_EMPTY);
+    ui.n_scripts = 2;
+    strcpy(ui.scripts[0], "one.lua");
+    strcpy(ui.scripts[1], "two.lua");
+    click(&ui, "two.lua", true);
+    assert_string_equal(ui.open, "two.lua");
+}
+
+static void test_state(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    struct loom_errmsg err;
+    char path[64], script[64];
+    const char *given[] = {"beta=1e-5", NULL}, *none[] = {NULL}, **set;
+    snprintf(path, sizeof path, "%s/screen.json", folder);
+    snprintf(script, sizeof script, "%s/a.lua", folder);
+    assert_int_equal(loom_file_write(script, "", 0, &err), 0);
+    start(&ui, VIEW_PAUSED);
+    press(&ui, "2m");
+    ui.layers.zoom = 4;
+    ui.theme = STYLE_CIVIDIS;
+    struct loom_session_conf conf = {
+        .script = script, .out = folder, .set = given};
+    state_save(path, &ui, NULL, &conf);
+    start(&ui, VIEW_EMPTY);
+    json_t *j = state_load(path, &ui);
+    assert_non_null(j);
+    assert_true(ui.screen == SCREEN_LAYERS && ui.theme == STYLE_CIVIDIS &&
+                ui.layers.map == LAYERS_BLOCKS && ui.layers.zoom == 4);
+    assert_int_equal(ui.n_scripts, 1);
+    assert_string_equal(ui.last, "go on with muon-017, epoch 214 of 600");
+    press(&ui, "1\r");
+    assert_true(ui.go_on && ui.open[0]);
+    conf = (struct loom_session_conf){.set = none};
+    state_resume(j, &conf, &set);
+    assert_string_equal(conf.resume, "muon-017");
+    assert_string_equal(conf.set[0], "beta=1e-5");
+    assert_non_null(strstr(conf.out, "loom-input"));
+    free(set);
+    /* Nothing was opened: what there was is kept. */
+    conf = (struct loom_session_conf){0};
+    state_save(path, &ui, j, &conf);
+    json_decref(j);
+    j = state_load(path, &ui);
+    assert_string_equal(json_string_value(json_object_get(j, "run")),
+                        "muon-017");
+    json_decref(j);
+    assert_int_equal(loom_file_write(path,
+                                     "{\"screen\":99,\"zoom\":-4,\"set\":{}}",
+                                     33, &err),
+                     0);
+    start(&ui, VIEW_EMPTY);
+    json_decref(state_load(path, &ui));
+    assert_true(ui.screen == SCREEN_DASH && ui.layers.zoom == 1);
+    assert_null(state_load("/nonexistent/x", &ui));
+    state_save("/nonexistent/x", &ui, NULL, &conf);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_edit),    cmocka_unit_test(test_history),
+        cmocka_unit_test(test_console), cmocka_unit_test(test_palette),
+        cmocka_unit_test(test_mouse),   cmocka_unit_test(test_state),
+    };
+    setenv("TZ", "UTC", 1);
+    if (!setlocale(LC_CTYPE, "C.UTF-8") || !mkdtemp(folder))
+        return 77;
+    grid_init(&grid, GRID_ASCII);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    grid_deinit(&grid);
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) ? 1 : failed;
+}

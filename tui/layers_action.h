@@ -1,0 +1,16 @@
+/* What keys and commands do on the Layers screen; rows of the table in
+ * action.c. */
+#pragma once
+
+#include "tui/ui.h"
+
+void layers_named(struct ui *ui, const char *layer); /* "": the next one */
+void layers_before(struct ui *ui, const char *arg);
+void layers_next_map(struct ui *ui, const char *arg);
+void layers_next_what(struct ui *ui, const char *arg);
+void layers_zoom_in(struct ui *ui, const char *arg);
+void layers_zoom_out(struct ui *ui, const char *arg);
+void layers_earlier(struct ui *ui, const char *arg);
+void layers_later(struct ui *ui, const char *arg);
+void layers_earliest(struct ui *ui, const char *arg);
+void layers_latest(struct ui *ui, const char *arg);
