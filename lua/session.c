@@ -73,6 +73,7 @@ struct loom_session *loom_session_new(const struct loom_session_conf *conf,
     s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     s->mailbox = loom_mailbox_new(sizeof(struct loom_view), e);
     s->details = loom_mailbox_new(sizeof(struct loom_layer_detail), e);
+    s->looked.mailbox = loom_mailbox_new(sizeof(struct loom_data_view), e);
     snprintf(s->view.script, sizeof(s->view.script), "%s",
              s->script ? s->script : "");
     snprintf(s->view.device, sizeof(s->view.device), "%s",
@@ -91,7 +92,7 @@ struct loom_session *loom_session_new(const struct loom_session_conf *conf,
         .seed = conf->seed,
     };
     s->L = loom_script_new(&s->host);
-    if (!s->mailbox || !s->details || s->event_fd < 0 || !s->L ||
+    if (!s->mailbox || !s->details || !s->looked.mailbox || s->event_fd < 0 || !s->L ||
         loom_session_open_console(s, e)) {
         loom_fail(e, LOOM_ERR_NOMEM, "no memory for a session");
         loom_session_destroy(s);
@@ -115,6 +116,7 @@ void loom_session_destroy(struct loom_session *s)
     if (s->L)
         lua_close(s->L);
     loom_session_close_console(s);
+    loom_session_forget_data(s);
     loom_store_close(s->store);
     loom_mailbox_destroy(s->mailbox);
     loom_mailbox_destroy(s->details);
@@ -336,6 +338,9 @@ void loom_session_obey(struct loom_session *s, const struct loom_command *c)
         break;
     case LOOM_CMD_FORGET:
         loom_session_forget(s);
+        break;
+    case LOOM_CMD_WATCH_DATA:
+        loom_session_show_data(s, &c->data);
         break;
     case LOOM_CMD_STOP:
         s->stop = true;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/data_summary.h"
 #include "engine/err.h"
 #include "engine/layer_detail.h"
 #include "engine/train_view.h"
@@ -76,6 +77,24 @@ struct loom_console_view {
     char choices[512];    /* all that its last word could be */
 };
 
+/* The data of the training: numbers of the whole, and a window of its rows. */
+enum { LOOM_DATA_ROWS = 64, LOOM_DATA_COLS = 32 };
+
+struct loom_data_watch {
+    bool on;
+    enum loom_part part;
+    size_t row, col; /* the first of the window */
+};
+
+struct loom_data_view {
+    const struct loom_data_summary *summary; /* lives as long as the session */
+    enum loom_part part;
+    size_t row, col;
+    int n_rows, n_cols;
+    float x[LOOM_DATA_ROWS][LOOM_DATA_COLS];
+    float label[LOOM_DATA_ROWS]; /* class, or the first number of a target */
+};
+
 enum loom_cmd_kind {
     LOOM_CMD_PAUSE,
     LOOM_CMD_RESUME,
@@ -100,6 +119,7 @@ enum loom_cmd_kind {
                               or parameters */
     LOOM_CMD_EVAL,         /* text: a line of Lua */
     LOOM_CMD_COMPLETE,     /* text: the beginning of one; value: comes back */
+    LOOM_CMD_WATCH_DATA,   /* tell of the data as `data` says, from now on */
     LOOM_CMD_FORGET        /* the lines so far of one that goes on */
 };
 
@@ -108,6 +128,7 @@ struct loom_command {
     double value;
     char text[512];
     struct loom_layer_watch watch;
+    struct loom_data_watch data;
 };
 
 /* What a headless caller hears, on the session's thread. */
@@ -170,6 +191,9 @@ const struct loom_view *loom_session_look(struct loom_session *s);
 /* The same for the layer that LOOM_CMD_WATCH_LAYER asked for; NULL before the
  * first. */
 const struct loom_layer_detail *loom_session_look_layer(struct loom_session *s);
+
+/* The same for the data, which LOOM_CMD_WATCH_DATA asked for. */
+const struct loom_data_view *loom_session_look_data(struct loom_session *s);
 
 /* The same for the console; NULL before the first line. */
 const struct loom_console_view *

@@ -1,6 +1,6 @@
 /* A session's insides, shared by session.c (life, commands, the view),
- * session_run.c (training for the script), session_steer.c, session_builds.c
- * and session_console.c. All of it
+ * session_run.c (training for the script), session_steer.c, session_builds.c,
+ * session_console.c and session_data.c. All of it
  * belongs to the session's thread but for what is said to be shared. */
 #pragma once
 
@@ -45,6 +45,14 @@ struct session_console {
     struct loom_mailbox *mailbox; /* shared with the reader */
 };
 
+struct session_data {
+    struct loom_mailbox *mailbox; /* shared with the reader */
+    struct loom_data_watch watch;
+    struct loom_data_view *view;   /* NULL until it is asked for */
+    const struct loom_dataset *of; /* measured in the first of */
+    struct session_summary *all;
+};
+
 struct loom_session {
     struct loom_session_conf conf; /* strings owned */
     char *script, *out, *resume, *device, **set;
@@ -82,6 +90,7 @@ struct loom_session {
     struct loom_layer_watch watch;
     struct loom_layer_detail detail; /* filled while a layer is watched */
     struct session_console console;
+    struct session_data looked;
 };
 
 /* Add a line to the log, and tell the event listener. */
@@ -117,6 +126,11 @@ void loom_session_complete(struct loom_session *s, const char *text,
 void loom_session_forget(struct loom_session *s);
 /* False: no line runs, the text is not the console's. */
 bool loom_session_console_print(struct loom_session *s, const char *text);
+
+/* session_data.c. w NULL: as was asked for, of what may be other data now. */
+void loom_session_show_data(struct loom_session *s,
+                            const struct loom_data_watch *w);
+void loom_session_forget_data(struct loom_session *s);
 
 /* session_run.c: what scripts can ask the session to do. */
 int loom_session_train(void *ud, struct loom_train_request *r,

@@ -243,6 +243,8 @@ static int start(struct loom_session *s, struct loom_train_request *r,
     r->conf.threads = s->conf.threads;
     r->conf.dir = s->dir;
     s->data = r->data;
+    s->looked.of = NULL; /* may be other data at the same address */
+    loom_session_show_data(s, NULL);
     s->trainer = loom_trainer_new(r->take_model, r->data, &r->conf, e);
     r->take_model = NULL;
     if (!s->trainer)

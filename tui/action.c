@@ -6,6 +6,7 @@
 
 #include "tui/console.h"
 #include "tui/dash.h"
+#include "tui/data.h"
 #include "tui/help.h"
 #include "tui/key.h"
 #include "tui/layers_action.h"
@@ -63,6 +64,8 @@ static bool can_open(const struct ui *ui)
 {
     if (ui->screen == SCREEN_RUNS)
         return !ui->full && runs_any(ui);
+    if (ui->screen == SCREEN_DATA)
+        return !ui->full && data_any(ui);
     return is_empty(ui) ? ui->n_scripts > 0 : !ui->full && !error_shown(ui);
 }
 
@@ -199,6 +202,8 @@ static void open_box(struct ui *ui, const char *arg)
         back(ui, "");
     else if (ui->screen == SCREEN_RUNS)
         ui->full = !ui->full && runs_any(ui);
+    else if (ui->screen == SCREEN_DATA)
+        ui->full = !ui->full && data_any(ui);
     else if (is_empty(ui) && ui->n_scripts > 0)
         choose_script(ui);
     else if (!is_empty(ui))
@@ -211,6 +216,8 @@ static const char *open_word(const struct ui *ui)
     dash_layout(ui, &l);
     if (ui->screen == SCREEN_LAYERS && !is_empty(ui))
         return "Zoom";
+    if (ui->screen == SCREEN_DATA)
+        return "Rows";
     return ui->screen == SCREEN_RUNS ? "Open"
            : is_empty(ui) ? ui->last[0] && !ui->script ? "Go on" : "Run"
            : l.kind == DASH_FRAMES ? "Zoom"
@@ -268,6 +275,12 @@ static void to_runs(struct ui *ui, const char *arg)
 {
     (void)arg;
     ui_turn(ui, SCREEN_RUNS);
+}
+
+static void to_data(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    ui_turn(ui, SCREEN_DATA);
 }
 
 static void to_lua(struct ui *ui, const char *arg)
@@ -373,8 +386,9 @@ enum {
     L = 1 << SCREEN_LAYERS,
     B = 1 << SCREEN_BUILDS,
     R = 1 << SCREEN_RUNS,
+    T = 1 << SCREEN_DATA,
     U = 1 << SCREEN_LUA,
-    ALL = D | L | B | R | U
+    ALL = D | L | B | R | T | U
 };
 
 // clang-format off
@@ -390,7 +404,7 @@ const struct action actions[] = {
     {"resume", "", NULL, "", "go on training",
      {0}, ALL, ui_trains, NULL, train_resume, NULL},
     {"zoom", "Enter", "Open", "", "give the focused box the whole screen",
-     {KEY_RETURN}, D | L | R, NULL, can_open, open_box, open_word},
+     {KEY_RETURN}, D | L | R | T, NULL, can_open, open_box, open_word},
     {"enter", "Enter", "Run", "", "run the line; type again",
      {KEY_RETURN, 'i'}, U, NULL, NULL, console_enter, console_enter_word},
     {"complete", "Tab", "Complete", "", "the word at the cursor",
@@ -411,10 +425,14 @@ const struct action actions[] = {
      {'T'}, R, runs_any, NULL, tag, NULL},
     {"note", "N", "Note", "[TEXT]", "write a note to the run; - removes it",
      {'N'}, R, runs_any, NULL, annotate, NULL},
-    {"left", "← h", NULL, "", "one weight to the left",
-     {KEY_ARROW_LEFT, 'h'}, L, has_layers, NULL, left, NULL},
-    {"right", "→ l", NULL, "", "one weight to the right",
-     {KEY_ARROW_RIGHT, 'l'}, L, has_layers, NULL, right, NULL},
+    {"left", "← h", NULL, "", "one weight or column to the left",
+     {KEY_ARROW_LEFT, 'h'}, L | T, has_layers, NULL, left, NULL},
+    {"right", "→ l", NULL, "", "one weight or column to the right",
+     {KEY_ARROW_RIGHT, 'l'}, L | T, has_layers, NULL, right, NULL},
+    {"part", "p", "Part", "[NAME]", "rows of the next part: train, val, test",
+     {'p'}, T, data_any, NULL, data_next_part, NULL},
+    {"sum", "m", "Sum", "", "histogram, or summed up",
+     {'m'}, T, data_any, NULL, data_next_plot, data_plot_word},
     {"layer", "]", "Layer", "[NAME]", "the next layer, or the one named",
      {']'}, L, has_layers, NULL, layers_named, NULL},
     {"last-layer", "[", NULL, "", "the layer before",
@@ -491,6 +509,8 @@ const struct action actions[] = {
      {'3'}, ALL, NULL, NULL, to_builds, NULL},
     {"runs", "4", NULL, "", "all runs of the store",
      {'4'}, ALL, NULL, NULL, to_runs, NULL},
+    {"data", "5", NULL, "", "what the network is trained on",
+     {'5'}, ALL, NULL, NULL, to_data, NULL},
     {"lua", "6", NULL, "[LINE]", "a console on the script's state",
      {'6'}, ALL, NULL, NULL, to_lua, NULL},
     {"palette", "Ctrl-P", "Palette", "[LETTERS]", "find any action",

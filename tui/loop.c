@@ -15,6 +15,7 @@
 #include "engine/mem.h"
 #include "tui/cli.h"
 #include "tui/console.h"
+#include "tui/data.h"
 #include "tui/format.h"
 #include "tui/history.h"
 #include "tui/keeper.h"
@@ -198,6 +199,7 @@ static void paint(struct loop *l)
         if (v)
             l->ui.view = v;
         l->ui.detail = loom_session_look_layer(l->session);
+        l->ui.data = loom_session_look_data(l->session);
         l->ui.lines = loom_session_look_console(l->session);
         if (start > l->note_until)
             l->ui.note[0] = 0;
@@ -206,6 +208,7 @@ static void paint(struct loop *l)
     }
     term_size(&l->ui.w, &l->ui.h);
     layers_watch(&l->ui);
+    data_watch(&l->ui);
     ui_draw(&l->grid, &l->ui);
     term_paint(&l->grid, l->ui.theme, l->all);
     l->paint = l->news = l->all = false;

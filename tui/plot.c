@@ -372,3 +372,32 @@ void plot_spark(struct area a, const float *y, int n, enum style s)
     plot_lines(a, &line, 1, &ax);
     free(x);
 }
+
+/* The highest of those that share a column, so that no bar is lost. */
+static float column_height(const float *y, int n, int x, int w)
+{
+    int from = x * n / w, to = (x + 1) * n / w;
+    float top = 0;
+    for (int i = from; i < to || i == from; i++)
+        top = isfinite(y[i]) && y[i] > top ? y[i] : top;
+    return top;
+}
+
+void plot_bars(struct area a, const float *y, int n, enum style s)
+{
+    float most = 0;
+    bool ascii = a.grid->glyphs == GRID_ASCII;
+    for (int i = 0; i < n; i++)
+        most = isfinite(y[i]) && y[i] > most ? y[i] : most;
+    for (int x = 0; x < a.w && most > 0; x++) {
+        float top = column_height(y, n, x, a.w);
+        int eighths = (int)lrintf(top / most * (float)(8 * a.h));
+        eighths = top > 0 && !eighths ? 1 : eighths;
+        for (int up = 0; up < a.h && eighths > 0; up++, eighths -= 8) {
+            uint32_t part = eighths < 8 ? 0x2580 + (uint32_t)eighths : 0x2588;
+            if (ascii)
+                part = eighths >= 6 ? '#' : eighths >= 3 ? ':' : '.';
+            area_put(a, x, a.h - 1 - up, s, part);
+        }
+    }
+}

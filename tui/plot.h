@@ -47,3 +47,7 @@ void plot_marks(struct area a, const struct plot_mark *mark, int n,
 /* The history of one value, as high as the area, the newest at the right;
  * logarithmic where all is positive. */
 void plot_spark(struct area a, const float *y, int n, enum style s);
+
+/* Bars that stand on the lower edge, n of them over the whole width; the
+ * highest is as high as the area. What is not above 0 is empty. */
+void plot_bars(struct area a, const float *y, int n, enum style s);

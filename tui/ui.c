@@ -7,6 +7,7 @@
 #include "tui/builds.h"
 #include "tui/console.h"
 #include "tui/dash.h"
+#include "tui/data.h"
 #include "tui/format.h"
 #include "tui/help.h"
 #include "tui/layers.h"
@@ -20,6 +21,7 @@ static const struct ui_screen screens[SCREENS] = {
     [SCREEN_BUILDS] = {"Builds", '3', builds_draw, builds_move, builds_page,
                        builds_selected},
     [SCREEN_RUNS] = {"Runs", '4', runs_draw, runs_move, runs_page, runs_row},
+    [SCREEN_DATA] = {"Data", '5', data_draw, data_move, data_page, data_row},
     [SCREEN_LUA] = {"Lua", '6', console_draw, console_move, console_page, NULL},
 };
 
@@ -113,7 +115,7 @@ bool ui_send(struct ui *ui, enum loom_cmd_kind kind, double value,
 
 void ui_turn(struct ui *ui, enum screen s)
 {
-    if (s == SCREEN_RUNS)
+    if (s == SCREEN_RUNS || s == SCREEN_DATA)
         ui->full = false;
     ui->screen = s;
     ui->help = ui->console.keys = false;

@@ -17,6 +17,7 @@ enum screen {
     SCREEN_LAYERS,
     SCREEN_BUILDS,
     SCREEN_RUNS,
+    SCREEN_DATA,
     SCREEN_LUA,
     SCREENS
 };
@@ -53,6 +54,13 @@ struct layers_state {
     int from_row, from_col;       /* the first cell shown, in weights */
     int epoch;                    /* looked back at; 0: now */
     struct loom_layer_watch sent; /* what the session was asked for last */
+};
+
+/* The Data screen. */
+struct data_state {
+    size_t feature;                  /* selected */
+    bool sum;                        /* histograms summed up */
+    struct loom_data_watch at, sent; /* the rows; what was asked for last */
 };
 
 /* The Lua screen. */
@@ -96,6 +104,7 @@ struct ui {
     struct edit line;
     struct palette palette;
     struct console_state console;
+    struct data_state look;
     struct history *history;  /* of the console; NULL: none is kept */
     char choices[UI_CHOICES]; /* what Tab could complete to, or "" */
     char note[UI_LINE];       /* the answer to the last key, or "" */
@@ -115,6 +124,7 @@ struct ui {
     const struct loom_view *view;
     const struct loom_layer_detail *detail; /* or NULL: none was asked for */
     const struct loom_console_view *lines;  /* or NULL: none yet */
+    const struct loom_data_view *data;      /* or NULL: none was asked for */
     bool (*send)(void *ud, const struct loom_command *c);
     void *ud;
 };

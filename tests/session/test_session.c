@@ -383,11 +383,45 @@ static void test_console(void **state)
     loom_session_destroy(s);
 }
 
+/* The data: nothing until they are asked for, then the rows wanted. */
+static void test_data(void **state)
+{
+    (void)state;
+    struct loom_session *s = open_session();
+    struct loom_command c = {.kind = LOOM_CMD_WATCH_DATA,
+                             .data = {true, LOOM_TEST, 395, 340}};
+    const struct loom_data_view *v;
+    until_epoch(s, 1);
+    assert_null(loom_session_look_data(s));
+    assert_true(loom_session_send(s, &c));
+    do
+        next_view(s);
+    while (!(v = loom_session_look_data(s)));
+    assert_int_equal(v->summary->n_in, 350);
+    assert_int_equal(v->summary->rows[LOOM_TRAIN], 2000);
+    assert_true(v->part == LOOM_TEST && v->row == 395 && v->n_rows == 5);
+    assert_true(v->col == 340 && v->n_cols == 10);
+    for (int k = 0; k < v->n_cols; k++)
+        assert_true(v->x[0][k] >= v->summary->feature[340 + k].low &&
+                    v->x[0][k] <= v->summary->feature[340 + k].high);
+    const struct loom_data_summary *first = v->summary;
+    c.data = (struct loom_data_watch){true, LOOM_VAL, 99999, 99999};
+    assert_true(loom_session_send(s, &c));
+    do {
+        next_view(s);
+        v = loom_session_look_data(s);
+    } while (v->part != LOOM_VAL);
+    assert_true(v->row == 399 && v->n_rows == 1 && v->n_cols == 1);
+    assert_ptr_equal(v->summary, first); /* measured once */
+    loom_session_destroy(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_watch), cmocka_unit_test(test_step),
         cmocka_unit_test(test_steering), cmocka_unit_test(test_rollback),
-        cmocka_unit_test(test_branch), cmocka_unit_test(test_console)};
+        cmocka_unit_test(test_branch), cmocka_unit_test(test_console),
+        cmocka_unit_test(test_data)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -26,6 +26,7 @@ struct loom_session {
     struct loom_layer_detail detail;
     int fd;
     struct loom_console_view lines;
+    struct loom_data_view data;
     bool ticking, crash;
     volatile sig_atomic_t interrupted;
 };
@@ -136,6 +137,11 @@ static void eval(struct loom_session *s, const char *text)
     }
 }
 
+const struct loom_data_view *loom_session_look_data(struct loom_session *s)
+{
+    return s->data.summary ? &s->data : NULL;
+}
+
 static void record(const struct loom_command *c)
 {
     const char *path = getenv("LOOM_FAKE_LOG");
@@ -163,6 +169,8 @@ bool loom_session_send(struct loom_session *s, const struct loom_command *c)
         t->beta *= (float)c->value / t->beta_factor;
         t->beta_factor = (float)c->value;
     }
+    if (c->kind == LOOM_CMD_WATCH_DATA)
+        view_data(true, &c->data, &s->data);
     if (c->kind == LOOM_CMD_EVAL)
         eval(s, c->text);
     if (c->kind == LOOM_CMD_COMPLETE) {

@@ -2,6 +2,7 @@
  * --update the files are written anew; look at the difference before keeping
  * it. Usage: test_golden GOLDEN_FOLDER [--update] */
 #include <locale.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,9 +16,8 @@
 #include "engine/file.h"
 #include "tests/tui/views.h"
 #include "tui/key.h"
-#include "tui/action.h"
+#include "tui/data.h"
 #include "tui/keys.h"
-#include "tui/line.h"
 #include "tui/layers.h"
 
 static const char *folder;
@@ -25,6 +25,7 @@ static bool update;
 static struct loom_view view;
 static struct loom_layer_detail detail;
 static struct loom_console_view lines;
+static struct loom_data_view data;
 
 static const struct {
     int w, h;
@@ -83,6 +84,14 @@ static const struct {
     {"runs-compare", VIEW_RUNNING, "4 j x", RUNS_SOME},
     {"runs-odd", VIEW_ODD, "4", RUNS_STRANGE},
     {"runs-help", VIEW_RUNNING, "4?", RUNS_SOME},
+    {"data-empty", VIEW_EMPTY, "5", RUNS_NULL},
+    {"data-loading", VIEW_LOADING, "5", RUNS_NULL},
+    {"data", VIEW_RUNNING, "5jj", RUNS_NULL},
+    {"data-sum", VIEW_PAUSED, "5mG", RUNS_NULL},
+    {"data-rows", VIEW_RUNNING, "5\rjjll", RUNS_NULL},
+    {"data-no-rows", VIEW_RUNNING, "5pp", RUNS_NULL},
+    {"data-odd", VIEW_ODD, "5jjj", RUNS_NULL},
+    {"data-help", VIEW_RUNNING, "5?", RUNS_NULL},
     {"lua-empty", VIEW_EMPTY, "6", RUNS_NULL},
     {"lua", VIEW_RUNNING, "6run.lo", RUNS_NULL},
     {"lua-back", VIEW_PAUSED, "6\033kkk", RUNS_NULL},
@@ -110,6 +119,11 @@ static void press(struct ui *ui, const char *keys)
         layers_watch(ui);
         view_detail(ui->view, &ui->layers.sent, &detail);
         ui->detail = &detail;
+        data_watch(ui);
+        if (ui->look.sent.on && ui->view->train.n_layers) {
+            view_data(!isnan(ui->view->train.loss), &ui->look.sent, &data);
+            ui->data = &data;
+        }
     }
 }
 

@@ -19,6 +19,7 @@
 #include "tui/keys.h"
 #include "tui/line.h"
 #include "tui/dash.h"
+#include "tui/data.h"
 #include "tui/format.h"
 #include "tui/key.h"
 #include "tui/layers.h"
@@ -61,6 +62,7 @@ static void press(struct ui *ui, const char *keys)
 }
 
 static struct loom_layer_detail detail;
+static struct loom_data_view data;
 
 /* What the session would answer, sometimes late. */
 static void answer(struct ui *ui)
@@ -68,6 +70,10 @@ static void answer(struct ui *ui)
     layers_watch(ui);
     view_detail(ui->view, &ui->layers.sent, &detail);
     ui->detail = &detail;
+    data_watch(ui);
+    view_data(ui->view->train.state != LOOM_TRAIN_PAUSED, &ui->look.sent,
+              &data);
+    ui->data = &data;
 }
 
 /* Every cell is a character of width 1, or one of 2 and its other half. */
@@ -102,7 +108,7 @@ static void test_sizes(void **unused)
     static const int h[] = {1, 2, 3, 5, 9, 10, 11, 16, 23, 24, 25, 48, 100};
     static const char *const keys[] = {"",    "\r",      "\t\t\t\r", "3", "4",
                                        "4\r", "4 jx",    "4x\r",     "?", ":xy",
-                                       "2]",  "2]]mjjl", "2]mm--,"};
+                                       "2]",  "2]]mjjl", "2]mm--,", "5", "5\rjl", "6x", "\020bu"};
     for (size_t i = 0; i < sizeof w / sizeof *w; i++)
         for (size_t j = 0; j < sizeof h / sizeof *h; j++)
             for (int v = 0; v < VIEW_KINDS; v++)
@@ -111,7 +117,7 @@ static void test_sizes(void **unused)
                     start(&ui, (enum view_kind)v, w[i], h[j]);
                     ui.runs = lists[v % RUNS_KINDS];
                     press(&ui, keys[k]);
-                    if (keys[k][0] == '2')
+                    if (keys[k][0] == '2' || keys[k][0] == '5')
                         answer(&ui);
                     grid.glyphs = (enum grid_glyphs)((i + j) % 3);
                     draw(&ui);
@@ -176,11 +182,11 @@ static void test_walk(void **unused)
                     ui.runs = lists[v % RUNS_KINDS];
                     ui.full = full;
                     ui.layer = 1;
-                    if (s == SCREEN_LAYERS)
+                    if (s == SCREEN_LAYERS || s == SCREEN_DATA)
                         answer(&ui);
                     keys_press(&ui, a->key[0]);
                     draw(&ui);
-                    if (s == SCREEN_LAYERS)
+                    if (s == SCREEN_LAYERS || s == SCREEN_DATA)
                         answer(&ui);
                     draw(&ui);
                     start(&ui, (enum view_kind)v, 80, 24);

@@ -8,8 +8,8 @@
 #include "engine/mem.h"
 
 const char *const view_names[VIEW_KINDS] = {
-    "empty",  "loading", "first",  "running",  "pausing",
-    "paused", "done",    "failed", "building", "built", "odd"};
+    "empty", "loading", "first",    "running", "pausing", "paused",
+    "done",  "failed",  "building", "built",   "odd"};
 
 static uint32_t state;
 
@@ -606,4 +606,70 @@ void view_console(struct loom_console_view *v)
     memset(v, 0, sizeof *v);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         view_line(v, lines[i].kind, lines[i].text);
+}
+
+/* ---- data ---- */
+
+static void make_column(struct loom_column_summary *c, int k)
+{
+    snprintf(c->name, sizeof c->name, k % 5 == 3 ? "長い名前_%d" : "C%d_b%d", k,
+             k % 3);
+    c->low = (float)(-2.5 + 0.1 * k);
+    c->high = (float)(4 + 0.3 * k);
+    c->mean = 0.03 * k;
+    c->deviation = 1 - 0.01 * k;
+    for (int i = 0; i < LOOM_SUMMARY_BINS; i++)
+        c->bin[i] = (uint32_t)(1000 * exp(-0.01 * (i - 10 - k) * (i - 10 - k)));
+}
+
+void view_data(bool classes, const struct loom_data_watch *w,
+               struct loom_data_view *v)
+{
+    static struct loom_data_summary s;
+    static struct loom_column_summary feature[40], target[2];
+    static struct loom_class_summary class[5];
+    static const char *const names[] = {"g", "q", "W", "Z", "t"};
+    memset(&s, 0, sizeof s);
+    memset(feature, 0, sizeof feature);
+    memset(v, 0, sizeof *v);
+    for (int i = 0; i < 40; i++)
+        make_column(&feature[i], i);
+    feature[2].constant = true;
+    feature[4].missing = 123;
+    make_column(&target[0], 1);
+    make_column(&target[1], 2);
+    for (int i = 0; i < 5; i++) {
+        snprintf(class[i].name, sizeof class[i].name, "%s", names[i]);
+        class[i].rows[LOOM_TRAIN] = (size_t)(116012 - 20000 * i);
+        class[i].weight = i == 4 ? 2.5f : 1;
+    }
+    snprintf(s.name, sizeof s.name, "jets_sim");
+    snprintf(s.source, sizeof s.source, "data/jets.npz");
+    snprintf(s.split, sizeof s.split, "val: 10%% of train, seed 7");
+    s.hash = 0x9c1fe07a;
+    s.standardized = classes;
+    s.n_in = classes ? 16 : 40;
+    s.n_out = classes ? 5 : 2;
+    s.rows[LOOM_TRAIN] = 380060;
+    s.rows[LOOM_VAL] = 42000;
+    s.feature = feature;
+    s.class = classes ? class : NULL;
+    s.target = classes ? NULL : target;
+    s.n_constant = classes ? 0 : 1;
+    s.n_missing = classes ? 0 : 123;
+    s.repeated[LOOM_TRAIN] = classes ? 0 : 17;
+    s.shared[LOOM_TRAIN][LOOM_VAL] = classes ? 0 : 3;
+    v->summary = &s;
+    v->part = w->part;
+    v->row = w->row;
+    v->col = w->col < s.n_in ? w->col : s.n_in - 1;
+    v->n_rows = s.rows[w->part] ? LOOM_DATA_ROWS : 0;
+    v->n_cols = (int)(s.n_in - v->col) < LOOM_DATA_COLS ? (int)(s.n_in - v->col)
+                                                        : LOOM_DATA_COLS;
+    for (int y = 0; y < LOOM_DATA_ROWS; y++) {
+        v->label[y] = classes ? (float)((w->row + (size_t)y) % 6) : (float)y;
+        for (int x = 0; x < LOOM_DATA_COLS; x++)
+            v->x[y][x] = (float)(x + y) / 16;
+    }
+    v->x[1][1] = NAN;
 }

@@ -45,3 +45,8 @@ void view_detail(const struct loom_view *v, const struct loom_layer_watch *w,
 void view_line(struct loom_console_view *v, enum loom_console_kind kind,
                const char *text);
 void view_console(struct loom_console_view *v);
+
+/* Data as a session would show it: classes, or a target with much that is
+ * wrong. What it points to lives until the next call. */
+void view_data(bool classes, const struct loom_data_watch *w,
+               struct loom_data_view *v);
