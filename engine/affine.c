@@ -3,9 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Positions that are computed at once where there are several. */
-enum { TILE = 64 };
-
 /* ---- building ---------------------------------------------------------- */
 
 static int read_norm(struct loom_affine *a, const struct loom_layer *l,
@@ -57,8 +54,8 @@ static void build_room(struct loom_affine *a, struct loom_model *m,
     a->wt = loom_model_floats(m, a->units * a->ldk);
     a->b = loom_model_floats(m, a->ldu);
     l->sum_n = a->k * a->ldu + a->ldu;
-    if (a->positions > 1 || a->patch) /* patches, outputs, patch gradients */
-        l->work_n = TILE * (2 * a->ldk + a->ldu);
+    l->bias_at = a->k * a->ldu;
+    loom_affine_lay(a, l);
 }
 
 int loom_affine_build(struct loom_affine *a, struct loom_model *m,
@@ -223,127 +220,12 @@ void loom_affine_trace(struct loom_model *m, struct loom_layer *l,
         loom_weights_trace(&a->bias, m, bias_values(a, m));
 }
 
-/* ---- a block ----------------------------------------------------------- */
+/* ---- cost, report, integers -------------------------------------------- */
 
 static const int32_t *patch_at(const struct loom_affine *a, size_t p)
 {
     return a->patch + p * a->k;
 }
-
-/* Patches of n positions from p of a row x, [n][*ld]; made in room, or where
- * they lie. */
-static const float *gather(const struct loom_affine *a, const float *x,
-                           size_t p, size_t n, float *room, size_t *ld)
-{
-    *ld = a->k;
-    if (!a->patch)
-        return x + p * a->k;
-    for (size_t t = 0; t < n; t++) {
-        const int32_t *from = patch_at(a, p + t);
-        for (size_t k = 0; k < a->k; k++)
-            room[t * a->k + k] = from[k] < 0 ? 0.0f : x[from[k]];
-    }
-    return room;
-}
-
-/* The reverse for gradients g [n][ldk]: added to a row's. */
-static void scatter(const struct loom_affine *a, const float *g, size_t p,
-                    size_t n, float *gx)
-{
-    for (size_t t = 0; t < n; t++, g += a->ldk)
-        for (size_t k = 0; k < a->k; k++) {
-            int32_t to = a->patch ? patch_at(a, p + t)[k]
-                                  : (int32_t)((p + t) * a->k + k);
-            if (to >= 0)
-                gx[to] += g[k];
-        }
-}
-
-static bool is_one(const struct loom_affine *a)
-{
-    return a->positions == 1 && !a->patch;
-}
-
-void loom_affine_forward(const struct loom_model *m, const struct loom_layer *l,
-                         const struct loom_block *b)
-{
-    const struct loom_affine *a = l->state;
-    const float *bias = a->has_bias ? a->b : NULL;
-    float *patches = b->work, *y = patches + TILE * a->ldk;
-    if (is_one(a)) {
-        m->kernels->gemm(b->rows, a->ldu, a->k, b->in[0], a->ld_in, a->w,
-                         a->ldu, bias, b->out, l->ld);
-        return;
-    }
-    for (size_t r = 0; r < b->rows; r++)
-        for (size_t p = 0, n; p < a->positions; p += n) {
-            size_t ld;
-            n = a->positions - p < TILE ? a->positions - p : TILE;
-            const float *x =
-                gather(a, b->in[0] + r * a->ld_in, p, n, patches, &ld);
-            m->kernels->gemm(n, a->ldu, a->k, x, ld, a->w, a->ldu, bias, y,
-                             a->ldu);
-            for (size_t t = 0; t < n; t++)
-                memcpy(b->out + r * l->ld + (p + t) * a->units, y + t * a->ldu,
-                       a->units * sizeof(*y));
-        }
-}
-
-static void backward_one(const struct loom_affine *a,
-                         const struct loom_model *m, const struct loom_layer *l,
-                         const struct loom_block *b)
-{
-    m->kernels->gemm_tn(b->rows, a->ldu, a->k, b->in[0], a->ld_in, b->gout,
-                        l->ld, b->sum, a->ldu);
-    m->kernels->column_sum(b->rows, a->ldu, b->gout, l->ld,
-                           b->sum + a->k * a->ldu);
-    if (b->gin[0])
-        m->kernels->gemm(b->rows, a->ld_in, a->units, b->gout, l->ld, a->wt,
-                         a->ldk, NULL, b->gin[0], a->ld_in);
-}
-
-static void backward_row(const struct loom_affine *a,
-                         const struct loom_model *m, const float *x,
-                         const float *gy, float *gx, const struct loom_block *b)
-{
-    float *patches = b->work, *g = patches + TILE * a->ldk;
-    float *back = g + TILE * a->ldu;
-    for (size_t p = 0, n; p < a->positions; p += n) {
-        size_t ld;
-        n = a->positions - p < TILE ? a->positions - p : TILE;
-        const float *from = gather(a, x, p, n, patches, &ld);
-        memset(g, 0, n * a->ldu * sizeof(*g));
-        for (size_t t = 0; t < n; t++)
-            memcpy(g + t * a->ldu, gy + (p + t) * a->units,
-                   a->units * sizeof(*g));
-        m->kernels->gemm_tn(n, a->ldu, a->k, from, ld, g, a->ldu, b->sum,
-                            a->ldu);
-        m->kernels->column_sum(n, a->ldu, g, a->ldu, b->sum + a->k * a->ldu);
-        if (!gx)
-            continue;
-        m->kernels->gemm(n, a->ldk, a->units, g, a->ldu, a->wt, a->ldk, NULL,
-                         back, a->ldk);
-        scatter(a, back, p, n, gx);
-    }
-}
-
-void loom_affine_backward(const struct loom_model *m,
-                          const struct loom_layer *l,
-                          const struct loom_block *b)
-{
-    const struct loom_affine *a = l->state;
-    if (is_one(a)) {
-        backward_one(a, m, l, b);
-        return;
-    }
-    if (b->gin[0])
-        memset(b->gin[0], 0, b->rows * a->ld_in * sizeof(float));
-    for (size_t r = 0; r < b->rows; r++)
-        backward_row(a, m, b->in[0] + r * a->ld_in, b->gout + r * l->ld,
-                     b->gin[0] ? b->gin[0] + r * a->ld_in : NULL, b);
-}
-
-/* ---- cost, report, integers -------------------------------------------- */
 
 /* Element of the input at place k of position p's patch; -1: none. */
 static int32_t element(const struct loom_affine *a, size_t p, size_t k)

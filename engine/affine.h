@@ -15,11 +15,23 @@
 #include "engine/layer.h"
 #include "engine/weights.h"
 
+/* The patches as the input has them: `lines` of `line` positions each, `down`
+ * and `step` floats from one another; a patch is `runs` runs of `run` floats,
+ * `apart` from one another. All that in the input with zeros around it, where
+ * there is padding: `rows` rows of `row` floats, the first of them `front`
+ * floats into the padded input, each `apart` behind the one before. */
+struct loom_lines {
+    size_t lines, line, down, step, runs, run, apart;
+    size_t padded; /* floats of the padded input; 0: no padding */
+    size_t rows, row, front;
+};
+
 struct loom_affine {
     /* set before building */
     size_t positions, k, units;
     const int32_t *patch; /* [positions][k] elements of the input, rising; -1:
                              0. NULL: position p reads the next k */
+    struct loom_lines lines;
     struct loom_shape kernel_shape; /* k units elements in all */
     size_t bias_positions;
     double share;
@@ -51,6 +63,10 @@ double loom_affine_bias_ebops(struct loom_model *m, struct loom_affine *a,
                               float beta);
 int loom_affine_check(const struct loom_affine *a, const struct loom_layer *l,
                       struct loom_errmsg *e);
+
+/* How the layer works on a block, and the room it needs. For
+ * loom_affine_build. */
+void loom_affine_lay(const struct loom_affine *a, struct loom_layer *l);
 
 /* The functions of struct loom_layer_ops, for kinds whose state is a struct
  * loom_affine. Initial values as Keras: Glorot's uniform, zero for the bias. */

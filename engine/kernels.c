@@ -16,26 +16,54 @@ static float fma_burn(size_t n)
     return sum;
 }
 
-static void gemm(size_t M, size_t N, size_t K, const float *a, size_t lda,
-                 const float *b, size_t ldb, const float *bias, float *c,
-                 size_t ldc)
+static void after(const struct loom_product *p, size_t m, size_t n, float *c)
 {
-    for (size_t m = 0; m < M; m++)
-        for (size_t n = 0; n < N; n++) {
-            float sum = bias ? bias[n] : 0.0f;
-            for (size_t k = 0; k < K; k++)
-                sum += a[m * lda + k] * b[k * ldb + n];
-            c[m * ldc + n] = sum;
+    size_t v = m * p->each + n;
+    if (p->relu)
+        *c = *c > 0.0f ? *c : 0.0f;
+    if (!p->scale)
+        return;
+    float q = floorf(*c * p->scale[v] + 0.5f) * p->inverse[v];
+    p->q[m * p->ldc + n] = q;
+    p->top[v] = fmaxf(p->top[v], fabsf(q));
+}
+
+static void back(const struct loom_product *p, size_t m, size_t n, float *c)
+{
+    float x = p->x[m * p->ldc + n];
+    if (p->error)
+        p->error[n] += *c * (x - p->rounded[m * p->ldc + n]);
+    if (p->mask && !(x > 0.0f))
+        *c = 0.0f;
+    if (p->column)
+        p->column[n] += *c;
+}
+
+static void product(const struct loom_product *p)
+{
+    for (size_t m = 0; m < p->M; m++)
+        for (size_t n = 0; n < p->N; n++) {
+            const float *a = p->a + m * p->lda, *b = p->b + n;
+            float sum = p->bias ? p->bias[n] : 0.0f;
+            for (size_t run = 0; run < p->runs; run++, a += p->apart)
+                for (size_t k = 0; k < p->run; k++, b += p->ldb)
+                    sum += a[k] * *b;
+            after(p, m, n, &sum);
+            if (p->x)
+                back(p, m, n, &sum);
+            p->c[m * p->ldc + n] = sum;
         }
 }
 
-static void gemm_tn(size_t M, size_t N, size_t K, const float *a, size_t lda,
-                    const float *g, size_t ldg, float *c, size_t ldc)
+static void outer(const struct loom_outer *p)
 {
-    for (size_t k = 0; k < K; k++)
-        for (size_t n = 0; n < N; n++)
-            for (size_t m = 0; m < M; m++)
-                c[k * ldc + n] += a[m * lda + k] * g[m * ldg + n];
+    for (size_t k = 0; k < p->K; k++)
+        for (size_t n = 0; n < p->N; n++)
+            for (size_t plane = 0; plane < p->planes; plane++)
+                for (size_t m = 0; m < p->M; m++)
+                    p->c[k * p->ldc + n] +=
+                        p->a[plane * p->a_plane + m * p->lda + k] *
+                        p->g[plane * p->g_plane + m * p->ldg + n];
 }
 
 static void quant_round(size_t M, size_t N, const float *x, size_t ld,
@@ -93,6 +121,48 @@ static void column_sum(size_t M, size_t N, const float *g, size_t ld,
             sum[n] += g[m * ld + n];
 }
 
+static void max(size_t n, const float *x, float *y)
+{
+    for (size_t j = 0; j < n; j++)
+        y[j] = x[j] > y[j] ? x[j] : y[j];
+}
+
+static void max_back(size_t n, const float *x, const float *y, float *left,
+                     float *gx)
+{
+    for (size_t j = 0; j < n; j++)
+        if (x[j] == y[j]) {
+            gx[j] += left[j];
+            left[j] = 0.0f;
+        }
+}
+
+static void add(size_t n, const float *x, float *y)
+{
+    for (size_t j = 0; j < n; j++)
+        y[j] += x[j];
+}
+
+static void softmax(size_t rows, size_t n, const float *z, size_t ld,
+                    const int *y, const float *scale, float *loss, int *best,
+                    float *gz)
+{
+    for (size_t r = 0; r < rows; r++, z += ld) {
+        size_t most = 0, label = (size_t)y[r];
+        float sum = 0.0f;
+        for (size_t j = 1; j < n; j++)
+            if (z[j] > z[most])
+                most = j;
+        for (size_t j = 0; j < n; j++)
+            sum += expf(z[j] - z[most]);
+        loss[r] = logf(sum) - (z[label] - z[most]);
+        best[r] = (int)most;
+        for (size_t j = 0; gz && j < n; j++)
+            gz[r * ld + j] = scale[r] * expf(z[j] - z[most]) / sum -
+                             (j == label ? scale[r] : 0.0f);
+    }
+}
+
 static void round_even(size_t n, const float *x, float *y)
 {
     for (size_t j = 0; j < n; j++)
@@ -120,9 +190,9 @@ static void adam(size_t n, float *p, const float *g, float *m, float *v,
 }
 
 static const struct loom_kernels plain = {
-    "plain",     fma_burn,   24,       gemm,      gemm_tn,
-    quant_round, quant_wrap, relu,     relu_back, error_dot,
-    column_sum,  round_even, saturate, adam,
+    "plain",    fma_burn, 24,        product,    outer,      quant_round,
+    quant_wrap, relu,     relu_back, error_dot,  column_sum, max,
+    max_back,   add,      softmax,   round_even, saturate,   adam,
 };
 
 extern const struct loom_kernels loom_kernels_avx512, loom_kernels_avx2,

@@ -3,20 +3,54 @@
  * for several instruction sets, beside the plain loops of loom_kernels_plain,
  * which are the reference.
  *
- * Matrices are row-major with a leading dimension; every leading dimension,
- * and every width called N here, is a multiple of LOOM_LANES, padded with
- * zeros; pointers are 64-byte aligned. */
+ * Matrices are row-major with a leading dimension. Widths called N are whole
+ * vectors (multiples of LOOM_LANES, padded with zeros; of LOOM_HALF where
+ * told), pointers are aligned to 4 bytes. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
-enum { LOOM_LANES = 16 };
+enum { LOOM_LANES = 16, LOOM_HALF = 8 };
 
 /* n rounded up to whole vectors. */
 static inline size_t loom_pad(size_t n)
 {
     return (n + LOOM_LANES - 1) / LOOM_LANES * LOOM_LANES;
 }
+
+/* c[M][N] = bias[N] + a[M][K] b[K][N], and what is to follow while a tile of c
+ * is in registers; each step gives the same bits as its kernel below.
+ * The columns of a lie in `runs` runs of `run` that are `apart` floats from one
+ * another: a convolution's patch where it lies. N: a multiple of LOOM_HALF.
+ * Pointers are NULL for what is not wanted. */
+struct loom_product {
+    size_t M, N, runs, run, apart;
+    const float *a, *b, *bias;
+    float *c;
+    size_t lda, ldb, ldc;
+    /* Vectors below are [N], or one a row: this far apart. */
+    size_t each;
+    bool relu;                    /* c = max(c, 0) */
+    const float *scale, *inverse; /* q, top as `round` makes them of c */
+    float *q, *top;               /* q [M][ldc] */
+    /* c as a gradient on q, x before it was rounded [M][ldc]: */
+    const float *x, *rounded;
+    float *error;  /* as `error_dot` */
+    bool mask;     /* c = 0 where x <= 0: `relu_back` */
+    float *column; /* as `column_sum` of what is stored */
+};
+
+/* c[K][N] += transpose(a) g over the rows of a [M][K] and g [M][N], `planes`
+ * times: each plane's rows begin a_plane and g_plane floats after those of the
+ * one before. N: a multiple of LOOM_HALF. */
+struct loom_outer {
+    size_t planes, M, N, K;
+    const float *a, *g;
+    size_t lda, ldg, a_plane, g_plane;
+    float *c;
+    size_t ldc;
+};
 
 struct loom_kernels {
     const char *name; /* "avx512", "avx2", "portable", "plain" */
@@ -27,14 +61,8 @@ struct loom_kernels {
     float (*fma)(size_t n);
     double fma_flops;
 
-    /* c[M][N] = bias[N] + a[M][K] b[K][N]; bias may be NULL for zeros. */
-    void (*gemm)(size_t M, size_t N, size_t K, const float *a, size_t lda,
-                 const float *b, size_t ldb, const float *bias, float *c,
-                 size_t ldc);
-
-    /* c[K][N] += transpose(a[M][K]) g[M][N] */
-    void (*gemm_tn)(size_t M, size_t N, size_t K, const float *a, size_t lda,
-                    const float *g, size_t ldg, float *c, size_t ldc);
+    void (*product)(const struct loom_product *p);
+    void (*outer)(const struct loom_outer *p);
 
     /* Rounding half up to the grid 1/scale, column by column:
      * q = floor(x scale + 1/2) / scale; top = max(top, |q|) over the rows. */
@@ -49,7 +77,7 @@ struct loom_kernels {
                  const float *scale, const float *inverse, const float *modulus,
                  const float *over, const float *bias, float *q);
 
-    /* y = max(x, 0); and gx = g where y > 0, else 0. */
+    /* y = max(x, 0); and gx = g where y > 0, else 0. In place or apart. */
     void (*relu)(size_t n, const float *x, float *y);
     void (*relu_back)(size_t n, const float *y, const float *g, float *gx);
 
@@ -60,6 +88,23 @@ struct loom_kernels {
     /* sum[n] += sum over rows of g. */
     void (*column_sum)(size_t M, size_t N, const float *g, size_t ld,
                        float *sum);
+
+    /* y = max(x, y); and, y being the maximum of several x that come here in
+     * turn, the gradient `left` [n] goes to the first that equals it. */
+    void (*max)(size_t n, const float *x, float *y);
+    void (*max_back)(size_t n, const float *x, const float *y, float *left,
+                     float *gx);
+
+    /* y += x; and y = max(x, y) of what is never negative. */
+    void (*add)(size_t n, const float *x, float *y);
+
+    /* Softmax and cross-entropy of up to LOOM_LANES rows z [rows][ld] of n
+     * values with labels y: loss[r] = log sum_j exp(z_j) - z_label, best[r] the
+     * first of the largest; gz (may be NULL) gets scale[r] (softmax - one-hot).
+     */
+    void (*softmax)(size_t rows, size_t n, const float *z, size_t ld,
+                    const int *y, const float *scale, float *loss, int *best,
+                    float *gz);
 
     /* y = x rounded half to even, elementwise. */
     void (*rint)(size_t n, const float *x, float *y);

@@ -14,6 +14,10 @@ struct loom_block {
     const float *gout;
     float *sum, *top; /* this layer's part of the chunk's */
     float *work;      /* [work_n], 64-byte aligned, anything in it */
+    /* Of affine layers: what the product does besides, forward or back (NULL:
+     * nothing); somebody else sums the bias' gradients. */
+    const struct loom_product *fused;
+    bool summed;
 };
 
 struct loom_layer_ops {
@@ -73,11 +77,16 @@ extern const struct loom_layer_ops loom_layer_input, loom_layer_quantize,
     loom_layer_depthwise_conv2d, loom_layer_relu,
     loom_layer_leaky_relu, loom_layer_function, loom_layer_add,
     loom_layer_subtract, loom_layer_multiply, loom_layer_maximum,
-    loom_layer_minimum, loom_layer_scale, loom_layer_sum, loom_layer_max, loom_layer_max_pool1d, loom_layer_max_pool2d,
-    loom_layer_average_pool1d, loom_layer_average_pool2d,
-    loom_layer_global_max_pool, loom_layer_global_average_pool,
-    loom_layer_reshape, loom_layer_flatten, loom_layer_permute,
-    loom_layer_slice, loom_layer_concatenate;
+    loom_layer_minimum, loom_layer_scale, loom_layer_sum, loom_layer_max,
+    loom_layer_max_pool1d, loom_layer_max_pool2d, loom_layer_average_pool1d,
+    loom_layer_average_pool2d, loom_layer_global_max_pool,
+    loom_layer_global_average_pool, loom_layer_reshape, loom_layer_flatten,
+    loom_layer_permute, loom_layer_slice, loom_layer_concatenate;
+
+/* A quantizer that only rounds half up in training: the steps [ld] of its
+ * grids, 1/scale. False: it does more. */
+bool loom_quantize_grid(const struct loom_layer *l, const float **scale,
+                        const float **inverse);
 
 /* Set the shape of a layer's output, and with it n and ld. */
 void loom_layer_shape(struct loom_layer *l, int rank, const size_t *dim);

@@ -17,6 +17,42 @@ static void fill_patches(const struct loom_affine *a,
         }
 }
 
+/* Where the patches lie: lines along the last axis, one above the other. */
+static struct loom_lines lay_lines(const struct loom_window *w)
+{
+    size_t c = w->channels, x = (size_t)w->axes - 1; /* the last axis */
+    size_t size[2], in[2], front[2], stride[2], positions[2];
+    for (size_t a = 0; a < 2; a++) {
+        bool there = a == 1 || x == 1;
+        size_t from = x == 1 ? a : 0;
+        size[a] = there ? w->size[from] : 1;
+        in[a] = there ? w->in[from] : 1;
+        front[a] = there ? w->front[from] : 0;
+        stride[a] = there ? w->stride[from] : 1;
+        positions[a] = there ? w->positions[from] : 1;
+    }
+    size_t need[2]; /* rows and columns that the windows reach */
+    for (size_t a = 0; a < 2; a++) {
+        need[a] = (positions[a] - 1) * stride[a] + size[a];
+        if (need[a] < front[a] + in[a])
+            need[a] = front[a] + in[a];
+    }
+    bool pads = need[0] > in[0] || need[1] > in[1];
+    return (struct loom_lines){
+        .lines = positions[0],
+        .line = positions[1],
+        .down = stride[0] * need[1] * c,
+        .step = stride[1] * c,
+        .runs = size[0],
+        .run = size[1] * c,
+        .apart = need[1] * c,
+        .padded = pads ? need[0] * need[1] * c : 0,
+        .rows = in[0],
+        .row = in[1] * c,
+        .front = (front[0] * need[1] + front[1]) * c,
+    };
+}
+
 static int build(struct loom_model *m, struct loom_layer *l, int axes,
                  struct loom_errmsg *e)
 {
@@ -60,6 +96,7 @@ static int build(struct loom_model *m, struct loom_layer *l, int axes,
     if (patch)
         fill_patches(a, &w, patch);
     a->patch = patch;
+    a->lines = lay_lines(&w);
     loom_window_shape(&w, a->units, l);
     return loom_affine_build(a, m, l, e);
 }

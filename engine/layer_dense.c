@@ -28,6 +28,8 @@ static int build(struct loom_model *m, struct loom_layer *l,
     a->k = shape.dim[shape.rank - 1];
     a->units = (size_t)units;
     a->positions = src->n / a->k;
+    a->lines =
+        (struct loom_lines){1, a->positions, 0, a->k, 1, a->k, 0, 0, 0, 0, 0};
     a->kernel_shape = (struct loom_shape){2, {a->k, a->units}};
     a->bias_positions = a->positions;
     a->share = parallel > 0 ? parallel / (double)a->positions : 1.0;

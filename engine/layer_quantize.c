@@ -127,15 +127,29 @@ static void forward(const struct loom_model *m, const struct loom_layer *l,
         raise_top(b, l->ld, -1.0f, b->top + l->ld);
 }
 
+bool loom_quantize_grid(const struct loom_layer *l, const float **scale,
+                        const float **inverse)
+{
+    const struct quantize *s = l->state;
+    *scale = s->scale;
+    *inverse = s->inverse;
+    return s->fast;
+}
+
 static void backward(const struct loom_model *m, const struct loom_layer *l,
                      const struct loom_block *b)
 {
     const struct quantize *s = l->state;
     const struct loom_qstate *q = &s->q;
+    if (m->mode == LOOM_MODE_REAL) {
+        if (b->gin[0])
+            memcpy(b->gin[0], b->gout, b->rows * l->ld * sizeof(float));
+        return;
+    }
     if (s->fast) {
         m->kernels->error_dot(b->rows, l->ld, b->gout, b->in[0], b->out, l->ld,
                               b->sum);
-        if (b->gin[0])
+        if (b->gin[0] && b->gin[0] != b->gout)
             memcpy(b->gin[0], b->gout, b->rows * l->ld * sizeof(float));
         return;
     }

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/kernels.h"
+
 static const char *const words[] = {"cross_entropy", "mse", "huber", "hinge"};
 
 int loom_loss_from_word(const char *s)
@@ -32,22 +34,26 @@ static size_t largest(size_t n, const float *z)
     return best;
 }
 
-/* gz first holds the exponentials. Returns the loss. */
-static double cross_entropy(size_t n, const float *z, size_t best, size_t label,
-                            float scale, float *gz)
+static void cross_entropy(const struct loom_loss_rule *rule, size_t rows,
+                          size_t n, const float *z, size_t ld, const int *y,
+                          float scale, float *gz, struct loom_loss_sums *sums)
 {
-    float total = 0.0f, top = z[best];
-    for (size_t j = 0; j < n; j++) {
-        float e = expf(z[j] - top);
-        total += e;
-        if (gz)
-            gz[j] = e;
+    const struct loom_kernels *kernels = loom_kernels();
+    float weight[LOOM_LANES], scales[LOOM_LANES], loss[LOOM_LANES];
+    int best[LOOM_LANES];
+    for (size_t at = 0; at < rows; at += LOOM_LANES, y += LOOM_LANES) {
+        size_t some = rows - at < LOOM_LANES ? rows - at : LOOM_LANES;
+        for (size_t r = 0; r < some; r++) {
+            weight[r] = rule->class_weight ? rule->class_weight[y[r]] : 1.0f;
+            scales[r] = weight[r] * scale;
+        }
+        kernels->softmax(some, n, z + at * ld, ld, y, scales, loss, best,
+                         gz ? gz + at * ld : NULL);
+        for (size_t r = 0; r < some; r++) {
+            sums->loss += (double)weight[r] * (double)loss[r];
+            sums->correct += best[r] == y[r];
+        }
     }
-    for (size_t j = 0; gz && j < n; j++)
-        gz[j] *= scale / total;
-    if (gz)
-        gz[label] -= scale;
-    return (double)(logf(total) - (z[label] - top));
 }
 
 static double hinge(size_t n, const float *z, size_t best, size_t label,
@@ -76,13 +82,14 @@ static void classes(const struct loom_loss_rule *rule, size_t rows, size_t n,
                     const float *z, size_t ld, const int *y, float scale,
                     float *gz, struct loom_loss_sums *sums)
 {
+    if (rule->kind == LOOM_CROSS_ENTROPY) {
+        cross_entropy(rule, rows, n, z, ld, y, scale, gz, sums);
+        return;
+    }
     for (size_t r = 0; r < rows; r++, z += ld, gz = gz ? gz + ld : NULL) {
         size_t label = (size_t)y[r], best = largest(n, z);
         float w = rule->class_weight ? rule->class_weight[label] : 1.0f;
-        double loss = rule->kind == LOOM_HINGE
-                          ? hinge(n, z, best, label, w * scale, gz)
-                          : cross_entropy(n, z, best, label, w * scale, gz);
-        sums->loss += (double)w * loss;
+        sums->loss += (double)w * hinge(n, z, best, label, w * scale, gz);
         sums->correct += best == label;
     }
 }

@@ -1,11 +1,13 @@
 #include "engine/mem.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGN = 64 };
+enum { ALIGN = 64, PAGE = 2 << 20 };
 
 static void *check(void *p, size_t n)
 {
@@ -52,13 +54,25 @@ char *loom_asprintf(const char *fmt, ...)
     return s;
 }
 
+/* Large arrays lie in large pages: rows are read in random order, and finding
+ * the page of each would cost as much as the row. */
+static void *alloc_aligned(size_t bytes)
+{
+    bool large = bytes >= 2 * (size_t)PAGE;
+    size_t align = large ? PAGE : ALIGN;
+    void *p = aligned_alloc(align, (bytes + align - 1) / align * align);
+    if (p && large)
+        madvise(p, bytes, MADV_HUGEPAGE); /* a wish, not a need */
+    return p;
+}
+
 void *loom_try_alloc(size_t n, size_t size, const char *what,
                      struct loom_errmsg *e)
 {
     void *p = NULL;
-    if (!size || n <= (SIZE_MAX - ALIGN) / size) {
+    if (!size || n <= (SIZE_MAX - PAGE) / size) {
         size_t bytes = (n * size + ALIGN - 1) / ALIGN * ALIGN;
-        p = aligned_alloc(ALIGN, bytes ? bytes : ALIGN);
+        p = alloc_aligned(bytes ? bytes : ALIGN);
         if (p)
             memset(p, 0, bytes);
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/fuse.h"
 #include "engine/layer.h"
 #include "engine/mem.h"
 
@@ -301,6 +302,7 @@ static int link_layers(struct loom_model *m, int output, struct loom_errmsg *e)
         }
     }
     bool twice = readers[output] > 1;
+    loom_fuse_plan(m, readers);
     free(readers);
     if (lost >= 0)
         return loom_fail(e, LOOM_ERR_ARG, "%s: no other layer reads it",

@@ -41,7 +41,9 @@ struct loom_shape {
 enum loom_mode {
     LOOM_MODE_TRAIN, /* WRAP only rounds, ranges are tracked */
     LOOM_MODE_EVAL,  /* what the hardware does */
-    LOOM_MODE_TRACE  /* as training, ranges are measured anew */
+    LOOM_MODE_TRACE, /* as training, ranges are measured anew */
+    LOOM_MODE_REAL   /* as training, and no quantizer does anything: what they
+                        cost is measured against it */
 };
 
 /* A named slice of the arena. */
@@ -69,6 +71,17 @@ struct loom_layer {
     size_t work_n;              /* floats it needs while it computes */
     size_t sum_at, sum_n;       /* its floats among a chunk's sums */
     size_t top_at, top_n;       /* and among its maxima */
+    /* Set by its kind: it multiplies patches of its input with a matrix; all of
+     * it with one; where a bias' sums begin among its sums (0: none). */
+    bool affine, matrix;
+    size_t bias_at;
+    /* Set by the plan (fuse.h), layer numbers or 0: what runs in its product
+     * forward; what its input's gradient passes through on the way back; and
+     * what of itself runs in another's. */
+    int relu, quantize, column;
+    bool error, mask;
+    bool in_forward, in_backward, summed;
+    bool in_place, shares;      /* its output, its gradient, are its input's */
     json_t *conf;               /* as given, owned: what a checkpoint stores */
     void *state;                /* the kind's own, owned by ops */
 };

@@ -2,10 +2,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/fuse.h"
 #include "engine/layer.h"
 #include "engine/mem.h"
 
 /* ---- memory of a step -------------------------------------------------- */
+
+/* A layer's own: its output and its gradient, where they are not its input's.
+ */
+static size_t buffers(const struct loom_layer *l)
+{
+    return 2 - (size_t)l->in_place - (size_t)l->shares;
+}
 
 int loom_scratch_init(struct loom_scratch *s, const struct loom_model *m,
                       struct loom_errmsg *e)
@@ -13,15 +21,17 @@ int loom_scratch_init(struct loom_scratch *s, const struct loom_model *m,
     size_t total = m->n_work + LOOM_MAX_INPUTS * m->n_spare;
     size_t n = (size_t)m->n_layers;
     for (int k = 0; k < m->n_layers; k++)
-        total += 2 * LOOM_BLOCK * m->layer[k].ld;
+        total += buffers(&m->layer[k]) * LOOM_BLOCK * m->layer[k].ld;
     s->out = loom_calloc(n, sizeof(*s->out));
     s->gout = loom_calloc(n, sizeof(*s->gout));
     s->memory = loom_try_alloc(total, sizeof(float), "activations", e);
     float *p = s->memory;
     for (int k = 0; p && k < m->n_layers; k++) {
-        s->out[k] = p;
-        s->gout[k] = p + LOOM_BLOCK * m->layer[k].ld;
-        p += 2 * LOOM_BLOCK * m->layer[k].ld;
+        const struct loom_layer *l = &m->layer[k];
+        s->out[k] = l->in_place ? s->out[l->input[0]] : p;
+        p += l->in_place ? 0 : LOOM_BLOCK * l->ld;
+        s->gout[k] = l->shares ? s->gout[l->input[0]] : p;
+        p += l->shares ? 0 : LOOM_BLOCK * l->ld;
     }
     for (int i = 0; p && i < LOOM_MAX_INPUTS; i++, p += m->n_spare)
         s->spare[i] = p;
@@ -83,19 +93,22 @@ static struct loom_block block_at(const struct loom_model *m,
                                   struct loom_sums *sums, int k)
 {
     const struct loom_layer *l = &m->layer[k];
-    struct loom_block b = {
-        .rows = rows, .out = s->out[k], .gout = s->gout[k], .work = s->work};
+    struct loom_block b;
+    b.rows = rows;
+    b.out = s->out[k];
+    b.gout = s->gout[k];
+    b.work = s->work;
+    b.fused = NULL;
+    b.summed = false;
     for (int i = 0; i < l->n_inputs; i++) {
-        b.in[i] = s->out[l->input[i]];
+        b.in[i] = loom_fuse_out(m, s, l->input[i]);
         b.gin[i] = l->adds[i] ? s->spare[i] : s->gout[l->input[i]];
         /* Nobody asks for the gradient of the data itself. */
         if (m->layer[l->input[i]].ops == &loom_layer_input)
             b.gin[i] = NULL;
     }
-    if (sums) {
-        b.sum = sums->sum + l->sum_at;
-        b.top = sums->top + l->top_at;
-    }
+    b.sum = sums ? sums->sum + l->sum_at : NULL;
+    b.top = sums ? sums->top + l->top_at : NULL;
     return b;
 }
 
@@ -103,9 +116,12 @@ void loom_model_forward(const struct loom_model *m, struct loom_scratch *s,
                         size_t rows, struct loom_sums *sums)
 {
     for (int k = 0; k < m->n_layers; k++) {
+        if (!m->layer[k].ops->forward || loom_fuse_skips_forward(m, k))
+            continue;
         struct loom_block b = block_at(m, s, rows, sums, k);
-        if (m->layer[k].ops->forward)
-            m->layer[k].ops->forward(m, &m->layer[k], &b);
+        struct loom_product p;
+        loom_fuse_forward(m, s, sums, k, &p, &b);
+        m->layer[k].ops->forward(m, &m->layer[k], &b);
     }
 }
 
@@ -128,9 +144,12 @@ void loom_model_backward(const struct loom_model *m, struct loom_scratch *s,
                          size_t rows, struct loom_sums *sums)
 {
     for (int k = m->n_layers - 1; k >= 0; k--) {
+        if (!m->layer[k].ops->backward || loom_fuse_skips_backward(m, k))
+            continue;
         struct loom_block b = block_at(m, s, rows, sums, k);
-        if (m->layer[k].ops->backward)
-            m->layer[k].ops->backward(m, &m->layer[k], &b);
+        struct loom_product p;
+        loom_fuse_backward(m, s, sums, k, &p, &b);
+        m->layer[k].ops->backward(m, &m->layer[k], &b);
         join_gradients(m, s, &b, k);
     }
 }
@@ -155,7 +174,7 @@ void loom_model_reduce(struct loom_model *m, struct loom_sums *chunk,
     memset(m->grad, 0, m->n_theta * sizeof(float));
     for (int k = 0; k < m->n_layers; k++) {
         struct loom_layer *l = &m->layer[k];
-        if (l->ops->reduce)
+        if (l->ops->reduce && !loom_fuse_is_off(m, k))
             l->ops->reduce(m, l, chunk[0].sum + l->sum_at,
                            chunk[0].top + l->top_at);
     }

@@ -33,13 +33,36 @@ struct pass {
     float *outputs; /* [n][outputs], or NULL */
 };
 
+static size_t row_at(const struct pass *p, size_t at)
+{
+    return p->order ? p->order[p->first + at] : p->first + at;
+}
+
+/* Rows in random order lie all over memory: ask for the beginnings of those
+ * from `at` on while others are at work. The rest of a long row follows by
+ * itself. */
+static void ask_for_block(const struct pass *p, size_t at)
+{
+    enum { LINE = 16, LINES = 4 };
+    size_t n_in = p->t->model->n_in;
+    size_t end = p->n - at < LOOM_BLOCK ? p->n : at + LOOM_BLOCK;
+    size_t ask = n_in < LINES * LINE ? n_in : LINES * LINE;
+    for (; p->order && at < end; at++) {
+        size_t row = row_at(p, at);
+        for (size_t k = 0; k < ask; k += LINE)
+            __builtin_prefetch(p->rows->x + row * n_in + k);
+        if (p->rows->y)
+            __builtin_prefetch(p->rows->y + row);
+    }
+}
+
 static void fill_block(const struct pass *p, size_t at, size_t rows,
                        struct loom_scratch *s, int *y, float *target)
 {
     const struct loom_model *m = p->t->model;
     size_t n_out = p->t->data->n_out;
     for (size_t r = 0; r < rows; r++) {
-        size_t row = p->order ? p->order[p->first + at + r] : p->first + at + r;
+        size_t row = row_at(p, at + r);
         loom_scratch_put(s, m, r, p->rows->x + row * m->n_in);
         if (p->rows->y)
             y[r] = p->rows->y[row];
@@ -68,6 +91,7 @@ static void run_chunk(void *ud, int c, int worker)
         size_t at = b * LOOM_BLOCK;
         size_t rows = p->n - at < LOOM_BLOCK ? p->n - at : LOOM_BLOCK;
         fill_block(p, at, rows, s, y, target);
+        ask_for_block(p, at + rows);
         loom_model_forward(m, s, rows, &t->chunk[c]);
         loom_loss_block(&t->rule, rows, out->n, s->out[m->output], out->ld, y,
                         target, 1.0f / (float)p->n,
@@ -323,13 +347,16 @@ static int train_batch(struct loom_trainer *t, struct loom_errmsg *e)
                      .first = first,
                      .n = last - first,
                      .back = true};
-    loom_model_prepare(m, LOOM_MODE_TRAIN);
+    loom_model_prepare(m,
+                       t->conf.unquantized ? LOOM_MODE_REAL : LOOM_MODE_TRAIN);
     struct loom_loss_sums s = run_pass(&p);
     if (!isfinite(s.loss))
         return nan_error(t, t->epoch + 1, t->batch + 1, e);
     loom_model_reduce(m, t->chunk, LOOM_CHUNKS);
-    t->ebops = loom_model_ebops(m, (float)t->beta, NULL);
-    loom_model_l1(m, true);
+    if (!t->conf.unquantized) {
+        t->ebops = loom_model_ebops(m, (float)t->beta, NULL);
+        loom_model_l1(m, true);
+    }
     loom_optimizer_step(&t->optimizer, m, t->lr);
     t->epoch_loss.loss += s.loss;
     t->train_rows += (double)p.n;

@@ -25,6 +25,8 @@ struct loom_trainer_conf {
     struct loom_control_conf control; /* of beta, where it has a target */
     struct loom_optimizer_conf optimizer;
     const char *dir;   /* folder for checkpoints; NULL: none are written */
+    bool unquantized;  /* quantizers do nothing in training steps: for measuring
+                          what they cost */
     double autosave_s; /* between saves of the training state; 0: 30 */
 };
 

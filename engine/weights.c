@@ -87,6 +87,10 @@ void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
                           const float *v)
 {
     struct loom_qstate *q = &w->q;
+    if (m->mode == LOOM_MODE_REAL) {
+        memcpy(w->qv, v, q->n * sizeof(*v));
+        return;
+    }
     loom_qstate_prepare(q, m);
     /* Trained WRAP weights follow their values in training and are never
      * wrapped, only rounded, as in the reference. */
@@ -122,6 +126,10 @@ void loom_weights_reduce(struct loom_weights *w, struct loom_model *m,
 {
     const float *dx = w->dx, *di = w->di, *df = w->df;
     for (size_t r = 0; r < n_rows; r++, sum += ld) {
+        if (m->mode == LOOM_MODE_REAL) {
+            memcpy(grad + r * n, sum, n * sizeof(*sum));
+            continue;
+        }
         for (size_t c = 0; c < n; c++)
             grad[r * n + c] = sum[c] * dx[r * n + c];
         loom_qstate_grad(&w->q, m, r * n, n, sum, wraps(w) ? NULL : di + r * n,

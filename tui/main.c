@@ -135,11 +135,13 @@ const struct cli_command cli_commands[] = {
      "Tools are looked for in the folders of LOOM_TOOLS, then in PATH. Exit\n"
      "status 1 when one that builds need is missing or broken.",
      cmd_doctor},
-    {"bench", "train [--json]",
+    {"bench", "train|quant [--net NAME] [--batch ROWS] [--threads N] [--json]",
      "the speed of training, beside the machine's peak and plain loops\n\n"
      "Each case trains a network on noise for a second. \"of peak\": the\n"
      "multiply-adds of forward, weight and input gradients against the most\n"
-     "that the same threads reach in this run.",
+     "that the same threads reach in this run; \"quantizers\": what they add\n"
+     "to the time of the same step in real numbers. quant: the quantizers\n"
+     "alone.",
      cmd_bench},
     {NULL, NULL, NULL, NULL},
 };

@@ -40,7 +40,7 @@ static float *draw(struct loom_rng *g, float scale)
 {
     float *p = room();
     for (size_t j = 0; j < ROOM; j++)
-        p[j] = scale * (float)loom_rng_normal(g);
+        p[j] = scale * (float)(4 * loom_rng_uniform(g) - 2);
     return p;
 }
 
@@ -70,35 +70,66 @@ static void close_to(const char *set, const char *what, const float *got,
                      (double)got[j], (double)want[j]);
 }
 
-static void check_gemm(const struct loom_kernels *s, struct loom_rng *g)
+/* A product of rows that lie in runs, as a convolution has them. */
+static struct loom_product draw_product(struct loom_rng *g, struct sizes z,
+                                        const float *a, const float *b)
 {
-    const struct loom_kernels *plain = loom_kernels_plain();
-    struct sizes z = draw_sizes(g);
-    size_t lda = loom_pad(z.k) + LOOM_LANES;
-    float *a = draw(g, 1), *b = draw(g, 1), *c = draw(g, 1), *d = copy(c);
-    const float *bias = unit_between(g, 0, 1) ? draw(g, 1) : NULL;
-    s->gemm(z.m, z.n, z.k, a, lda, b, z.ld, bias, c, z.ld);
-    plain->gemm(z.m, z.n, z.k, a, lda, b, z.ld, bias, d, z.ld);
-    close_to(s->name, "gemm", c, d, 1e-4);
-    free(a);
-    free(b);
-    free(c);
-    free(d);
-    free((void *)(uintptr_t)bias);
+    size_t runs = (size_t)unit_between(g, 1, 3);
+    return (struct loom_product){
+        .M = z.m,
+        .N = z.n - (size_t)(unit_between(g, 0, 1) * LOOM_HALF),
+        .runs = runs,
+        .run = z.k / runs,
+        .apart = z.k / runs + 5,
+        .a = a,
+        .b = b,
+        .lda = 71,
+        .ldb = z.ld,
+        .ldc = z.ld};
 }
 
-static void check_gemm_tn(const struct loom_kernels *s, struct loom_rng *g)
+static void check_product(const struct loom_kernels *s, struct loom_rng *g)
 {
     struct sizes z = draw_sizes(g);
-    size_t lda = loom_pad(z.k) + LOOM_LANES;
     float *a = draw(g, 1), *b = draw(g, 1), *c = draw(g, 1), *d = copy(c);
-    s->gemm_tn(z.m, z.n, z.k, a, lda, b, z.ld, c, z.ld);
-    loom_kernels_plain()->gemm_tn(z.m, z.n, z.k, a, lda, b, z.ld, d, z.ld);
-    close_to(s->name, "gemm_tn", c, d, 1e-4);
-    free(a);
-    free(b);
-    free(c);
-    free(d);
+    float *bias = draw(g, 1);
+    struct loom_product p = draw_product(g, z, a, b);
+    p.bias = unit_between(g, 0, 1) ? bias : NULL;
+    p.c = c;
+    s->product(&p);
+    p.c = d;
+    loom_kernels_plain()->product(&p);
+    close_to(s->name, "product", c, d, 1e-4);
+    float *all[] = {a, b, c, d, bias};
+    for (size_t k = 0; k < sizeof(all) / sizeof(*all); k++)
+        free(all[k]);
+}
+
+static void check_outer(const struct loom_kernels *s, struct loom_rng *g)
+{
+    struct sizes z = draw_sizes(g);
+    size_t planes = (size_t)unit_between(g, 1, 3);
+    float *a = draw(g, 1), *b = draw(g, 1), *c = draw(g, 1), *d = copy(c);
+    struct loom_outer p = {.planes = planes,
+                           .M = z.m / planes,
+                           .N = z.n -
+                                (size_t)(unit_between(g, 0, 1) * LOOM_HALF),
+                           .K = z.k,
+                           .a = a,
+                           .g = b,
+                           .lda = (size_t)unit_between(g, 1, 80),
+                           .ldg = z.ld,
+                           .a_plane = 100,
+                           .g_plane = z.m / planes * z.ld,
+                           .c = c,
+                           .ldc = z.ld};
+    s->outer(&p);
+    p.c = d;
+    loom_kernels_plain()->outer(&p);
+    close_to(s->name, "outer", c, d, 1e-4);
+    float *all[] = {a, b, c, d};
+    for (size_t k = 0; k < sizeof(all) / sizeof(*all); k++)
+        free(all[k]);
 }
 
 /* 2^-e .. 2^e in p, their inverses in q. */
@@ -138,6 +169,131 @@ static void check_round(const struct loom_kernels *s, struct loom_rng *g)
     float *all[] = {x, c, d, scale, inverse, modulus, over, bias, top, top2};
     for (size_t k = 0; k < sizeof(all) / sizeof(*all); k++)
         free(all[k]);
+}
+
+/* A fused product, of this set or the plain one, against its kernels one after
+ * the other: the same bits. */
+static void check_fused(const struct loom_kernels *s, struct loom_rng *g)
+{
+    struct sizes z = draw_sizes(g);
+    float *p[10];
+    for (int k = 0; k < 10; k++)
+        p[k] = draw(g, 4);
+    float *c = p[2], *want = p[3], *q = p[4], *q2 = p[5], *top = p[6];
+    float *scale = p[7], *inverse = p[8], *top2 = p[9];
+    struct loom_product f = draw_product(g, z, p[0], p[1]);
+    bool each = unit_between(g, 0, 1);
+    memcpy(want, c, ROOM * sizeof(*c));
+    memcpy(q2, q, ROOM * sizeof(*q));
+    memcpy(top2, top, ROOM * sizeof(*top));
+    powers(g, 6, scale, inverse);
+    f.c = want;
+    s->product(&f);
+    if (f.N == z.ld) /* whole rows, as the network has them */
+        s->relu(z.m * z.ld, want, want);
+    else
+        for (size_t m = 0; m < z.m; m++)
+            s->relu(f.N, want + m * z.ld, want + m * z.ld);
+    for (size_t m = 0; each && m < z.m; m++)
+        s->round(1, f.N, want + m * z.ld, z.ld, scale + m, inverse + m,
+                 q2 + m * z.ld, top2 + m);
+    if (!each)
+        s->round(z.m, f.N, want, z.ld, scale, inverse, q2, top2);
+    f.c = c;
+    f.relu = true;
+    f.scale = scale;
+    f.inverse = inverse;
+    f.q = q;
+    f.top = top;
+    f.each = each;
+    s->product(&f);
+    close_to(s->name, "fused c", c, want, 0);
+    close_to(s->name, "fused q", q, q2, 0);
+    close_to(s->name, "fused top", top, top2, 0);
+    for (int k = 0; k < 10; k++)
+        free(p[k]);
+}
+
+static void check_fused_back(const struct loom_kernels *s, struct loom_rng *g)
+{
+    struct sizes z = draw_sizes(g);
+    float *p[10];
+    for (int k = 0; k < 10; k++)
+        p[k] = draw(g, 4);
+    float *c = p[2], *want = p[3], *x = p[4], *rounded = p[5];
+    float *error = p[6], *error2 = p[7], *column = p[8], *column2 = p[9];
+    bool quantized = unit_between(g, 0, 1), mask = unit_between(g, 0, 1);
+    bool sums = unit_between(g, 0, 1);
+    struct loom_product f = draw_product(g, z, p[0], p[1]);
+    memcpy(want, c, ROOM * sizeof(*c));
+    memcpy(error2, error, ROOM * sizeof(*c));
+    memcpy(column2, column, ROOM * sizeof(*c));
+    f.c = want;
+    s->product(&f);
+    if (quantized)
+        s->error_dot(z.m, f.N, want, x, rounded, z.ld, error2);
+    for (size_t m = 0; mask && m < z.m; m++)
+        s->relu_back(f.N, x + m * z.ld, want + m * z.ld, want + m * z.ld);
+    if (sums)
+        s->column_sum(z.m, f.N, want, z.ld, column2);
+    f.c = c;
+    f.x = x;
+    f.rounded = quantized ? rounded : NULL;
+    f.error = quantized ? error : NULL;
+    f.mask = mask;
+    f.column = sums ? column : NULL;
+    s->product(&f);
+    close_to(s->name, "fused gradient", c, want, 0);
+    close_to(s->name, "fused error", error, error2, 0);
+    close_to(s->name, "fused column", column, column2, 0);
+    for (int k = 0; k < 10; k++)
+        free(p[k]);
+}
+
+static void check_max(const struct loom_kernels *s, struct loom_rng *g)
+{
+    const struct loom_kernels *plain = loom_kernels_plain();
+    size_t n = (size_t)unit_between(g, 0, 300);
+    float *x = draw(g, 1), *y = draw(g, 1), *y2 = copy(y), *gx = draw(g, 1);
+    float *left = draw(g, 1), *left2 = copy(left), *gx2 = copy(gx);
+    s->max(n, x, y);
+    plain->max(n, x, y2);
+    close_to(s->name, "max", y, y2, 0);
+    s->max_back(n, x, y, left, gx);
+    plain->max_back(n, x, y, left2, gx2);
+    close_to(s->name, "max_back", gx, gx2, 0);
+    close_to(s->name, "max_back's rest", left, left2, 0);
+    s->add(n, x, y);
+    plain->add(n, x, y2);
+    close_to(s->name, "add", y, y2, 0);
+    float *all[] = {x, y, y2, gx, left, left2, gx2};
+    for (size_t k = 0; k < sizeof(all) / sizeof(*all); k++)
+        free(all[k]);
+}
+
+static void check_softmax(const struct loom_kernels *s, struct loom_rng *g)
+{
+    size_t rows = (size_t)unit_between(g, 1, LOOM_LANES);
+    size_t n = (size_t)unit_between(g, 1, 40);
+    float *z = draw(g, 9), *gz = draw(g, 1), *gz2 = copy(gz);
+    float loss[LOOM_LANES], loss2[LOOM_LANES], scale[LOOM_LANES];
+    int best[LOOM_LANES], best2[LOOM_LANES], y[LOOM_LANES];
+    for (size_t r = 0; r < rows; r++) {
+        y[r] = unit_between(g, 0, (int)n - 1);
+        scale[r] = (float)loom_rng_uniform(g);
+    }
+    if (n > 3)
+        z[1] = z[3] = 99; /* the first of the largest */
+    s->softmax(rows, n, z, 48, y, scale, loss, best, gz);
+    loom_kernels_plain()->softmax(rows, n, z, 48, y, scale, loss2, best2, gz2);
+    close_to(s->name, "softmax", gz, gz2, 1e-6);
+    for (size_t r = 0; r < rows; r++) {
+        assert_int_equal(best[r], best2[r]);
+        assert_float_equal(loss[r], loss2[r], 1e-5);
+    }
+    free(z);
+    free(gz);
+    free(gz2);
 }
 
 static void check_sums(const struct loom_kernels *s, struct loom_rng *g)
@@ -207,9 +363,13 @@ static void test_sets(void **state)
         struct loom_rng g = loom_rng_init(9, 9);
         print_message("%s\n", sets[k]->name);
         for (int n = 0; n < ROUNDS; n++) {
-            check_gemm(sets[k], &g);
-            check_gemm_tn(sets[k], &g);
+            check_product(sets[k], &g);
+            check_outer(sets[k], &g);
             check_round(sets[k], &g);
+            check_fused(sets[k], &g);
+            check_fused_back(sets[k], &g);
+            check_max(sets[k], &g);
+            check_softmax(sets[k], &g);
             check_sums(sets[k], &g);
             check_saturate(sets[k], &g);
             check_adam(sets[k], &g);

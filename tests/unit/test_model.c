@@ -235,6 +235,105 @@ static void test_freeze_limits(void **state)
     }
 }
 
+/* ---- fused steps ------------------------------------------------------- */
+
+/* What one step of one block leaves. */
+struct trace {
+    struct loom_model *m;
+    struct loom_scratch s;
+    struct loom_sums sums;
+};
+
+static void unplan(struct loom_model *m)
+{
+    for (int k = 0; k < m->n_layers; k++) {
+        struct loom_layer *l = &m->layer[k];
+        l->relu = l->quantize = l->column = 0;
+        l->error = l->mask = l->in_forward = l->in_backward = false;
+        l->summed = l->in_place = l->shares = false;
+    }
+}
+
+static bool is_fused(const struct loom_model *m)
+{
+    bool forward = false, backward = false;
+    for (int k = 0; k < m->n_layers; k++) {
+        forward |= m->layer[k].in_forward;
+        backward |= m->layer[k].in_backward;
+    }
+    return forward && backward;
+}
+
+static struct trace step(const char *text, size_t rows, bool planned)
+{
+    struct loom_errmsg e;
+    struct trace t = {.m = unit_chain(text)};
+    struct loom_rng g = loom_rng_init(3, 3);
+    assert_true(is_fused(t.m));
+    if (!planned)
+        unplan(t.m);
+    assert_int_equal(loom_scratch_init(&t.s, t.m, &e), 0);
+    assert_int_equal(loom_sums_init(&t.sums, t.m, &e), 0);
+    loom_model_prepare(t.m, LOOM_MODE_TRAIN);
+    float *x = t.s.out[0], *gz = t.s.gout[t.m->output];
+    const struct loom_layer *out = &t.m->layer[t.m->output];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < t.m->n_in; j++)
+            x[r * t.m->layer[0].ld + j] = (float)loom_rng_normal(&g);
+    loom_model_forward(t.m, &t.s, rows, &t.sums);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < out->n; j++)
+            gz[r * out->ld + j] = (float)loom_rng_normal(&g);
+    loom_model_backward(t.m, &t.s, rows, &t.sums);
+    return t;
+}
+
+static void free_trace(struct trace *t)
+{
+    loom_scratch_deinit(&t->s);
+    loom_sums_deinit(&t->sums);
+    loom_model_destroy(t->m);
+}
+
+/* What runs inside products gives the bits that the layers give alone. */
+static void test_fused(void **state)
+{
+    static const char *const nets[] = {
+        "[['input','x',{'n':19}],['quantize','q',{}],"
+        "['dense','a',{'units':37}],['relu','ar',{}],['quantize','aq',{}],"
+        "['dense','b',{'units':24}],['quantize','bq',{'per':'tensor'}],"
+        "['dense','c',{'units':7,'bias':false}],['relu','cr',{}],"
+        "['quantize','cq',{'f0':2}],['dense','d',{'units':5}]]",
+        "[['input','x',{'shape':[6,7,3]}],['quantize','q',{}],"
+        "['conv2d','a',{'filters':8,'size':[3,2]}],['relu','ar',{}],"
+        "['quantize','aq',{}],['conv2d','b',{'filters':5,'size':3,"
+        "'padding':'same'}],['relu','br',{}],['max_pool2d','bp',{'size':2}],"
+        "['flatten','bf',{}],['quantize','bq',{}],"
+        "['dense','c',{'units':16}],['relu','cr',{}],['quantize','cq',{}],"
+        "['dense','d',{'units':3}]]",
+        "[['input','x',{'shape':[9,4]}],['quantize','q',{}],"
+        "['dense','a',{'units':16}],['relu','ar',{}],['quantize','aq',{}],"
+        "['conv1d','b',{'filters':24,'size':3,'stride':2}],['relu','br',{}],"
+        "['quantize','bq',{}],['flatten','bf',{}],['quantize','b2',{}],"
+        "['dense','d',{'units':3}]]",
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof(nets) / sizeof(*nets); k++)
+        for (size_t rows = 1; rows <= LOOM_BLOCK; rows += 47) {
+            struct trace a = step(nets[k], rows, true);
+            struct trace b = step(nets[k], rows, false);
+            const struct loom_layer *out = &a.m->layer[a.m->output];
+            assert_memory_equal(a.s.out[a.m->output], b.s.out[a.m->output],
+                                rows * out->ld * sizeof(float));
+            assert_memory_equal(a.sums.sum, b.sums.sum,
+                                a.m->n_sum * sizeof(float));
+            assert_memory_equal(a.sums.top, b.sums.top,
+                                a.m->n_top * sizeof(float));
+            free_trace(&a);
+            free_trace(&b);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_wrong_json),
         cmocka_unit_test(test_name_is_text),
         cmocka_unit_test(test_freeze_limits),
+        cmocka_unit_test(test_fused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
