@@ -35,6 +35,9 @@ void loom_table_deinit(struct loom_table *t);
 /* Column by its name or its number from 1 ("3"; names come first), -1: none. */
 long loom_table_column(const struct loom_table *t, const char *name);
 
+/* A copy of a name; bytes that are no UTF-8 become question marks. */
+char *loom_table_name(const char *name);
+
 /* From a csv file, plain or gzip: quotes, any end of line, missing values
  * (nothing, NA, N/A, NaN, null, None, ?; without quotes). The first value of a
  * column says whether it holds numbers or words (a number in quotes may be one);

@@ -32,6 +32,3 @@ long loom_table_word(struct loom_table_builder *b, size_t column,
  * nothing is left in the table. */
 int loom_table_finish(struct loom_table_builder *b, bool sort, int err,
                       struct loom_errmsg *e);
-
-/* A copy of a name; bytes that are no UTF-8 become question marks. */
-char *loom_table_name(const char *name);

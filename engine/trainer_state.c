@@ -25,6 +25,13 @@ json_t *loom_trainer_info(const struct loom_trainer *t)
         json_object_set_new(j, "mean", mean);
         json_object_set_new(j, "scale", scale);
     }
+    json_t *classes = json_array(); /* names, where they are known */
+    for (size_t k = 0; d->class_name && k < d->n_out; k++)
+        json_array_append_new(
+            classes, json_string(d->class_name[k] ? d->class_name[k] : ""));
+    if (json_array_size(classes))
+        json_object_set(j, "classes", classes);
+    json_decref(classes);
     return j;
 }
 

@@ -76,18 +76,32 @@ function loom.find(name, optional)
   return path
 end
 
--- An array from a .npy file, a member of an .npz file, or an IDX file (.gz or
--- not): has .rows, .columns, :scale(factor, offset), :average_pool(h, w, k).
+-- An array from a data file: .npy, .npz, .csv, .arff, .h5, .mat, IDX. Of those
+-- that hold several, a member's name or path follows, or FILE:MEMBER is given:
+--   loom.load("a.npz", "x")   loom.load("a.h5:/train/x")
+--   loom.load("a.csv", {header = false, delimiter = ";"})
+-- It has .rows, .columns, .names (of columns), and gives new arrays by
+--   :scale(factor, offset)   :replace(old, new)   :column(name or number)
+--   :permute(axis, ...)      :average_pool(height, width, size)
 loom.load = core.load
 
--- A data set from arrays. x_*: [rows][inputs]; y_*: class numbers (classes=n),
--- or targets. Without x_val, the fraction `val` of the training rows, drawn
--- with the seed, becomes the validation part.
+-- A data set from arrays. x*: [rows][inputs]; y*: class numbers (classes = n),
+-- targets, or a column of x by its name or number, which may hold words. Either
+-- x_train, y_train and so on, or x, y and
+--   split = {train = 0.7, val = 0.1, test = 0.2}, drawn with `seed`
+--   split = {train = array of row numbers from 0, ...}
+--   split = a column of x that says train, val, test (or 0, 1, 2)
+-- Where there is no validation part, the fraction `val` of the training rows,
+-- drawn with `seed`, becomes it.
+--   without = {columns of x that are no features}
+--   missing = "drop": leave rows with missing values out
+--   class_weight = "balanced", or {a number for each class}
 function loom.data(t)
   fields("data", t, {
-    name = 1, x_train = 1, y_train = 1, x_val = 1, y_val = 1, x_test = 1,
-    y_test = 1, classes = 1, features = 1, val = 1, seed = 1,
-    standardize = 1, like = 1, unit = 1, target_scale = 1,
+    name = 1, x = 1, y = 1, split = 1, without = 1, missing = 1,
+    x_train = 1, y_train = 1, x_val = 1, y_val = 1, x_test = 1, y_test = 1,
+    classes = 1, class_names = 1, class_weight = 1, features = 1, val = 1,
+    seed = 1, standardize = 1, like = 1, unit = 1, target_scale = 1,
   })
   return core.data(t)
 end

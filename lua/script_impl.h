@@ -1,12 +1,12 @@
 /* Shared by script.c (the state, points), script_train.c (training) and
- * script_data.c (arrays, data sets). Memory that must survive a Lua error is
+ * script_data.c (arrays), script_dataset.c (data sets). Memory that must survive a Lua error is
  * anchored in a userdata before the next call that can raise. */
 #pragma once
 
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "engine/npy.h"
+#include "engine/table.h"
 #include "lua/script.h"
 
 #define LOOM_ARRAY_TYPE   "loom.array"
@@ -33,8 +33,27 @@ double loom_script_number(lua_State *L, const char *name, double standard,
 void loom_script_string(lua_State *L, const char *name, const char *standard,
                         char *buf, size_t size);
 
-/* find, load, data, muon and the array type, into the table on top. */
+/* What an array of the script is, and the file that it comes from. */
+struct loom_script_array {
+    struct loom_table t;
+    char source[64];
+};
+
+/* The array at a stack index; raises if it is none. */
+struct loom_script_array *loom_script_array(lua_State *L, int index);
+
+/* The column of an array that the name or number (from 1) at a stack index
+ * means; raises if it is none. */
+size_t loom_script_column(lua_State *L, const struct loom_script_array *a,
+                          int index);
+
+/* A type of userdata. */
+void loom_script_new_type(lua_State *L, const char *name, lua_CFunction gc,
+                          lua_CFunction index);
+
+/* find, load, data, muon and their types, into the table on top. */
 void loom_script_open_data(lua_State *L);
+void loom_script_open_dataset(lua_State *L);
 
 /* loom.train, as core has it: a table of fields at 1. */
 int loom_script_train(lua_State *L);

@@ -16,8 +16,8 @@
 struct eval {
     const char **data, *map;
     size_t n_data;
-    const char *labels, *out, *store;
-    bool exact, json;
+    const char *labels, *label, *out, *store;
+    bool exact, json, raw;
     struct cli_model m;
     struct cli_rows rows;
     size_t n_out;
@@ -207,7 +207,10 @@ static int run(struct eval *v, const char *model)
     struct loom_errmsg e = {""};
     int err = cli_model_open(model, v->store, &v->m, &e);
     if (!err)
-        err = cli_rows_read(&v->m, v->data, v->n_data, v->labels, &v->rows, &e);
+        err = cli_rows_read(&v->m, v->data, v->n_data, v->labels, v->label,
+                            &v->rows, &e);
+    if (!err && v->raw)
+        err = cli_rows_standardize(&v->m, &v->rows, &e);
     if (!err && v->map)
         err = map_labels(v, &e);
     if (!err && !v->rows.n)
@@ -231,6 +234,8 @@ int cmd_eval(int argc, char **argv)
     static const struct option options[] = {
         {"data", required_argument, NULL, 'd'},
         {"labels", required_argument, NULL, 'l'},
+        {"label", required_argument, NULL, 'c'},
+        {"raw", no_argument, NULL, 'r'},
         {"map", required_argument, NULL, 'm'},
         {"exact", no_argument, NULL, 'x'},
         {"out", required_argument, NULL, 'o'},
@@ -247,6 +252,12 @@ int cmd_eval(int argc, char **argv)
             break;
         case 'l':
             v.labels = optarg;
+            break;
+        case 'c':
+            v.label = optarg;
+            break;
+        case 'r':
+            v.raw = true;
             break;
         case 'm':
             v.map = optarg;

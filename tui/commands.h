@@ -6,6 +6,7 @@ int cmd_bench(int argc, char **argv);
 int cmd_build(int argc, char **argv);
 int cmd_cmvm(int argc, char **argv);
 int cmd_compile(int argc, char **argv);
+int cmd_data(int argc, char **argv);
 int cmd_devices(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_ebops(int argc, char **argv);

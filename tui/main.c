@@ -21,16 +21,32 @@ const struct cli_command cli_commands[] = {
      "Ctrl-C saves and ends with status 130.",
      cmd_run},
     {"eval",
-     "MODEL [--data X.npy]... [--labels Y.npy] [--map LIST] [--exact]\n"
+     "MODEL [--data FILE]... [--labels FILE | --label COLUMN] [--raw]\n"
+     "                    [--map LIST] [--exact]\n"
      "                    [--out Y.npy] [--json]",
      "score a network, in float and in integers\n\n"
      "MODEL is a checkpoint, a run (muon-001, muon-001@40, its folder) or\n"
      "NET.json. Without --data, the test rows kept with the run are used.\n"
-     "A network of several inputs takes --data NAME=FILE for each of them.\n"
+     "A network of several inputs takes --data NAME=FILE for each of them. Files\n"
+     "are .npy, .npz, .csv, .arff, .h5, .mat or IDX, FILE:NAME is one of several\n"
+     "arrays; --label COLUMN of FILE holds the labels. --raw: the rows are as\n"
+     "measured; the standardization that the network was trained with comes\n"
+     "first.\n"
      "--map 2,0,1 says that labels 0, 1, 2 are outputs 2, 0, 1.\n"
      "--exact also runs the integers and counts the outputs that differ.\n"
      "--store DIR: the folder that `run --out DIR` wrote to.",
      cmd_eval},
+    {"data",
+     "FILE|SCRIPT.lua [--label COLUMN | --labels FILE] [--classes N]\n"
+     "                    [--set KEY=VALUE]... [--json]",
+     "what is in a data file, or in the data set of a script\n\n"
+     "Rows, ranges, missing values, histograms, the balance of classes, constant\n"
+     "features, and rows that are there twice, within a part or in two. FILE is\n"
+     ".npy, .npz, .csv, .arff, .h5, .mat or IDX; FILE:NAME picks one of several\n"
+     "arrays. --label: the column to predict; --labels: the file of labels.\n"
+     "--classes: labels that are numbers are classes, 0 to N - 1. A script is\n"
+     "run as far as its first loom.train.",
+     cmd_data},
     {"import", "X.keras [-o MODEL] [--calibrate X.npy]... [--json]",
      "take over a network that HGQ2 trained, number for number\n\n"
      "MODEL (X.loom without -o) is a checkpoint like any other. --calibrate\n"

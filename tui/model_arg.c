@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "engine/checkpoint.h"
+#include "engine/data_file.h"
+#include "engine/dataset_build.h"
 #include "engine/mem.h"
-#include "engine/npy.h"
 #include "engine/store.h"
 #include "fpga_flow/choose.h"
 
@@ -258,40 +259,89 @@ static int input_named(const struct cli_model *m, const char *arg,
     return -1;
 }
 
-/* The rows of a file into columns at .. at + width of out->x, which is made by
- * the first file. */
-static int read_columns(const char *path, size_t at, size_t width,
+/* Column `label` of a table into out->y, a word by its number among the
+ * model's classes. */
+static int take_labels(const struct cli_model *m, const struct loom_table *t,
+                       size_t label, struct cli_rows *out,
+                       struct loom_errmsg *e)
+{
+    size_t rows = t->a.n_dims ? t->a.dim[0] : 0;
+    size_t columns = loom_array_columns(&t->a);
+    const json_t *classes = json_object_get(m->info, "classes");
+    struct loom_words none = {0}, *w = &none;
+    if (label < t->n_columns)
+        w = &t->words[label];
+    float *number = loom_calloc(w->n + 1, sizeof(*number));
+    for (size_t k = 0; k < w->n; k++) {
+        size_t j = 0, n = json_array_size(classes);
+        while (j < n && strcmp(w->word[k],
+                               json_string_value(json_array_get(classes, j))))
+            j++;
+        number[k] = (float)(n ? j : k);
+    }
+    out->y = loom_try_alloc(rows, sizeof(float), "labels", e);
+    for (size_t r = 0; out->y && r < rows; r++) {
+        double v = loom_array_get(&t->a, r * columns + label);
+        out->y[r] = w->n && v >= 0 ? number[(size_t)v] : (float)v;
+    }
+    free(number);
+    out->y_width = 1;
+    return out->y ? 0 : LOOM_ERR_NOMEM;
+}
+
+/* The rows of a table, but for column `label` (-1: none is left out), into
+ * columns at .. at + width of out->x, which is made by the first one. */
+static int put_columns(const struct loom_table *t, long label, const char *path,
+                       size_t at, size_t width, struct cli_rows *out,
+                       struct loom_errmsg *e)
+{
+    size_t rows = t->a.n_dims ? t->a.dim[0] : 0;
+    size_t columns = loom_array_columns(&t->a);
+    if (columns - (label >= 0) != width)
+        return loom_fail(e, LOOM_ERR_SHAPE,
+                         "%s: rows of %zu numbers; the network takes %zu", path,
+                         columns - (label >= 0), width);
+    if (out->x && rows != out->n)
+        return loom_fail(e, LOOM_ERR_SHAPE,
+                         "%s: %zu rows, but the other inputs have %zu", path,
+                         rows, out->n);
+    if (!out->x)
+        out->x = loom_try_alloc(rows * out->n_in, sizeof(float), path, e);
+    if (!out->x)
+        return LOOM_ERR_NOMEM;
+    for (size_t r = 0; r < rows; r++) {
+        float *x = out->x + r * out->n_in + at;
+        for (size_t k = 0; k < columns; k++)
+            if ((long)k != label)
+                *x++ = (float)loom_array_get(&t->a, r * columns + k);
+    }
+    out->n = rows;
+    return 0;
+}
+
+/* A file into columns at .. at + width of out->x; its column `label` (may be
+ * NULL) into out->y. */
+static int read_columns(const struct cli_model *m, const char *path,
+                        const char *label, size_t at, size_t width,
                         struct cli_rows *out, struct loom_errmsg *e)
 {
-    struct loom_array a = {0};
-    int err = loom_npy_read(path, &a, e);
-    if (err)
-        return err;
-    size_t rows = a.n_dims ? a.dim[0] : 0, has = rows ? a.n / rows : 0;
-    float *x = loom_array_to_f32(&a);
-    if (has != width)
-        err = loom_fail(e, LOOM_ERR_SHAPE,
-                        "%s: rows of %zu numbers; the network takes %zu", path,
-                        has, width);
-    else if (out->x && rows != out->n)
-        err = loom_fail(e, LOOM_ERR_SHAPE,
-                        "%s: %zu rows, but the other inputs have %zu", path,
-                        rows, out->n);
-    else if (!out->x)
-        out->x = loom_try_alloc(rows * out->n_in, sizeof(float), path, e);
-    if (!err && (!x || !out->x))
-        err = loom_fail(e, LOOM_ERR_NOMEM, "%s: no memory for it", path);
-    for (size_t r = 0; !err && r < rows; r++)
-        memcpy(out->x + r * out->n_in + at, x + r * width, width * sizeof(*x));
-    out->n = rows;
-    free(x);
-    loom_array_deinit(&a);
+    struct loom_table t;
+    long column = -1;
+    int err = loom_data_read(path, &loom_data_plain, &t, e);
+    if (!err && label && (column = loom_table_column(&t, label)) < 0)
+        err = loom_fail(e, LOOM_ERR_ARG, "%s: no column \"%s\"", path, label);
+    if (!err)
+        err = put_columns(&t, column, path, at, width, out, e);
+    if (!err && label)
+        err = take_labels(m, &t, (size_t)column, out, e);
+    loom_table_deinit(&t);
     return err;
 }
 
 /* One file of all inputs side by side, or NAME=FILE for every input. */
 static int read_x(const struct cli_model *m, const char *const *data, size_t n,
-                  struct cli_rows *out, struct loom_errmsg *e)
+                  const char *label, struct cli_rows *out,
+                  struct loom_errmsg *e)
 {
     const char *file;
     size_t n_inputs = 0, at = 0;
@@ -299,7 +349,11 @@ static int read_x(const struct cli_model *m, const char *const *data, size_t n,
     while (input_size(m, n_inputs))
         out->n_in += input_size(m, n_inputs++);
     if (n == 1 && input_named(m, data[0], &file) < 0)
-        return read_columns(data[0], 0, out->n_in, out, e);
+        return read_columns(m, data[0], label, 0, out->n_in, out, e);
+    if (label)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "--label %s: it is a column of one file of all inputs",
+                         label);
     for (size_t k = 0; k < n; k++) {
         int i = input_named(m, data[k], &file);
         if (i < 0)
@@ -313,7 +367,8 @@ static int read_x(const struct cli_model *m, const char *const *data, size_t n,
         at = 0;
         for (int j = 0; j < i; j++)
             at += input_size(m, (size_t)j);
-        int err = read_columns(file, at, input_size(m, (size_t)i), out, e);
+        int err =
+            read_columns(m, file, NULL, at, input_size(m, (size_t)i), out, e);
         if (err)
             return err;
     }
@@ -324,26 +379,30 @@ static int read_x(const struct cli_model *m, const char *const *data, size_t n,
                      n_inputs);
 }
 
-static int read_y(const char *path, struct cli_rows *out, struct loom_errmsg *e)
+static int read_y(const struct cli_model *m, const char *path,
+                  struct cli_rows *out, struct loom_errmsg *e)
 {
-    struct loom_array a = {0};
-    int err = loom_npy_read(path, &a, e);
+    struct loom_table t;
+    int err = loom_data_read(path, &loom_data_plain, &t, e);
+    size_t rows = t.a.n_dims ? t.a.dim[0] : 0, width = loom_array_columns(&t.a);
     if (err)
         return err;
-    if (!a.n_dims || a.dim[0] != out->n || !a.n)
+    if (rows != out->n || !t.a.n)
         err = loom_fail(e, LOOM_ERR_SHAPE,
-                        "%s: %zu rows, but there are %zu inputs", path,
-                        a.n_dims ? a.dim[0] : 0, out->n);
-    else if (!(out->y = loom_array_to_f32(&a)))
+                        "%s: %zu rows, but there are %zu inputs", path, rows,
+                        out->n);
+    else if (width == 1)
+        err = take_labels(m, &t, 0, out, e);
+    else if (!(out->y = loom_array_to_f32(&t.a)))
         err = loom_fail(e, LOOM_ERR_NOMEM, "%s: no memory for it", path);
-    out->y_width = err ? 0 : a.n / a.dim[0];
-    loom_array_deinit(&a);
+    out->y_width = err ? 0 : width;
+    loom_table_deinit(&t);
     return err;
 }
 
 int cli_rows_read(const struct cli_model *m, const char *const *data,
-                  size_t n_data, const char *y_path, struct cli_rows *out,
-                  struct loom_errmsg *e)
+                  size_t n_data, const char *y_path, const char *label,
+                  struct cli_rows *out, struct loom_errmsg *e)
 {
     *out = (struct cli_rows){0};
     char *folder = loom_strdup(m->path);
@@ -352,16 +411,35 @@ int cli_rows_read(const struct cli_model *m, const char *const *data,
     bool own = !n_data;
     int err = 0;
     if (!own || is_file(x))
-        err = own ? read_x(m, (const char *const *)&x, 1, out, e)
-                  : read_x(m, data, n_data, out, e);
+        err = own ? read_x(m, (const char *const *)&x, 1, NULL, out, e)
+                  : read_x(m, data, n_data, label, out, e);
     if (!err && out->n && (y_path || (own && is_file(y))))
-        err = read_y(y_path ? y_path : y, out, e);
+        err = read_y(m, y_path ? y_path : y, out, e);
     if (err)
         cli_rows_free(out);
     free(folder);
     free(x);
     free(y);
     return err;
+}
+
+int cli_rows_standardize(const struct cli_model *m, struct cli_rows *r,
+                         struct loom_errmsg *e)
+{
+    const json_t *mean = json_object_get(m->info, "mean");
+    const json_t *scale = json_object_get(m->info, "scale");
+    if (json_array_size(mean) != r->n_in || json_array_size(scale) != r->n_in)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: it was not trained on data that bitloom "
+                         "standardized; leave --raw out",
+                         m->name);
+    for (size_t k = 0; k < r->n_in; k++) {
+        float a = (float)json_number_value(json_array_get(mean, k));
+        float b = (float)json_number_value(json_array_get(scale, k));
+        for (size_t i = 0; i < r->n; i++)
+            r->x[i * r->n_in + k] = (r->x[i * r->n_in + k] - a) / b;
+    }
+    return 0;
 }
 
 void cli_rows_free(struct cli_rows *r)

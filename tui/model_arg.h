@@ -45,12 +45,19 @@ void cli_model_close(struct cli_model *m);
 /* Make m->net if it is not there yet. */
 int cli_model_freeze(struct cli_model *m, struct loom_errmsg *e);
 
-/* From the .npy files named (one of all inputs side by side, or NAME=FILE for
- * each input), or (n_data 0) the test rows kept in the run's folder; without
- * those n is 0. */
+/* From the files named (loom_data_read; one of all inputs side by side, or
+ * NAME=FILE for each input), or (n_data 0) the test rows kept in the run's
+ * folder; without those n is 0. Labels are in the file y_path, or in the column
+ * `label` of the one file of inputs; both may be NULL. Words among them are
+ * numbered as the model's classes are, if it has names of them, else by
+ * alphabet. */
 int cli_rows_read(const struct cli_model *m, const char *const *data,
-                  size_t n_data, const char *y_path, struct cli_rows *out,
-                  struct loom_errmsg *e);
+                  size_t n_data, const char *y_path, const char *label,
+                  struct cli_rows *out, struct loom_errmsg *e);
+
+/* Apply the standardization that the model was trained with. */
+int cli_rows_standardize(const struct cli_model *m, struct cli_rows *r,
+                         struct loom_errmsg *e);
 void cli_rows_free(struct cli_rows *r);
 
 /* The rows as the integers of the network's input ports [n][in_size]; the
