@@ -151,9 +151,8 @@ sqlite3_stmt *loom_store_prepare(struct loom_store *s, int *err,
     return q;
 }
 
-/* Run one statement that gives no rows; how many rows it changed. */
-static int change(struct loom_store *s, struct loom_errmsg *e, const char *sql,
-                  const char *types, ...)
+int loom_store_change(struct loom_store *s, struct loom_errmsg *e,
+                      const char *sql, const char *types, ...)
 {
     int err;
     va_list ap;
@@ -214,7 +213,7 @@ void loom_store_rollback(struct loom_store *s)
 }
 
 /* End a transaction that went well or not; returns the first error. */
-static int finish(struct loom_store *s, int err, struct loom_errmsg *e)
+int loom_store_finish(struct loom_store *s, int err, struct loom_errmsg *e)
 {
     if (err >= 0)
         err = loom_store_commit(s, e);
@@ -307,7 +306,7 @@ static int open_file(struct loom_store *s, enum loom_store_mode mode,
      * transaction. A file system that cannot do it keeps the old journal. */
     sqlite3_exec(s->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
     err = loom_store_begin(s, e);
-    return err ? err : finish(s, migrate(s, e), e);
+    return err ? err : loom_store_finish(s, migrate(s, e), e);
 }
 
 struct loom_store *loom_store_open(const char *dir, enum loom_store_mode mode,
@@ -438,6 +437,17 @@ static int next_number(struct loom_store *s, const char *name, int64_t *number,
     return err;
 }
 
+int loom_store_next_id(struct loom_store *s, const char *name,
+                       char id[LOOM_RUN_ID], struct loom_errmsg *e)
+{
+    char clean[LOOM_RUN_ID - 16];
+    int64_t number = 0;
+    clean_name(name, clean);
+    int err = next_number(s, clean, &number, e);
+    snprintf(id, LOOM_RUN_ID, "%s-%03d", clean, (int)number);
+    return err;
+}
+
 static void host_name(char out[64])
 {
     if (gethostname(out, 64) < 0)
@@ -459,7 +469,7 @@ static int insert_run(struct loom_store *s, const char *id,
 {
     char host[64];
     host_name(host);
-    int changes = change(
+    int changes = loom_store_change(
         s, e,
         "INSERT INTO runs(id, dir, script, script_text, settings, parent,"
         " metric, unit, lower_is_better, seed, data_hash, version, state,"
@@ -476,23 +486,18 @@ int loom_store_new_run(struct loom_store *s, const char *name,
                        const struct loom_store_new *info, char id[LOOM_RUN_ID],
                        struct loom_errmsg *e)
 {
-    char clean[LOOM_RUN_ID - 16];
-    int64_t number = 0;
-    clean_name(name, clean);
     int err = loom_store_begin(s, e);
     if (err)
         return err;
-    err = next_number(s, clean, &number, e);
-    if (!err) {
-        snprintf(id, LOOM_RUN_ID, "%s-%03d", clean, (int)number);
+    err = loom_store_next_id(s, name, id, e);
+    if (!err)
         err = insert_run(s, id, info, e);
-    }
     if (!err) {
         char *dir = loom_asprintf("%s/%s", s->dir, id);
         err = loom_file_mkdirs(dir, e);
         free(dir);
     }
-    return finish(s, err, e);
+    return loom_store_finish(s, err, e);
 }
 
 /* LOOM_ERR_BUSY if the run's process is alive, and is not this one. */
@@ -530,19 +535,22 @@ int loom_store_resume_run(struct loom_store *s, const char *id, int epoch,
     err = check_idle(s, id, "resuming it", e);
     if (err >= 0)
         err = touched(s,
-                      change(s, e,
-                             "UPDATE runs SET state = 'running', reason = '',"
-                             " ended = NULL, host = ?, pid = ?, version = ?"
-                             " WHERE id = ?",
-                             "titt", host, (int64_t)getpid(), LOOM_VERSION, id),
+                      loom_store_change(
+                          s, e,
+                          "UPDATE runs SET state = 'running', reason = '',"
+                          " ended = NULL, host = ?, pid = ?, version = ?"
+                          " WHERE id = ?",
+                          "titt", host, (int64_t)getpid(), LOOM_VERSION, id),
                       id, e);
     if (err >= 0)
-        err = change(s, e, "DELETE FROM epochs WHERE run = ? AND epoch > ?",
-                     "ti", id, (int64_t)epoch);
+        err = loom_store_change(
+            s, e, "DELETE FROM epochs WHERE run = ? AND epoch > ?", "ti", id,
+            (int64_t)epoch);
     if (err >= 0)
-        err = change(s, e, "DELETE FROM points WHERE run = ? AND epoch > ?",
-                     "ti", id, (int64_t)epoch);
-    return finish(s, err, e);
+        err = loom_store_change(
+            s, e, "DELETE FROM points WHERE run = ? AND epoch > ?", "ti", id,
+            (int64_t)epoch);
+    return loom_store_finish(s, err, e);
 }
 
 int loom_store_set_state(struct loom_store *s, const char *id,
@@ -550,12 +558,12 @@ int loom_store_set_state(struct loom_store *s, const char *id,
                          struct loom_errmsg *e)
 {
     return touched(s,
-                   change(s, e,
-                          "UPDATE runs SET state = ?1, reason = ?2, ended ="
-                          " CASE ?1 WHEN 'running' THEN NULL ELSE ?3 END"
-                          " WHERE id = ?4",
-                          "ttdt", loom_run_state_word(state), reason, now(),
-                          id),
+                   loom_store_change(
+                       s, e,
+                       "UPDATE runs SET state = ?1, reason = ?2, ended ="
+                       " CASE ?1 WHEN 'running' THEN NULL ELSE ?3 END"
+                       " WHERE id = ?4",
+                       "ttdt", loom_run_state_word(state), reason, now(), id),
                    id, e);
 }
 
@@ -590,26 +598,26 @@ int loom_store_add_epochs(struct loom_store *s, const char *id,
     if (!sqlite3_get_autocommit(s->db))
         return insert_epochs(s, id, row, n, e);
     int err = loom_store_begin(s, e);
-    return err ? err : finish(s, insert_epochs(s, id, row, n, e), e);
+    return err ? err : loom_store_finish(s, insert_epochs(s, id, row, n, e), e);
 }
 
 int loom_store_add_point(struct loom_store *s, const char *id,
                          const struct loom_store_point *p,
                          struct loom_errmsg *e)
 {
-    int changes =
-        change(s, e, "INSERT OR REPLACE INTO points VALUES(?,?,?,?,?,?)",
-               "tiddti", id, (int64_t)p->epoch, p->val_metric, p->ebops,
-               p->checkpoint, (int64_t)p->live);
+    int changes = loom_store_change(
+        s, e, "INSERT OR REPLACE INTO points VALUES(?,?,?,?,?,?)", "tiddti", id,
+        (int64_t)p->epoch, p->val_metric, p->ebops, p->checkpoint,
+        (int64_t)p->live);
     return changes < 0 ? changes : 0;
 }
 
 int loom_store_drop_point(struct loom_store *s, const char *id, int epoch,
                           struct loom_errmsg *e)
 {
-    int changes =
-        change(s, e, "UPDATE points SET live = 0 WHERE run = ? AND epoch = ?",
-               "ti", id, (int64_t)epoch);
+    int changes = loom_store_change(
+        s, e, "UPDATE points SET live = 0 WHERE run = ? AND epoch = ?", "ti",
+        id, (int64_t)epoch);
     if (changes)
         return changes < 0 ? changes : 0;
     return loom_fail(e, LOOM_ERR_MISSING, "%s: no point at epoch %d", id,
@@ -622,7 +630,7 @@ int loom_store_add_build(struct loom_store *s, struct loom_store_build *b,
     snprintf(b->state, sizeof(b->state), "running");
     b->started = now();
     b->ended = (double)NAN;
-    int changes = change(
+    int changes = loom_store_change(
         s, e,
         "INSERT INTO builds(run, epoch, device, state, dir, started)"
         " VALUES(?,?,?,?,?,?)",
@@ -636,7 +644,7 @@ int loom_store_add_build(struct loom_store *s, struct loom_store_build *b,
 int loom_store_end_build(struct loom_store *s, int64_t build, const char *state,
                          const char *report, struct loom_errmsg *e)
 {
-    int changes = change(
+    int changes = loom_store_change(
         s, e, "UPDATE builds SET state = ?, report = ?, ended = ? WHERE id = ?",
         "ttdi", state, report, now(), build);
     if (changes)
@@ -648,19 +656,21 @@ int loom_store_end_build(struct loom_store *s, int64_t build, const char *state,
 int loom_store_set_tags(struct loom_store *s, const char *id, const char *tags,
                         struct loom_errmsg *e)
 {
-    return touched(
-        s,
-        change(s, e, "UPDATE runs SET tags = ? WHERE id = ?", "tt", tags, id),
-        id, e);
+    return touched(s,
+                   loom_store_change(s, e,
+                                     "UPDATE runs SET tags = ? WHERE id = ?",
+                                     "tt", tags, id),
+                   id, e);
 }
 
 int loom_store_set_note(struct loom_store *s, const char *id, const char *note,
                         struct loom_errmsg *e)
 {
-    return touched(
-        s,
-        change(s, e, "UPDATE runs SET note = ? WHERE id = ?", "tt", note, id),
-        id, e);
+    return touched(s,
+                   loom_store_change(s, e,
+                                     "UPDATE runs SET note = ? WHERE id = ?",
+                                     "tt", note, id),
+                   id, e);
 }
 
 int loom_store_remove_run(struct loom_store *s, const char *id,
@@ -670,6 +680,7 @@ int loom_store_remove_run(struct loom_store *s, const char *id,
     return err < 0
                ? err
                : touched(s,
-                         change(s, e, "DELETE FROM runs WHERE id = ?", "t", id),
+                         loom_store_change(
+                             s, e, "DELETE FROM runs WHERE id = ?", "t", id),
                          id, e);
 }

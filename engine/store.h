@@ -171,6 +171,14 @@ int loom_store_set_note(struct loom_store *s, const char *id, const char *note,
 int loom_store_remove_run(struct loom_store *s, const char *id,
                           struct loom_errmsg *e);
 
+/* Take a finished run of another store over, with its files: a new id here, a
+ * tag, its folder copied (linked where that is possible). A run with that tag
+ * that is there already is it: nothing is done, and its id returned.
+ * LOOM_ERR_BUSY if its process is alive. */
+int loom_store_adopt(struct loom_store *s, const char *from, const char *run,
+                     const char *tag, char id[LOOM_RUN_ID],
+                     struct loom_errmsg *e);
+
 /* ---- reading; arrays are the caller's to free, as below ---- */
 
 struct loom_store_filter {

@@ -40,6 +40,7 @@ static const char *package_of(const char *name)
         {"yosys", "yosys"},           {"nextpnr-ice40", "nextpnr-ice40"},
         {"icepack", "fpga-icestorm"}, {"verilator", "verilator"},
         {"iverilog", "iverilog"},     {"vvp", "iverilog"},
+        {"sbatch", "slurm-client"},   {"squeue", "slurm-client"},
         {"iceprog", "fpga-icestorm"}, {"openFPGALoader", "openfpgaloader"}};
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
         if (!strcmp(name, table[i][0]))

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,6 +176,47 @@ int args_parse(struct args *a, enum args_for who, int argc, char **argv)
         }
     }
     return CLI_DONE;
+}
+
+static int take_own(const char *command, const struct args_own *o,
+                    const char *text, struct args_given *g)
+{
+    char *end;
+    double v = strtod(text, &end);
+    g->text = text;
+    if (!o->hi)
+        return CLI_DONE;
+    if (end == text || *end || !(v >= o->lo && v <= o->hi) ||
+        (o->whole && v != floor(v)))
+        return cli_usage(command, "%s %s: expected a %snumber of %g to %g",
+                         o->name, text, o->whole ? "whole " : "", o->lo, o->hi);
+    g->number = v;
+    return CLI_DONE;
+}
+
+int args_parse_own(const struct args_own *own, struct args_given *given,
+                   struct args *a, int argc, char **argv)
+{
+    char **rest = loom_calloc((size_t)argc + 1, sizeof(*rest));
+    int n = 0, rc = CLI_DONE;
+    rest[n++] = argv[0];
+    for (int i = 1; rc == CLI_DONE && i < argc; i++) {
+        int k = 0;
+        while (own[k].name && strcmp(argv[i], own[k].name))
+            k++;
+        if (!own[k].name)
+            rest[n++] = argv[i];
+        else if (own[k].flag)
+            given[k].text = argv[i];
+        else if (i + 1 == argc)
+            rc = cli_usage(argv[0], "%s needs a value", argv[i]);
+        else
+            rc = take_own(argv[0], &own[k], argv[++i], &given[k]);
+    }
+    if (rc == CLI_DONE)
+        rc = args_parse(a, ARGS_RUN, n, rest);
+    free(rest);
+    return rc;
 }
 
 void args_deinit(struct args *a)

@@ -1,5 +1,4 @@
 /* bitloom fit: the best network that fits a device. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,75 +22,27 @@ enum option {
     N_OPTIONS
 };
 
-/* Those of fit alone; a number of lo..hi where hi > 0. */
-static const struct {
-    const char *name;
-    double lo, hi;
-    bool whole;
-} option[N_OPTIONS] = {
+static const struct args_own own[] = {
     [DEVICE] = {"--device"},
-    [CLOCK] = {"--clock", 0.1, 1000, false},
-    [LUT4] = {"--lut4", 1, 1e7, true},
-    [FF] = {"--ff", 1, 1e7, true},
-    [ROUNDS] = {"--rounds", 1, FIT_ROUNDS, true},
-    [BUILDS] = {"--builds", 1, 1000, true},
-    [SEEDS] = {"--seeds", 1, 64, true},
-    [TIMEOUT] = {"--timeout", 0.1, 1e7, false},
+    [CLOCK] = {"--clock", .lo = 0.1, .hi = 1000},
+    [LUT4] = {"--lut4", .lo = 1, .hi = 1e7, .whole = true},
+    [FF] = {"--ff", .lo = 1, .hi = 1e7, .whole = true},
+    [ROUNDS] = {"--rounds", .lo = 1, .hi = FIT_ROUNDS, .whole = true},
+    [BUILDS] = {"--builds", .lo = 1, .hi = 1000, .whole = true},
+    [SEEDS] = {"--seeds", .lo = 1, .hi = 64, .whole = true},
+    [TIMEOUT] = {"--timeout", .lo = 0.1, .hi = 1e7},
     [OUT] = {"-o"},
     [STORE] = {"--store"},
-};
+    {NULL}};
 
 struct options {
-    const char *text[N_OPTIONS]; /* NULL: not given */
-    double number[N_OPTIONS];    /* 0: not given */
-    struct args train;           /* what is left: as of bitloom run */
+    struct args_given own[N_OPTIONS];
+    struct args train; /* what is left: as of bitloom run */
 };
-
-static int take(struct options *o, int k, const char *text)
-{
-    char *end;
-    double v = strtod(text, &end), lo = option[k].lo, hi = option[k].hi;
-    o->text[k] = text;
-    if (!hi)
-        return CLI_DONE;
-    if (end == text || *end || !(v >= lo && v <= hi) ||
-        (option[k].whole && v != floor(v)))
-        return cli_usage(
-            "fit", "%s %s: expected %s of %g to %g", option[k].name, text,
-            option[k].whole ? "a whole number" : "a number", lo, hi);
-    o->number[k] = v;
-    return CLI_DONE;
-}
-
-/* Own options out of argv; the others are those of bitloom run. */
-static int parse(int argc, char **argv, struct options *o)
-{
-    char **rest = loom_calloc((size_t)argc + 3, sizeof(*rest));
-    int n = 1, rc = CLI_DONE;
-    *o = (struct options){0};
-    rest[0] = argv[0];
-    for (int i = 1; rc == CLI_DONE && i < argc; i++) {
-        int k = 0;
-        while (k < N_OPTIONS && strcmp(argv[i], option[k].name))
-            k++;
-        if (k == N_OPTIONS)
-            rest[n++] = argv[i];
-        else if (i + 1 == argc)
-            rc = cli_usage("fit", "%s needs a value", argv[i]);
-        else
-            rc = take(o, k, argv[++i]);
-    }
-    if (rc == CLI_DONE)
-        rc = args_parse(&o->train, ARGS_RUN, n, rest);
-    free(rest);
-    if (rc == CLI_DONE && o->text[STORE])
-        o->train.conf.out = o->text[STORE];
-    return rc;
-}
 
 static int check(const struct options *o, const struct loom_device **device)
 {
-    const char *name = o->text[DEVICE];
+    const char *name = o->own[DEVICE].text;
     if (!o->train.conf.script)
         return cli_usage("fit", "a SCRIPT.lua, or a RUN, is needed");
     if (!name)
@@ -162,11 +113,11 @@ static char *default_dir(const char *script, const struct loom_device *device)
 static int fit(struct options *o, const struct loom_device *device)
 {
     const char *what = o->train.conf.script;
-    const double *v = o->number;
+    const struct args_given *g = o->own;
     size_t n = strlen(what);
     bool json = o->train.json, script = n > 4 && !strcmp(what + n - 4, ".lua");
     char *dir =
-        o->text[OUT] ? loom_strdup(o->text[OUT]) : default_dir(what, device);
+        g[OUT].text ? loom_strdup(g[OUT].text) : default_dir(what, device);
     o->train.json = false;
     o->train.quiet |= json;
     struct fit_conf conf = {
@@ -174,14 +125,16 @@ static int fit(struct options *o, const struct loom_device *device)
         .run = script ? NULL : what,
         .dir = dir,
         .device = device,
-        .limit = {.lc = device->lc, .lut4 = (int)v[LUT4], .ff = (int)v[FF]},
-        .clock_mhz = v[CLOCK] > 0 ? v[CLOCK] : device->clock_mhz,
-        .rounds = !script         ? 1
-                  : v[ROUNDS] > 0 ? (int)v[ROUNDS]
-                                  : 2,
-        .builds = v[BUILDS] > 0 ? (int)v[BUILDS] : 6,
-        .seeds = (int)v[SEEDS],
-        .timeout_s = v[TIMEOUT],
+        .limit = {.lc = device->lc,
+                  .lut4 = (int)g[LUT4].number,
+                  .ff = (int)g[FF].number},
+        .clock_mhz = g[CLOCK].number > 0 ? g[CLOCK].number : device->clock_mhz,
+        .rounds = !script                ? 1
+                  : g[ROUNDS].number > 0 ? (int)g[ROUNDS].number
+                                         : 2,
+        .builds = g[BUILDS].number > 0 ? (int)g[BUILDS].number : 6,
+        .seeds = (int)g[SEEDS].number,
+        .timeout_s = g[TIMEOUT].number,
         .quiet = o->train.quiet};
     struct fit_job j;
     int status = fit_job_run(&j, &conf);
@@ -194,11 +147,13 @@ static int fit(struct options *o, const struct loom_device *device)
 
 int cmd_fit(int argc, char **argv)
 {
-    struct options o;
+    struct options o = {0};
     const struct loom_device *device;
-    int status = parse(argc, argv, &o);
+    int status = args_parse_own(own, o.own, &o.train, argc, argv);
     if (status != CLI_DONE)
         return status;
+    if (o.own[STORE].text)
+        o.train.conf.out = o.own[STORE].text;
     status = check(&o, &device);
     if (status == CLI_DONE)
         status = fit(&o, device);

@@ -18,4 +18,5 @@ int cmd_program(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
+int cmd_sweep(int argc, char **argv);
 int cmd_verify(int argc, char **argv);

@@ -123,6 +123,18 @@ const struct cli_command cli_commands[] = {
      "and fit.json; the same command goes on where it was interrupted. Exit\n"
      "status 1 when nothing fits.",
      cmd_fit},
+    {"sweep",
+     "SCRIPT.lua [--set KEY=V1,V2,...]... [--seeds N] [--epochs N]\n"
+     "                   [--jobs N | --slurm [--partition P] | --prepare]\n"
+     "                   [--threads N] [--store DIR] [-o DIR] [--json] [-q]",
+     "all variants of a script, here or on a cluster\n\n"
+     "Every combination of the values, times the seeds 1 to N, is a run of its\n"
+     "own; --jobs of them train at once (a core each without it), or they are a\n"
+     "Slurm array, whose nodes need this program and DIR only, or --prepare\n"
+     "writes DIR/job.sh for GNU parallel and the like. Finished ones are taken\n"
+     "into the store. The same command goes on with what was interrupted or\n"
+     "failed, and takes in what has been done. DIR is SCRIPT.sweep without -o.",
+     cmd_sweep},
     {"program",
      "DIR|BITSTREAM [--board B] [--device DEV] [--flash] [--json] [-q]",
      "write a bitstream to a board\n\n"

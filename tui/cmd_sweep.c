@@ -1,0 +1,118 @@
+/* bitloom sweep: all variants of a script. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/mem.h"
+#include "tui/cli.h"
+#include "tui/commands.h"
+#include "tui/sweep_job.h"
+
+enum option { JOBS, SLURM, PARTITION, PREPARE, SEEDS, OUT, STORE, N_OPTIONS };
+
+static const struct args_own own[] = {
+    [JOBS] = {"--jobs", .lo = 1, .hi = 1024, .whole = true},
+    [SLURM] = {"--slurm", .flag = true},
+    [PARTITION] = {"--partition"},
+    [PREPARE] = {"--prepare", .flag = true},
+    [SEEDS] = {"--seeds", .lo = 1, .hi = 10000, .whole = true},
+    [OUT] = {"-o"},
+    [STORE] = {"--store"},
+    {NULL}};
+
+/* sweep --task DIR NUMBER [--threads N]: what job.sh calls. */
+static int task(int argc, char **argv)
+{
+    if (argc != 4 && !(argc == 6 && !strcmp(argv[4], "--threads")))
+        return cli_usage("sweep", "--task DIR NUMBER [--threads N]");
+    return sweep_task(argv[2], atoi(argv[3]), argc == 6 ? atoi(argv[5]) : 0);
+}
+
+static void print_table(const struct sweep_job *j)
+{
+    int width = 8;
+    char words[160];
+    for (int k = 0; k < j->n; k++) {
+        sweep_words(&j->variant[k], words, sizeof(words));
+        width = (int)strlen(words) > width ? (int)strlen(words) : width;
+    }
+    for (int k = 0; k < j->n; k++) {
+        const struct sweep_variant *v = &j->variant[k];
+        sweep_words(v, words, sizeof(words));
+        printf("%03d  %-*s  %s%s\n", k + 1, width, words,
+               !v->done    ? "waiting"
+               : v->status ? "failed: "
+                           : v->run,
+               v->status ? v->why : "");
+    }
+}
+
+static int answer(const struct sweep_job *j, const struct args *a)
+{
+    int failed = 0;
+    for (int k = 0; k < j->n; k++)
+        failed += j->variant[k].status != 0;
+    if (a->json)
+        cli_print_json(sweep_json(j));
+    else if (!a->quiet)
+        print_table(j);
+    return failed ? CLI_FAILED : CLI_DONE;
+}
+
+/* "mnist.sweep" for "examples/mnist.lua". */
+static char *default_dir(const char *script)
+{
+    const char *name = strrchr(script, '/');
+    name = name ? name + 1 : script;
+    return loom_asprintf("%.*s.sweep", (int)strcspn(name, "."), name);
+}
+
+static int sweep(const struct args_given *g, const struct args *a)
+{
+    struct sweep_job j;
+    struct loom_errmsg e = {""};
+    bool quiet = a->quiet || a->json;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int jobs = g[JOBS].number > 0 ? (int)g[JOBS].number : (int)cores;
+    char *dir =
+        g[OUT].text ? loom_strdup(g[OUT].text) : default_dir(a->conf.script);
+    int err = sweep_init(&j, dir, a, (int)g[SEEDS].number, &e);
+    if (!err)
+        err = sweep_collect(&j, &e);
+    if (!err && g[SLURM].text)
+        err = sweep_run_slurm(&j, g[PARTITION].text, quiet, &e);
+    else if (!err && !g[PREPARE].text)
+        err = sweep_run(&j, jobs, a->conf.threads, quiet, &e);
+    int also = j.n ? sweep_collect(&j, err ? NULL : &e) : 0;
+    err = err ? err : also;
+    int status = err ? cli_fail(err, &e) : answer(&j, a);
+    if (!err && g[PREPARE].text && !quiet)
+        printf("tasks 1 to %d: sh %s/job.sh NUMBER; then the same command "
+               "takes in what they made\n",
+               j.n, j.dir);
+    sweep_deinit(&j);
+    free(dir);
+    return status;
+}
+
+int cmd_sweep(int argc, char **argv)
+{
+    struct args a;
+    struct args_given g[N_OPTIONS] = {{0}};
+    if (argc > 1 && !strcmp(argv[1], "--task"))
+        return task(argc, argv);
+    int status = args_parse_own(own, g, &a, argc, argv);
+    if (status != CLI_DONE)
+        return status;
+    if (g[STORE].text)
+        a.conf.out = g[STORE].text;
+    if (!a.conf.script)
+        status = cli_usage("sweep", "which script? bitloom sweep SCRIPT.lua");
+    else if (g[PARTITION].text && !g[SLURM].text)
+        status = cli_usage("sweep", "--partition is for --slurm");
+    else
+        status = sweep(g, &a);
+    args_deinit(&a);
+    return status;
+}
