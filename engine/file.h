@@ -17,3 +17,7 @@ int loom_file_read(const char *path, size_t max, void **data, size_t *n,
 
 /* mkdir -p. */
 int loom_file_mkdirs(const char *path, struct loom_errmsg *e);
+
+/* rm -rf, on one file system; links are removed, not followed. 0, or -1 with
+ * errno set when something is left; a path that is not there is no failure. */
+int loom_file_remove_tree(const char *path);

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,20 +82,6 @@ void loom_memo_deinit(struct loom_memo *m)
     m->entry = NULL;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind,
-                      struct FTW *where)
-{
-    (void)st;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-    nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 /* ---- one file, packed and back ------------------------------------------ */
 
 static bool pack(const char *from, const char *to)
@@ -143,7 +128,7 @@ bool loom_memo_take(const struct loom_memo *m)
         size_t n;
         char *data = unpack(from, &n);
         if (!data)
-            remove_tree(m->entry); /* damaged: as if it had never been */
+            loom_file_remove_tree(m->entry); /* damaged: as if it had never been */
         all = data && !loom_file_write(to, data, n, NULL);
         free(data);
         free(from);
@@ -213,7 +198,7 @@ static void make_room(const char *dir)
         sum += e[i].bytes;
     for (size_t i = 0; i < n; i++) {
         if (sum > LOOM_MEMO_BYTES && i + 1 < n) {
-            remove_tree(e[i].path);
+            loom_file_remove_tree(e[i].path);
             sum -= e[i].bytes;
         }
         free(e[i].path);
@@ -235,7 +220,7 @@ void loom_memo_keep(const struct loom_memo *m)
         free(to);
     }
     if (!good || rename(part, m->entry))
-        remove_tree(part);
+        loom_file_remove_tree(part);
     free(part);
     char *dir = folder();
     make_room(dir);

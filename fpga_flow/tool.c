@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/file.h"
 #include "engine/mem.h"
 
 enum {
@@ -263,15 +263,6 @@ static char **environment(const char *tmp)
     return env;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag,
-                      struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 /* Fork the keeper; its pid, with the ends of the pipes in r and *life. */
 static pid_t start(struct run *r, struct start *s, int *life)
 {
@@ -367,7 +358,7 @@ int loom_tool_run(const struct loom_tool *t, struct loom_errmsg *e)
                         "again",
                         t->log, strerror(errno));
 out:
-    nftw(tmp, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    loom_file_remove_tree(tmp);
     free(r);
     return err;
 }

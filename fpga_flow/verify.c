@@ -1,7 +1,6 @@
 #include "fpga_flow/verify.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,15 +218,6 @@ static int simulate(struct sim *s, const int64_t *rows, size_t n, bool serial,
     return err;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag,
-                      struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 static int run_in(const struct loom_verify *v, const char *dir,
                   struct loom_verify_result *r, struct loom_errmsg *e)
 {
@@ -267,6 +257,6 @@ int loom_verify_run(const struct loom_verify *v, struct loom_verify_result *r,
                          "%s: a temporary folder cannot be made: %s",
                          base ? base : "/tmp", strerror(errno));
     int err = run_in(v, dir, r, e);
-    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    loom_file_remove_tree(dir);
     return err;
 }

@@ -2,7 +2,6 @@
 #include "tui/commands.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -449,15 +448,6 @@ static int runs_export(struct loom_store *s, const struct options *o)
 
 /* ---- rm, tag ---- */
 
-static int remove_one(const char *path, const struct stat *st, int flag,
-                      struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 /* Rows first: should the rest fail, a folder that no run names is left, and
  * its name is never given again. */
 static int runs_rm(struct loom_store *s, const struct options *o)
@@ -469,8 +459,7 @@ static int runs_rm(struct loom_store *s, const struct options *o)
         return cli_fail(err, &e);
     if (id[0] != '.' && !strchr(id, '/')) {
         char *dir = loom_asprintf("%s/%s", loom_store_dir(s), id);
-        if (access(dir, F_OK) == 0 &&
-            nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0)
+        if (loom_file_remove_tree(dir))
             err = loom_fail(&e, LOOM_ERR_IO,
                             "%s: the run is forgotten, but not all of this "
                             "folder could be removed: %s",

@@ -8,6 +8,7 @@
 #include "tui/cli.h"
 #include "tui/commands.h"
 #include "tui/sweep_job.h"
+#include "tui/sweep_task.h"
 
 enum option { JOBS, SLURM, PARTITION, PREPARE, SEEDS, OUT, STORE, N_OPTIONS };
 

@@ -1,190 +1,22 @@
 #include "tui/sweep_job.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "engine/file.h"
 #include "engine/mem.h"
-#include "fpga_flow/sha256.h"
 #include "fpga_flow/tool.h"
-#include "tui/cli.h"
 #include "tui/flow_arg.h"
-#include "tui/run_job.h"
+#include "tui/sweep_plan.h"
 
-enum { MAX_VARIANTS = 10000, MAX_TEXT = 1 << 24, SUBMISSIONS = 4, POLL_S = 2 };
+enum { SUBMISSIONS = 4, POLL_S = 2 };
 
-/* ---- files --------------------------------------------------------------- */
-
-static int write_json(const char *path, json_t *steal, struct loom_errmsg *e)
-{
-    char *text = json_dumps(steal, JSON_INDENT(1));
-    int err = loom_file_write(path, text, strlen(text), e);
-    json_decref(steal);
-    free(text);
-    return err;
-}
-
-static const char *word(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
-
-/* DIR/003, to be freed. */
-static char *task_dir(const char *dir, int k)
-{
-    return loom_asprintf("%s/%03d", dir, k);
-}
-
-static int hash_file(const char *path, char hex[65], struct loom_errmsg *e)
-{
-    void *data = NULL;
-    size_t n = 0;
-    int err = loom_file_read(path, MAX_TEXT, &data, &n, e);
-    if (!err)
-        loom_sha256(data, n, hex);
-    free(data);
-    return err;
-}
-
-/* ---- the plan ------------------------------------------------------------ */
-
-/* The variants of `list`, each with every value of "key=v1,v2". */
-static json_t *multiply(json_t *steal, const char *set)
-{
-    json_t *out = json_array();
-    int key = (int)strcspn(set, "=");
-    for (size_t i = 0; i < json_array_size(steal); i++)
-        for (const char *v = set + key; *v; v += strcspn(v, ",")) {
-            json_t *one = json_deep_copy(json_array_get(steal, i));
-            v++;
-            char *text =
-                loom_asprintf("%.*s=%.*s", key, set, (int)strcspn(v, ","), v);
-            json_array_append_new(json_object_get(one, "set"),
-                                  json_string(text));
-            json_array_append_new(out, one);
-            free(text);
-        }
-    json_decref(steal);
-    return out;
-}
-
-static json_t *times_seeds(json_t *steal, int seeds)
-{
-    json_t *out = json_array();
-    for (size_t i = 0; i < json_array_size(steal); i++)
-        for (int k = 1; k <= seeds; k++) {
-            json_t *one = json_deep_copy(json_array_get(steal, i));
-            json_object_set_new(one, "seed", json_integer(k));
-            json_array_append_new(out, one);
-        }
-    json_decref(steal);
-    return out;
-}
-
-static json_t *make_plan(const struct args *a, int seeds, struct loom_errmsg *e)
-{
-    const struct loom_session_conf *c = &a->conf;
-    char *script = realpath(c->script, NULL), hex[65];
-    if (!script || hash_file(script, hex, e)) {
-        if (!script)
-            loom_fail(e, LOOM_ERR_MISSING, "%s: %s", c->script,
-                      strerror(errno));
-        free(script);
-        return NULL;
-    }
-    json_t *all = json_pack("[{s:[],s:I}]", "set", "seed", (json_int_t)c->seed);
-    for (size_t k = 0; a->set[k] && json_array_size(all) <= MAX_VARIANTS; k++)
-        all = multiply(all, a->set[k]);
-    if (seeds)
-        all = times_seeds(all, seeds);
-    json_t *plan =
-        json_pack("{s:s,s:s,s:s,s:i,s:s,s:o}", "schema", "bitloom/sweep-plan/1",
-                  "script", script, "sha256", hex, "epochs", c->epochs,
-                  "device", c->device ? c->device : "", "variants", all);
-    free(script);
-    if (json_array_size(all) > MAX_VARIANTS) {
-        loom_fail(e, LOOM_ERR_ARG, "%zu variants: at most %d are swept",
-                  json_array_size(all), MAX_VARIANTS);
-        json_decref(plan);
-        plan = NULL;
-    }
-    return plan;
-}
-
-static json_t *read_plan(const char *dir, struct loom_errmsg *e)
-{
-    json_error_t je;
-    char *path = loom_asprintf("%s/sweep.json", dir);
-    json_t *o = json_load_file(path, 0, &je);
-    if (!o || !json_is_array(json_object_get(o, "variants")) ||
-        !json_is_string(json_object_get(o, "script"))) {
-        loom_fail(e, o ? LOOM_ERR_FORMAT : LOOM_ERR_MISSING,
-                  "%s: not the plan of a sweep: %s", path,
-                  o ? "script or variants are missing" : je.text);
-        json_decref(o);
-        o = NULL;
-    }
-    free(path);
-    return o;
-}
-
-/* What Slurm, GNU parallel or a shell starts with the number of a task. */
-static int write_script(const char *dir, struct loom_errmsg *e)
-{
-    char program[PATH_MAX] = "";
-    if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
-        return loom_fail(e, LOOM_ERR_IO, "/proc/self/exe: %s", strerror(errno));
-    if (strpbrk(dir, "'\n") || strpbrk(program, "'\n"))
-        return loom_fail(e, LOOM_ERR_ARG,
-                         "%s: a quote or line break in a folder's name cannot "
-                         "be written into a shell script",
-                         dir);
-    char *path = loom_asprintf("%s/job.sh", dir);
-    char *text = loom_asprintf(
-        "#!/bin/sh\n"
-        "#SBATCH --job-name=bitloom\n"
-        "# One task of a sweep: job.sh NUMBER, or a task of a Slurm array.\n"
-        "# With GNU parallel: parallel sh '%s' ::: $(seq N)\n"
-        "exec '%s' sweep --task '%s' \"${1:-$SLURM_ARRAY_TASK_ID}\"\n",
-        path, program, dir);
-    int err = loom_file_write(path, text, strlen(text), e);
-    chmod(path, 0755);
-    free(text);
-    free(path);
-    return err;
-}
-
-static int settle_plan(struct sweep_job *j, json_t *wanted,
-                       struct loom_errmsg *e)
-{
-    char *path = loom_asprintf("%s/sweep.json", j->dir);
-    int err = 0;
-    if (access(path, F_OK)) {
-        err = write_script(j->dir, e);
-        if (!err)
-            err = write_json(path, json_incref(wanted), e);
-    } else {
-        json_t *old = read_plan(j->dir, e);
-        if (!old)
-            err = LOOM_ERR_FORMAT;
-        else if (!json_equal(old, wanted))
-            err = loom_fail(e, LOOM_ERR_ARG,
-                            "%s: of another sweep (script, variants or "
-                            "options differ); choose another folder with -o",
-                            path);
-        json_decref(old);
-    }
-    free(path);
-    return err;
-}
+/* ---- making -------------------------------------------------------------- */
 
 /* A variant that failed is tried again. */
 static void forget_failures(const struct sweep_job *j)
@@ -208,10 +40,10 @@ int sweep_init(struct sweep_job *j, const char *dir, const struct args *a,
         return err;
     j->dir = realpath(dir, NULL);
     j->store = a->conf.out ? loom_strdup(a->conf.out) : NULL;
-    j->plan = make_plan(a, seeds, e);
+    j->plan = sweep_plan_make(a, seeds, e);
     if (!j->plan)
         return LOOM_ERR_ARG;
-    err = settle_plan(j, j->plan, e);
+    err = sweep_plan_settle(j->dir, j->plan, e);
     if (err)
         return err;
     json_t *all = json_object_get(j->plan, "variants");
@@ -245,137 +77,6 @@ void sweep_words(const struct sweep_variant *v, char *out, size_t size)
         snprintf(out + n, size - n, "%sseed=%lld", n ? " " : "", v->seed);
 }
 
-/* ---- one task ------------------------------------------------------------ */
-
-/* The run that a task has begun: its id ("" if none), and whether it ended. */
-static bool find_run(const char *dir, char id[LOOM_RUN_ID])
-{
-    struct loom_store_run *runs = NULL;
-    size_t n = 0;
-    bool done = false;
-    struct loom_store *s = loom_store_open(dir, LOOM_STORE_READ, NULL, NULL);
-    id[0] = 0;
-    if (!s)
-        return false;
-    if (!loom_store_list(s, NULL, &runs, &n, NULL) && n) {
-        char *last = loom_asprintf("%s/last.loom", runs[0].dir);
-        done = runs[0].state == LOOM_RUN_DONE;
-        if (done || !access(last, R_OK))
-            snprintf(id, LOOM_RUN_ID, "%s", runs[0].id);
-        free(last);
-    }
-    loom_store_runs_free(runs, n);
-    loom_store_close(s);
-    return done;
-}
-
-/* The end of what was said on standard error. */
-static void last_words(const char *path, char *out, size_t size)
-{
-    void *data = NULL;
-    size_t n = 0;
-    if (loom_file_read(path, MAX_TEXT, &data, &n, NULL))
-        return;
-    char *text = data;
-    while (n && text[n - 1] == '\n')
-        text[--n] = 0;
-    const char *line = strrchr(text, '\n');
-    snprintf(out, size, "%s", line ? line + 1 : text);
-    free(data);
-}
-
-static int end_task(const char *dir, const char *run, int status)
-{
-    struct loom_errmsg e;
-    char why[256] = "", *path = loom_asprintf("%s/done.json", dir);
-    char *said = loom_asprintf("%s/err.txt", dir);
-    if (status)
-        last_words(said, why, sizeof(why));
-    json_t *o = json_pack("{s:i,s:s}", "status", status, "run", run);
-    json_t *text = json_string(why); /* NULL where it is no UTF-8 */
-    json_object_set_new(o, "why", text ? text : json_string("?"));
-    int err = write_json(path, o, &e);
-    free(path);
-    free(said);
-    return err ? cli_fail(err, &e) : status;
-}
-
-static int train(const json_t *plan, const json_t *variant, const char *dir,
-                 int threads)
-{
-    const json_t *set = json_object_get(variant, "set");
-    size_t n = json_array_size(set);
-    char id[LOOM_RUN_ID];
-    struct loom_train_view *last = loom_calloc(1, sizeof(*last));
-    struct args a = {.json = true};
-    a.set = loom_calloc(n + 1, sizeof(*a.set));
-    for (size_t k = 0; k < n; k++)
-        a.set[k] = json_string_value(json_array_get(set, k));
-    bool done = find_run(dir, id);
-    a.conf = (struct loom_session_conf){
-        .script = word(plan, "script"),
-        .set = a.set,
-        .out = dir,
-        .resume = id[0] ? id : NULL,
-        .epochs = (int)json_integer_value(json_object_get(plan, "epochs")),
-        .threads = threads,
-        .seed = json_integer_value(json_object_get(variant, "seed")),
-        .device = word(plan, "device")[0] ? word(plan, "device") : NULL};
-    int status = done ? CLI_DONE : run_job(&a, 0, last);
-    if (!done && last->run[0])
-        snprintf(id, sizeof(id), "%s", last->run);
-    if (status != CLI_INTERRUPTED)
-        status = end_task(dir, id, status);
-    args_deinit(&a);
-    free(last);
-    return status;
-}
-
-/* From now on all that is said goes into the task's folder. */
-static int redirect(const char *dir, struct loom_errmsg *e)
-{
-    char *log = loom_asprintf("%s/log.jsonl", dir);
-    char *said = loom_asprintf("%s/err.txt", dir);
-    int err = loom_file_mkdirs(dir, e);
-    if (!err && (!freopen(log, "ae", stdout) || !freopen(said, "we", stderr)))
-        err = loom_fail(e, LOOM_ERR_IO, "%s: %s", dir, strerror(errno));
-    setvbuf(stderr, NULL, _IOLBF, 0); /* as a screen is, not as a file is */
-    free(log);
-    free(said);
-    return err;
-}
-
-int sweep_task(const char *dir, int k, int threads)
-{
-    struct loom_errmsg e;
-    char hex[65];
-    json_t *plan = read_plan(dir, &e);
-    if (!plan)
-        return cli_fail(LOOM_ERR_MISSING, &e);
-    const json_t *v =
-        json_array_get(json_object_get(plan, "variants"), (size_t)(k - 1));
-    char *own = task_dir(dir, k), *end = loom_asprintf("%s/done.json", own);
-    int err = 0, status = CLI_DONE;
-    if (k < 1 || !v)
-        err = loom_fail(&e, LOOM_ERR_ARG, "%s: there is no task %d", dir, k);
-    if (!err)
-        err = hash_file(word(plan, "script"), hex, &e);
-    if (!err && strcmp(hex, word(plan, "sha256")))
-        err = loom_fail(&e, LOOM_ERR_ARG,
-                        "%s has changed since the sweep began; choose another "
-                        "folder with -o",
-                        word(plan, "script"));
-    if (!err && access(end, F_OK)) {
-        err = redirect(own, &e);
-        if (!err)
-            status = train(plan, v, own, threads);
-    }
-    json_decref(plan);
-    free(own);
-    free(end);
-    return err ? cli_fail(err, &e) : status;
-}
-
 /* ---- how they stand ------------------------------------------------------ */
 
 static void look(struct sweep_job *j, int k)
@@ -386,8 +87,8 @@ static void look(struct sweep_job *j, int k)
     if (o) {
         v->done = true;
         v->status = (int)json_integer_value(json_object_get(o, "status"));
-        snprintf(v->run, sizeof(v->run), "%s", word(o, "run"));
-        snprintf(v->why, sizeof(v->why), "%s", word(o, "why"));
+        snprintf(v->run, sizeof(v->run), "%s", sweep_word(o, "run"));
+        snprintf(v->why, sizeof(v->why), "%s", sweep_word(o, "why"));
     }
     json_decref(o);
     free(path);
@@ -397,7 +98,7 @@ static int adopt(struct sweep_job *j, struct loom_store *s, int k,
                  struct loom_errmsg *e)
 {
     struct sweep_variant *v = &j->variant[k];
-    char *own = task_dir(j->dir, k + 1), id[LOOM_RUN_ID];
+    char *own = loom_asprintf("%s/%03d", j->dir, k + 1), id[LOOM_RUN_ID];
     /* Its folder on this machine is the task's name. */
     char *tag = loom_asprintf("sweep:%s", own);
     int err = loom_store_adopt(s, own, v->run, tag, id, e);
@@ -445,7 +146,7 @@ json_t *sweep_json(const struct sweep_job *j)
         failed += v->done && v->status;
     }
     return json_pack("{s:s,s:s,s:s,s:i,s:i,s:i,s:o}", "schema",
-                     "bitloom/sweep/1", "script", word(j->plan, "script"),
+                     "bitloom/sweep/1", "script", sweep_word(j->plan, "script"),
                      "dir", j->dir, "variants", j->n, "done", done, "failed",
                      failed, "tasks", all);
 }
@@ -558,7 +259,7 @@ static int submit(struct sweep_job *j, const char *partition, const bool *has,
     if (n)
         err = loom_cluster_submit(script, j->dir, partition, left, n, job, e);
     if (n && !err)
-        err = write_json(file, json_pack("{s:s}", "job", job), e);
+        err = sweep_write_json(file, json_pack("{s:s}", "job", job), e);
     free(left);
     free(script);
     free(file);
@@ -570,7 +271,7 @@ static void last_job(const struct sweep_job *j, char job[LOOM_CLUSTER_ID])
 {
     char *file = loom_asprintf("%s/slurm.json", j->dir);
     json_t *o = json_load_file(file, 0, NULL);
-    snprintf(job, LOOM_CLUSTER_ID, "%s", word(o, "job"));
+    snprintf(job, LOOM_CLUSTER_ID, "%s", sweep_word(o, "job"));
     json_decref(o);
     free(file);
 }

@@ -1,9 +1,7 @@
 /* Many variants of one script, each a run in a store of its own below DIR, so
  * that they can be made by any process on any machine that sees the folder;
- * what is finished is taken into the user's store. DIR/sweep.json says what
- * the variants are and is written once; DIR/NNN/done.json how one ended.
- * Whatever is killed goes on from its last checkpoint when it is started
- * again. */
+ * what is finished is taken into the user's store. Whatever is killed goes on
+ * from its last checkpoint when it is started again. */
 #pragma once
 
 #include <stdbool.h>
@@ -37,10 +35,6 @@ struct sweep_job {
 int sweep_init(struct sweep_job *j, const char *dir, const struct args *a,
                int seeds, struct loom_errmsg *e);
 void sweep_deinit(struct sweep_job *j);
-
-/* Train task k (from 1) of DIR in this process, as job.sh has it done; threads
- * 0: all cores. An exit status of cli.h. */
-int sweep_task(const char *dir, int k, int threads);
 
 /* See how the variants stand, and take what is done into the user's store. */
 int sweep_collect(struct sweep_job *j, struct loom_errmsg *e);
