@@ -115,6 +115,8 @@ static int read_options(int argc, char **argv, struct bench_conf *c)
 int cmd_bench(int argc, char **argv)
 {
     struct bench_conf c = {0};
+    if (argc > 1 && !strcmp(argv[1], "ui"))
+        return cmd_bench_ui(argc - 1, argv + 1);
     int status = read_options(argc, argv, &c);
     if (status != CLI_DONE)
         return status;
@@ -122,5 +124,5 @@ int cmd_bench(int argc, char **argv)
         return bench_train(&c);
     if (optind + 1 == argc && !strcmp(argv[optind], "quant"))
         return bench_quant(&c);
-    return cli_usage("bench", "name what to measure: train or quant");
+    return cli_usage("bench", "name what to measure: train, quant or ui");
 }

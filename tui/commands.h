@@ -3,6 +3,7 @@
 #pragma once
 
 int cmd_bench(int argc, char **argv);
+int cmd_bench_ui(int argc, char **argv); /* of a build with a screen */
 int cmd_build(int argc, char **argv);
 int cmd_cmvm(int argc, char **argv);
 int cmd_compile(int argc, char **argv);

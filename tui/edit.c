@@ -57,19 +57,9 @@ static int word_before(const struct edit *e)
 
 static void insert(struct edit *e, int key)
 {
-    char utf8[5] = "";
-    if (key < 0x80)
-        utf8[0] = (char)key;
-    else if (key < 0x800)
-        snprintf(utf8, sizeof utf8, "%c%c", 0xc0 | key >> 6, 0x80 | (key & 63));
-    else if (key < 0x10000)
-        snprintf(utf8, sizeof utf8, "%c%c%c", 0xe0 | key >> 12,
-                 0x80 | (key >> 6 & 63), 0x80 | (key & 63));
-    else
-        snprintf(utf8, sizeof utf8, "%c%c%c%c", 0xf0 | key >> 18,
-                 0x80 | (key >> 12 & 63), 0x80 | (key >> 6 & 63),
-                 0x80 | (key & 63));
-    size_t n = strlen(utf8), rest = strlen(e->text + e->at) + 1;
+    char utf8[4];
+    size_t n = text_encode((uint32_t)key, utf8);
+    size_t rest = strlen(e->text + e->at) + 1;
     if ((size_t)e->at + n + rest > EDIT_SIZE)
         return;
     memmove(e->text + e->at + n, e->text + e->at, rest);

@@ -142,7 +142,7 @@ const struct spot *grid_spot(const struct grid *g, int x, int y)
     return NULL;
 }
 
-static size_t encode(uint32_t ch, char *out)
+size_t text_encode(uint32_t ch, char *out)
 {
     if (ch < 0x80) {
         out[0] = (char)ch;
@@ -165,9 +165,9 @@ char *grid_text(const struct grid *g)
             const struct cell *c = &g->cell[y * g->w + x];
             if (!c->width)
                 continue;
-            p += encode(c->ch, p);
+            p += text_encode(c->ch, p);
             if (c->mark)
-                p += encode(c->mark, p);
+                p += text_encode(c->mark, p);
             if (c->ch != ' ')
                 end = p;
         }

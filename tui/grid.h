@@ -11,6 +11,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "tui/style.h"
@@ -117,3 +118,6 @@ int text_width(const char *text);
 /* The next code point of *text, which moves on; 0 at the end, U+FFFD for
  * rubbish. */
 uint32_t text_next(const char **text);
+
+/* A code point as UTF-8 into out, without a 0; its bytes, at most 4. */
+size_t text_encode(uint32_t ch, char *out);

@@ -1,6 +1,7 @@
 #include "tui/keeper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,14 +46,23 @@ static void stop_job(pid_t child)
     kill(child, SIGUSR2);
 }
 
-static int died(int signal, const struct termios *before)
+/* Put right what the child could not: it died, or the terminal took nothing
+ * from it, and may still take nothing. */
+static void rescue(const struct termios *before)
 {
     struct termios now;
-    if (tcgetattr(STDIN_FILENO, &now) == 0 &&
-        memcmp(&now, before, sizeof now) != 0) {
+    struct pollfd out = {STDOUT_FILENO, POLLOUT, 0};
+    if (tcgetattr(STDIN_FILENO, &now) != 0 ||
+        !((now.c_lflag ^ before->c_lflag) & (ICANON | ECHO)))
+        return;
+    if (poll(&out, 1, 0) == 1 && out.revents & POLLOUT)
         term_rescue();
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
-    }
+    tcflush(STDIN_FILENO, TCIFLUSH);
+    tcsetattr(STDIN_FILENO, TCSANOW, before);
+}
+
+static int died(int signal)
+{
     fprintf(stderr,
             "bitloom: ended by signal %d (%s); the last checkpoint of the run "
             "is whole, bitloom run --resume goes on from it\n",
@@ -70,9 +80,9 @@ static int keep(pid_t child, const sigset_t *set, const struct termios *before)
         } else if (s != SIGCHLD && s > 0) {
             kill(child, s);
         } else if (waitpid(child, &status, WNOHANG) == child) {
-            if (WIFSIGNALED(status))
-                return died(WTERMSIG(status), before);
-            return WEXITSTATUS(status);
+            rescue(before);
+            return WIFSIGNALED(status) ? died(WTERMSIG(status))
+                                       : WEXITSTATUS(status);
         }
     }
 }

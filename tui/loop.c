@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,12 +56,37 @@ struct loop {
 /* Signals become bytes in a pipe. The write end has to be global. */
 static int signal_pipe[2] = {-1, -1};
 
+/* A terminal that takes no more (stopped, or its window hangs) would hold this
+ * program in a write for ever. So a signal that ends it also sets a clock, and
+ * if the terminal has not been given back by then, writes go nowhere. */
+static int nowhere = -1;
+static volatile sig_atomic_t holds_terminal;
+
+enum { END_PATIENCE_MS = 400 };
+
+static void on_alarm(int s)
+{
+    (void)s;
+    if (holds_terminal)
+        dup2(nowhere, STDOUT_FILENO);
+}
+
+static bool ends(int s)
+{
+    return s == SIGTERM || s == SIGHUP || s == SIGINT || s == SIGQUIT;
+}
+
 static void on_signal(int s)
 {
     int saved = errno;
     unsigned char byte = (unsigned char)s;
     if (write(signal_pipe[1], &byte, 1) < 0)
         errno = 0; /* full: as many signals wait already */
+    if (ends(s))
+        setitimer(
+            ITIMER_REAL,
+            &(struct itimerval){.it_value.tv_usec = 1000 * END_PATIENCE_MS},
+            NULL);
     errno = saved;
 }
 
@@ -74,8 +100,10 @@ static int catch_signals(void)
 {
     static const int caught[] = {SIGTERM, SIGHUP,  SIGINT,  SIGQUIT,
                                  SIGUSR2, SIGTSTP, SIGWINCH};
-    if (pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC) < 0)
+    nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere < 0 || pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC) < 0)
         return LOOM_ERR_IO;
+    handle(SIGALRM, on_alarm);
     for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
         handle(caught[i], on_signal);
     return LOOM_OK;
@@ -179,6 +207,8 @@ static void take_runs(struct loop *l)
 
 /* Painting. */
 
+enum { MOST_PAUSE_MS = 2000 }; /* between two pictures on the slowest line */
+
 static void do_wishes(struct loop *l);
 
 /* What Lua asked for by ui.action. */
@@ -215,7 +245,8 @@ static void paint(struct loop *l)
     tell_reader(l);
     /* A slow line gets fewer pictures, not a queue of them. */
     int64_t took = now_ms() - start, pause = 1000 / l->args->fps;
-    l->next = start + (took * 8 > pause ? took * 8 : pause);
+    pause = took * 8 > pause ? took * 8 : pause;
+    l->next = start + (pause < MOST_PAUSE_MS ? pause : MOST_PAUSE_MS);
 }
 
 /* Ctrl-Z and back. */
@@ -371,7 +402,8 @@ static void say_goodbye(const struct loop *l)
     const char *out = l->args->conf.out;
     const char *store = out ? " --out " : "";
     out = out ? out : "";
-    if (!t->run[0])
+    struct pollfd p = {STDOUT_FILENO, POLLOUT, 0};
+    if (!t->run[0] || poll(&p, 1, 0) != 1) /* no run, or a stopped terminal */
         return;
     if (t->state == LOOM_TRAIN_DONE)
         printf("%s is done after %d epochs; bitloom runs show %s%s%s\n", t->run,
@@ -388,6 +420,7 @@ static void leave(struct loop *l)
 {
     if (!l->gone)
         term_close();
+    holds_terminal = false;
     state_save(l->state_path, &l->ui, l->state,
                l->session ? &l->conf : &(struct loom_session_conf){0});
     if (l->session) {
@@ -432,6 +465,7 @@ int loop_run(const struct args *a)
         rc = term_open(&tc, &e);
     if (rc)
         return cli_fail(rc, &e);
+    holds_terminal = true;
     ui_init(&l.ui);
     grid_init(&l.grid, term_glyphs());
     l.loading = loom_malloc(sizeof *l.loading);

@@ -163,13 +163,19 @@ const struct cli_command cli_commands[] = {
      "Tools are looked for in the folders of LOOM_TOOLS, then in PATH. Exit\n"
      "status 1 when one that builds need is missing or broken.",
      cmd_doctor},
-    {"bench", "train|quant [--net NAME] [--batch ROWS] [--threads N] [--json]",
-     "the speed of training, beside the machine's peak and plain loops\n\n"
-     "Each case trains a network on noise for a second. \"of peak\": the\n"
-     "multiply-adds of forward, weight and input gradients against the most\n"
-     "that the same threads reach in this run; \"quantizers\": what they add\n"
-     "to the time of the same step in real numbers. quant: the quantizers\n"
-     "alone.",
+    {"bench",
+     "train|quant [--net NAME] [--batch ROWS] [--threads N] [--json]\n"
+     "                     | ui [--keys N] [--pairs N] [--json]",
+     "the speed of training and of the screen\n\n"
+     "train: beside the machine's peak and plain loops. Each case trains a\n"
+     "network on noise for a second. \"of peak\": the multiply-adds of forward,\n"
+     "weight and input gradients against the most that the same threads reach\n"
+     "in this run; \"quantizers\": what they add to the time of the same step\n"
+     "in real numbers. quant: the quantizers alone.\n"
+     "ui: in a terminal of its own, beside training on all cores: from a key to\n"
+     "its effect on the screen (200 keys), the first frame with 1,000 runs in\n"
+     "the store, the cost of a frame, and what it all takes from the training\n"
+     "(5 pairs of runs). Takes two minutes.",
      cmd_bench},
     {NULL, NULL, NULL, NULL},
 };

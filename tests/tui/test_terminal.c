@@ -3,6 +3,7 @@
  * failure reaches. Usage: test_terminal PROGRAM */
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <poll.h>
 #include <pty.h>
 #include <setjmp.h>
@@ -25,6 +26,7 @@
 
 #include "engine/rng.h"
 #include "engine/store.h"
+#include "tui/vt.h"
 
 enum { DEADLINE = 10000, W = 160, H = 48 };
 
@@ -38,6 +40,7 @@ static struct {
     VTermScreen *screen;
     int w, h;
     bool alternate, cursor;
+    struct vt *own; /* the reader of `bench ui`, beside libvterm; or NULL */
 } t;
 
 static int64_t now(void)
@@ -131,6 +134,8 @@ static bool pump(int ms)
     if (n <= 0)
         return n < 0 && errno == EAGAIN;
     vterm_input_write(t.vt, buf, (size_t)n);
+    if (t.own)
+        vt_feed(t.own, buf, (size_t)n);
     n = (ssize_t)vterm_output_read(t.vt, buf, sizeof buf);
     return n <= 0 || write(t.fd, buf, (size_t)n) == n;
 }
@@ -449,6 +454,29 @@ static void test_hang_up(void **unused)
     }
 }
 
+/* A terminal that takes nothing more, as after Ctrl-S, delays no signal. */
+static void test_blocked(void **unused)
+{
+    (void)unused;
+    static const char *const views[] = {"ticking", "running"};
+    for (int i = 0; i < 2; i++) {
+        start(160, 48, views[i], NULL);
+        wait_shows("dense_2", true);
+        for (int k = 0; k < 40; k++) { /* pictures until no more go in */
+            type("\014");
+            poll(NULL, 0, 10);
+        }
+        kill(t.pid, SIGTERM);
+        int status = 0;
+        for (int64_t end = now() + 2000; now() < end; poll(NULL, 0, 5))
+            if (waitpid(t.pid, &status, WNOHANG) == t.pid)
+                break;
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 130);
+        finish();
+    }
+}
+
 /* Without SIGHUP, too: end of file is enough. */
 static void test_parent_killed(void **unused)
 {
@@ -571,6 +599,40 @@ static void test_idle(void **unused)
     finish();
 }
 
+/* Our own reader of xterm's language sees what libvterm sees, while keys are
+ * pressed that paint all kinds of pictures. */
+static void test_reader(void **unused)
+{
+    (void)unused;
+    static const char *const keys[] = {"l", "2", "]", "m", "-", "3", "j",
+                                       "4", "5", "j", "\r", "6", "\t",
+                                       "\033", "?", "\020", "1", "t", "\033[B"};
+    struct loom_rng r = loom_rng_init(5, 0);
+    start(100, 30, "building", NULL);
+    t.own = vt_new(100, 30);
+    wait_shows("q Quit", true);
+    for (int i = 0; i < 200; i++) {
+        type(keys[loom_rng_below(&r, sizeof keys / sizeof *keys)]);
+        for (int64_t end = now() + 20; now() < end;)
+            assert_true(pump(5));
+        for (int y = 0; y < t.h && i % 10 == 9; y++) {
+            char want[1024] = "", got[1024];
+            VTermRect row = {y, y + 1, 0, t.w};
+            size_t n = vterm_screen_get_text(t.screen, want, 1000, row);
+            while (n && want[n - 1] == ' ')
+                n--;
+            want[n] = 0;
+            vt_row(t.own, y, got, sizeof got);
+            assert_string_equal(got, want);
+        }
+    }
+    vt_free(t.own);
+    t.own = NULL;
+    kill(t.pid, SIGTERM);
+    wait_exit(DEADLINE);
+    finish();
+}
+
 static void test_random(void **unused)
 {
     (void)unused;
@@ -612,6 +674,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_colour),        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_idle),          cmocka_unit_test(test_random),
         cmocka_unit_test(test_runs),          cmocka_unit_test(test_console),
+        cmocka_unit_test(test_blocked),       cmocka_unit_test(test_reader),
     };
     if (argc < 2)
         return 2;
@@ -620,6 +683,7 @@ int main(int argc, char **argv)
     if (!mkdtemp(folder))
         return 2;
     signal(SIGPIPE, SIG_IGN);
+    setlocale(LC_CTYPE, "C.UTF-8");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     char command[128];
