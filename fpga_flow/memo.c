@@ -128,7 +128,7 @@ bool loom_memo_take(const struct loom_memo *m)
         size_t n;
         char *data = unpack(from, &n);
         if (!data)
-            loom_file_remove_tree(m->entry); /* damaged: as if it had never been */
+            loom_file_remove_tree(m->entry); /* damaged: it never was */
         all = data && !loom_file_write(to, data, n, NULL);
         free(data);
         free(from);

@@ -40,24 +40,27 @@ static int hash_file(const char *path, char hex[65], struct loom_errmsg *e)
     return err;
 }
 
-/* The variants of `list`, each with every value of "key=v1,v2". */
+/* The variants of a list, each with every value of "key=v1,v2"; NULL where
+ * that is no UTF-8. */
 static json_t *multiply(json_t *steal, const char *set)
 {
     json_t *out = json_array();
-    int key = (int)strcspn(set, "=");
+    int key = (int)strcspn(set, "="), bad = 0;
     for (size_t i = 0; i < json_array_size(steal); i++)
         for (const char *v = set + key; *v; v += strcspn(v, ",")) {
             json_t *one = json_deep_copy(json_array_get(steal, i));
             v++;
             char *text =
                 loom_asprintf("%.*s=%.*s", key, set, (int)strcspn(v, ","), v);
-            json_array_append_new(json_object_get(one, "set"),
-                                  json_string(text));
+            bad |= json_array_append_new(json_object_get(one, "set"),
+                                         json_string(text));
             json_array_append_new(out, one);
             free(text);
         }
     json_decref(steal);
-    return out;
+    if (bad)
+        json_decref(out);
+    return bad ? NULL : out;
 }
 
 static json_t *times_seeds(json_t *steal, int seeds)
@@ -85,22 +88,28 @@ json_t *sweep_plan_make(const struct args *a, int seeds, struct loom_errmsg *e)
         return NULL;
     }
     json_t *all = json_pack("[{s:[],s:I}]", "set", "seed", (json_int_t)c->seed);
-    for (size_t k = 0; a->set[k] && json_array_size(all) <= MAX_VARIANTS; k++)
+    for (size_t k = 0; a->set[k] && json_array_size(all) <= MAX_VARIANTS && all;
+         k++)
         all = multiply(all, a->set[k]);
-    if (seeds)
+    if (seeds && all)
         all = times_seeds(all, seeds);
+    size_t n = json_array_size(all);
     json_t *plan =
         json_pack("{s:s,s:s,s:s,s:i,s:s,s:o}", "schema", "bitloom/sweep-plan/1",
                   "script", script, "sha256", hex, "epochs", c->epochs,
                   "device", c->device ? c->device : "", "variants", all);
     free(script);
-    if (json_array_size(all) > MAX_VARIANTS) {
-        loom_fail(e, LOOM_ERR_ARG, "%zu variants: at most %d are swept",
-                  json_array_size(all), MAX_VARIANTS);
-        json_decref(plan);
-        plan = NULL;
-    }
-    return plan;
+    if (plan && n <= MAX_VARIANTS)
+        return plan;
+    if (plan)
+        loom_fail(e, LOOM_ERR_ARG, "%zu variants: at most %d are swept", n,
+                  MAX_VARIANTS);
+    else
+        loom_fail(e, LOOM_ERR_ARG,
+                  "names of the script, of settings and their values: expected "
+                  "UTF-8");
+    json_decref(plan);
+    return NULL;
 }
 
 json_t *sweep_plan_read(const char *dir, struct loom_errmsg *e)

@@ -110,4 +110,6 @@ sweep 2 none.lua -o e
 sweep 2 s.lua --seeds 0
 sweep 2 s.lua --partition x
 sweep 2 s.lua --set width -o e
+sweep 2 s.lua --set "width=$(printf '\377')" -o e
+says 'UTF-8' err
 exit $bad
