@@ -72,6 +72,48 @@ static double target_scale(const struct loom_dataset *d)
     return d->target_scale > 0 ? (double)d->target_scale : 1.0;
 }
 
+static double largest_class(const struct loom_rows *rows, size_t classes)
+{
+    size_t *count = loom_calloc(classes, sizeof(*count)), most = 0;
+    for (size_t r = 0; r < rows->rows; r++)
+        if (++count[rows->y[r]] > most)
+            most = count[rows->y[r]];
+    free(count);
+    return (double)most / (double)rows->rows;
+}
+
+/* Root mean square, or mean absolute value, of what is left without the mean
+ * of each target. */
+static double spread(const struct loom_rows *rows, size_t n, bool absolute)
+{
+    double total = 0.0, count = (double)rows->rows;
+    for (size_t j = 0; j < n; j++) {
+        double mean = 0.0;
+        for (size_t r = 0; r < rows->rows; r++)
+            mean += (double)rows->t[r * n + j] / count;
+        for (size_t r = 0; r < rows->rows; r++) {
+            double d = (double)rows->t[r * n + j] - mean;
+            total += absolute ? fabs(d) : d * d;
+        }
+    }
+    total /= count * (double)n;
+    return absolute ? total : sqrt(total);
+}
+
+double loom_goal_chance(const struct loom_goal *g, const struct loom_dataset *d,
+                        enum loom_part part)
+{
+    const struct loom_rows *rows = &d->part[part];
+    enum loom_metric m = loom_goal_metric(g);
+    if (m == LOOM_AUC)
+        return 0.5;
+    if (m == LOOM_CLASS_ACCURACY)
+        return 1.0 / (double)d->n_out;
+    if (m == LOOM_ACCURACY)
+        return largest_class(rows, d->n_out);
+    return target_scale(d) * spread(rows, d->n_out, m == LOOM_MAE);
+}
+
 struct loom_loss_rule loom_goal_rule(const struct loom_goal *g,
                                      const struct loom_dataset *d)
 {

@@ -36,6 +36,10 @@ bool loom_goal_lower_is_better(const struct loom_goal *g);
 /* LOOM_ERR_ARG where loss, metric and data do not go together. */
 int loom_goal_check(const struct loom_goal *g, const struct loom_dataset *d,
                     struct loom_errmsg *e);
+/* What the best answer that does not look at its input would score on a part
+ * (which has rows). */
+double loom_goal_chance(const struct loom_goal *g, const struct loom_dataset *d,
+                        enum loom_part part);
 /* How the loss of this data is computed; valid as long as d. */
 struct loom_loss_rule loom_goal_rule(const struct loom_goal *g,
                                      const struct loom_dataset *d);

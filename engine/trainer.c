@@ -221,6 +221,7 @@ struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
     if (conf->autosave_s <= 0)
         t->conf.autosave_s = 30;
     t->rule = loom_goal_rule(&conf->goal, data);
+    t->guard.best = NAN;
     t->conf.control = loom_control_standard(&conf->control);
     t->dir = conf->dir ? loom_strdup(conf->dir) : NULL;
     int err = check_fit(take_model, data, conf, e);
@@ -228,6 +229,7 @@ struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
         err = allocate(t, e);
     if (!err) {
         size_t rows = data->part[LOOM_TRAIN].rows;
+        t->chance = loom_goal_chance(&conf->goal, data, LOOM_VAL);
         t->batches = (int)((rows + conf->batch - 1) / conf->batch);
         loom_trainer_shuffle(t);
         err = loom_trainer_schedules(t, e);
@@ -275,7 +277,7 @@ const struct loom_pareto *loom_trainer_front(const struct loom_trainer *t)
 
 bool loom_trainer_done(const struct loom_trainer *t)
 {
-    return t->epoch >= t->conf.epochs;
+    return t->epoch >= t->conf.epochs || t->guard.stopped;
 }
 
 const struct loom_pareto_point *
@@ -451,11 +453,14 @@ static int end_epoch(struct loom_trainer *t, struct loom_errmsg *e)
     double now = loom_now();
     t->epoch_seconds = now - t->epoch_started;
     t->epoch_started = now;
-    struct loom_train_point p = {t->epoch,           (float)t->train_loss,
-                                 (float)t->val.loss, (float)t->val.metric,
-                                 (float)t->ebops,    (float)t->beta,
-                                 (float)t->lr};
-    loom_history_add(&t->history, &p);
+    t->ended =
+        (struct loom_train_point){t->epoch,           (float)t->train_loss,
+                                  (float)t->val.loss, (float)t->val.metric,
+                                  (float)t->ebops,    (float)t->beta,
+                                  (float)t->lr};
+    loom_history_add(&t->history, &t->ended);
+    if (!err)
+        err = loom_trainer_guard(t, e);
     t->batch = 0;
     t->epoch_loss = (struct loom_loss_sums){0};
     t->train_rows = 0;

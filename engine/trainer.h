@@ -8,6 +8,7 @@
 
 #include "engine/control.h"
 #include "engine/err.h"
+#include "engine/guard.h"
 #include "engine/metric.h"
 #include "engine/model.h"
 #include "engine/optimizer.h"
@@ -24,6 +25,7 @@ struct loom_trainer_conf {
     struct loom_schedule lr, beta;
     struct loom_control_conf control; /* of beta, where it has a target */
     struct loom_optimizer_conf optimizer;
+    struct loom_guard_conf guard;
     const char *dir;   /* folder for checkpoints; NULL: none are written */
     bool unquantized;  /* quantizers do nothing in training steps: for measuring
                           what they cost */
@@ -60,6 +62,13 @@ loom_trainer_new_point(const struct loom_trainer *t);
  * it has taken note. */
 int loom_trainer_gone(const struct loom_trainer *t,
                       const struct loom_pareto_point **points);
+
+/* After LOOM_STEP_EPOCH: that epoch, with the beta and learning rate that it
+ * had; valid until the next. */
+const struct loom_train_point *loom_trainer_ended(const struct loom_trainer *t);
+
+/* After LOOM_STEP_EPOCH: what the guard has to say; valid until the next. */
+const struct loom_notice *loom_trainer_notice(const struct loom_trainer *t);
 
 /* The user's hand on the schedules: factor on beta and the learning rate
  * from the next batch on. */

@@ -44,6 +44,10 @@ struct loom_trainer {
     double train_loss, ebops;         /* of the last batch or epoch */
     struct loom_score val;
     struct loom_pareto front;
+    struct loom_guard guard;
+    struct loom_notice notice;     /* of the last epoch */
+    struct loom_train_point ended; /* that epoch */
+    double chance; /* metric of an answer that is always the same */
     int new_point; /* index in the front after an epoch; -1 */
     int n_gone;    /* points that left it then */
     struct loom_pareto_point gone[LOOM_PARETO_MAX + 1];
@@ -60,6 +64,9 @@ void loom_trainer_shuffle(struct loom_trainer *t);
 int loom_trainer_schedules(struct loom_trainer *t, struct loom_errmsg *e);
 /* One step of the controller behind a target, if there is one. */
 void loom_trainer_follow(struct loom_trainer *t);
+/* Judge the epoch that ended, which is in the history: notice, guard, and the
+ * parameters where it goes back. */
+int loom_trainer_guard(struct loom_trainer *t, struct loom_errmsg *e);
 /* The same layers and settings in both, or LOOM_ERR_ARG. */
 int loom_trainer_same(const struct loom_model *a, const struct loom_model *b,
                       struct loom_errmsg *e);

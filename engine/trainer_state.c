@@ -192,6 +192,11 @@ static json_t *state_to_json(const struct loom_trainer *t)
     };
     for (size_t k = 0; k < sizeof(numbers) / sizeof(*numbers); k++)
         json_object_set_new(j, numbers[k].name, number(numbers[k].value));
+    json_object_set_new(j, "guard",
+                        json_pack("{s:o,s:i,s:b,s:b}", "best",
+                                  number(t->guard.best), "since",
+                                  t->guard.since, "warned", t->guard.warned,
+                                  "stopped", t->guard.stopped));
     json_object_set_new(j, "optimizer",
                         json_string(loom_optimizer_word(&t->conf.optimizer)));
     json_object_set_new(j, "frozen", frozen_to_json(t->model));
@@ -279,6 +284,18 @@ static int read_history(struct loom_trainer *t, const json_t *j,
     return 0;
 }
 
+/* What stopped it counts as long as the script still asks for that. */
+static void read_guard(struct loom_trainer *t, const json_t *j)
+{
+    const struct loom_guard_conf *c = &t->conf.guard;
+    bool asked = c->patience || c->when || c->collapse == LOOM_COLLAPSE_STOP;
+    t->guard = (struct loom_guard){
+        .best = number_of(j, "best"),
+        .since = (int)json_integer_value(json_object_get(j, "since")),
+        .warned = json_is_true(json_object_get(j, "warned")),
+        .stopped = asked && json_is_true(json_object_get(j, "stopped"))};
+}
+
 static int read_state(struct loom_trainer *t, const json_t *j,
                       struct loom_errmsg *e)
 {
@@ -316,6 +333,7 @@ static int read_state(struct loom_trainer *t, const json_t *j,
     if (!(t->target > 0 && t->target < INFINITY) || !isfinite(t->control.sum) ||
         !(t->beta >= 0 && t->beta < INFINITY))
         t->target = 0.0; /* none */
+    read_guard(t, json_object_get(j, "guard"));
     read_frozen(t->model, json_object_get(j, "frozen"));
     int err = read_front(t, json_object_get(j, "front"), e);
     return err ? err : read_history(t, json_object_get(j, "history"), e);

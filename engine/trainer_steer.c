@@ -98,6 +98,8 @@ int loom_trainer_branch(struct loom_trainer *t, const char *path,
     t->val = (struct loom_score){NAN, NAN, -1.0};
     t->front.n = t->n_gone = 0;
     t->new_point = -1;
+    t->guard = (struct loom_guard){.best = NAN};
+    t->notice = (struct loom_notice){0};
     struct loom_history *h = &t->history;
     while (h->n && h->point[h->n - 1].epoch > epoch)
         h->n--;

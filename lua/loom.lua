@@ -529,11 +529,20 @@ function loom.train(t)
   fields("train", t, {
     name = 1, model = 1, data = 1, loss = 1, batch = 1, epochs = 1, seed = 1,
     lr = 1, beta = 1, optimizer = 1, metric = 1, outlier_cut = 1, huber_delta = 1,
-    device = 1, autosave = 1,
+    collapse = 1, stop = 1, device = 1, autosave = 1,
   })
   check_options()
   if type(t.model) ~= "table" or not t.model.layers then
     fail("train: field \"model\" must come from loom.model{...}")
+  end
+  if type(t.stop) == "function" then
+    t.stop = {when = t.stop}
+  elseif t.stop ~= nil then
+    fields("stop", t.stop, {patience = 1, ebops = 1, least = 1, when = 1})
+    if t.stop.when ~= nil and type(t.stop.when) ~= "function" then
+      fail("stop: field \"when\" must be a function of {epoch, loss, val_loss, " ..
+        "metric, ebops, beta, lr}")
+    end
   end
   if t.optimizer and (type(t.optimizer) ~= "table" or
     not t.optimizer.optimizer) then

@@ -18,7 +18,6 @@ static const char DATA;
 struct callback {
     lua_State *L;
     int ref;
-    char what[8];
 };
 
 static double call_schedule(void *ud, double epoch, struct loom_errmsg *e)
@@ -341,11 +340,67 @@ static struct loom_goal read_goal(lua_State *L, const struct loom_dataset *d)
     return g;
 }
 
+/* ---- when to stop ------------------------------------------------------ */
+
+/* Ask the script, with what the epoch brought. */
+static int ask_stop(void *ud, const struct loom_train_point *p,
+                    struct loom_errmsg *e)
+{
+    struct callback *c = ud;
+    lua_State *L = c->L;
+    int top = lua_gettop(L), stop = 0;
+    const struct {
+        const char *name;
+        float value;
+    } fields[] = {{"loss", p->loss},   {"val_loss", p->val_loss},
+                  {"ebops", p->ebops}, {"metric", p->val_metric},
+                  {"beta", p->beta},   {"lr", p->lr}};
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->ref);
+    lua_createtable(L, 0, 8);
+    lua_pushinteger(L, p->epoch);
+    lua_setfield(L, -2, "epoch");
+    for (size_t k = 0; k < sizeof(fields) / sizeof(*fields); k++) {
+        lua_pushnumber(L, (double)fields[k].value);
+        lua_setfield(L, -2, fields[k].name);
+    }
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+        stop = lua_toboolean(L, -1);
+    else
+        stop = loom_fail(e, LOOM_ERR_SCRIPT, "%s",
+                         lua_isstring(L, -1) ? lua_tostring(L, -1)
+                                             : "the function raised no words");
+    lua_settop(L, top);
+    return stop;
+}
+
+/* stop = {patience, ebops, least, when}; collapse = "warn" ... */
+static void read_guard(lua_State *L, struct loom_guard_conf *c,
+                       struct callback *call)
+{
+    c->collapse = (enum loom_on_collapse)read_word(
+        L, "collapse", "warn", loom_on_collapse_from_word,
+        "\"warn\", \"stop\", \"rollback\", \"ignore\"");
+    if (!enter(L, "stop"))
+        return;
+    c->patience = (int)loom_script_number(L, "patience", 0, 1, 1e9);
+    c->ebops = loom_script_number(L, "ebops", 0, 1, 1e12);
+    c->least = loom_script_number(L, "least", 0, 0, 1e30);
+    lua_getfield(L, 1, "when");
+    if (lua_isfunction(L, -1)) {
+        *call = (struct callback){.L = L, .ref = luaL_ref(L, LUA_REGISTRYINDEX)};
+        c->when = ask_stop;
+        c->ud = call;
+    } else {
+        lua_pop(L, 1);
+    }
+    leave(L);
+}
+
 int loom_script_train(lua_State *L)
 {
     const struct loom_script_host *h = loom_script_of(L)->host;
     struct loom_train_request r = {0};
-    struct callback lr, beta;
+    struct callback lr, beta, stop;
     struct loom_errmsg e = {""};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
@@ -363,6 +418,7 @@ int loom_script_train(lua_State *L)
     read_schedule(L, "lr", 1e-3, &r.conf.lr, &lr);
     read_beta(L, &r.conf, &beta);
     read_optimizer(L, &r.conf.optimizer);
+    read_guard(L, &r.conf.guard, &stop);
     if (h->epochs > 0)
         r.conf.epochs = h->epochs;
     if (h->seed >= 0)

@@ -146,6 +146,8 @@ void loom_session_tell(struct loom_session *s, enum loom_event_kind kind,
         .kind = kind, .train = &s->view.train, .checkpoint = checkpoint};
     if (kind == LOOM_EVENT_LOG)
         ev.line = &s->view.log[s->view.n_log - 1];
+    if (kind == LOOM_EVENT_COLLAPSE || kind == LOOM_EVENT_STOP)
+        ev.notice = loom_trainer_notice(s->trainer);
     s->conf.event(s->conf.ud, &ev);
 }
 

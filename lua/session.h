@@ -11,6 +11,7 @@
 
 #include "engine/data_summary.h"
 #include "engine/err.h"
+#include "engine/guard.h"
 #include "engine/layer_detail.h"
 #include "engine/train_view.h"
 #include "fpga_flow/build.h"
@@ -136,8 +137,10 @@ enum loom_event_kind {
     LOOM_EVENT_START, /* the model is built, training begins */
     LOOM_EVENT_BATCH, /* now and then within an epoch: progress */
     LOOM_EVENT_EPOCH,
-    LOOM_EVENT_PARETO, /* a point joined the front; checkpoint says where */
-    LOOM_EVENT_LOG,    /* line */
+    LOOM_EVENT_PARETO,   /* a point joined the front; checkpoint says where */
+    LOOM_EVENT_LOG,      /* line */
+    LOOM_EVENT_COLLAPSE, /* notice says of what, and what was done */
+    LOOM_EVENT_STOP,     /* before the last epoch; notice says why */
     LOOM_EVENT_DONE
 };
 
@@ -146,6 +149,7 @@ struct loom_event {
     const struct loom_train_view *train; /* valid during the call */
     const char *checkpoint;
     const struct loom_log_line *line;
+    const struct loom_notice *notice; /* of the epoch that ended */
 };
 
 struct loom_session_conf {

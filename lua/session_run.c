@@ -144,16 +144,16 @@ static int keep_test_rows(struct loom_session *s, struct loom_errmsg *e)
 
 static int record_epoch(struct loom_session *s, struct loom_errmsg *e)
 {
-    const struct loom_train_view *v = &s->view.train;
+    const struct loom_train_point *ended = loom_trainer_ended(s->trainer);
     const struct loom_pareto_point *p = loom_trainer_new_point(s->trainer);
-    struct loom_store_epoch row = {v->epoch,
-                                   (double)v->loss,
-                                   (double)v->val_loss,
-                                   (double)v->val_metric,
-                                   (double)v->ebops,
-                                   (double)v->beta,
-                                   (double)v->lr,
-                                   (double)v->seconds_per_epoch};
+    struct loom_store_epoch row = {ended->epoch,
+                                   (double)ended->loss,
+                                   (double)ended->val_loss,
+                                   (double)ended->val_metric,
+                                   (double)ended->ebops,
+                                   (double)ended->beta,
+                                   (double)ended->lr,
+                                   (double)s->view.train.seconds_per_epoch};
     int err = loom_store_begin(s->store, e);
     if (!err)
         err = loom_store_add_epochs(s->store, s->run, &row, 1, e);
@@ -181,16 +181,51 @@ static int record_epoch(struct loom_session *s, struct loom_errmsg *e)
     return err;
 }
 
+/* What the trainer's guard has to say. */
+static void pass_on(struct loom_session *s)
+{
+    const struct loom_notice *n = loom_trainer_notice(s->trainer);
+    const struct loom_train_point *p = loom_trainer_ended(s->trainer);
+    if (n->collapsed) {
+        char advice[64] = "lower beta";
+        if (n->action == LOOM_COLLAPSE_ROLLBACK)
+            snprintf(advice, sizeof(advice),
+                     "back to epoch %d, with half the beta", n->good_epoch);
+        else if (n->action == LOOM_COLLAPSE_WARN && n->good_epoch)
+            snprintf(advice, sizeof(advice), ":rollback %d, and lower beta",
+                     n->good_epoch);
+        loom_session_log(s, LOOM_LOG_WARN,
+                         "collapse since epoch %d: %.0f to %.0f EBOPs, %s "
+                         "%.4g; fewest bits in %s; %s",
+                         n->epoch_before, n->ebops_before, (double)p->ebops,
+                         s->view.train.metric, (double)p->val_metric, n->layer,
+                         advice);
+        loom_session_tell(s, LOOM_EVENT_COLLAPSE, NULL);
+    }
+    if (n->stopped) {
+        loom_session_log(s, LOOM_LOG_INFO, "stopped after epoch %d: %s",
+                         p->epoch, n->stopped);
+        loom_session_tell(s, LOOM_EVENT_STOP, NULL);
+    }
+}
+
 static int end_epoch(struct loom_session *s, struct loom_errmsg *e)
 {
-    const struct loom_train_view *v = &s->view.train;
+    struct loom_train_view *v = &s->view.train;
+    const struct loom_train_point *ended = loom_trainer_ended(s->trainer);
     const struct loom_pareto_point *p = loom_trainer_new_point(s->trainer);
     loom_trainer_look(s->trainer, &s->view.train);
     loom_bit_history_add(s->bits, v->epoch);
     int err = record_epoch(s, e);
     if (err)
         return err;
+    /* The listener is told of the epoch that ended, the view shows what the
+     * next one begins with. */
+    v->ebops = ended->ebops;
+    v->beta = ended->beta;
+    v->lr = ended->lr;
     loom_session_tell(s, LOOM_EVENT_EPOCH, NULL);
+    loom_trainer_look(s->trainer, v);
     if (p) {
         char *path = loom_asprintf("%s/%s", s->dir, p->file);
         /* The listener is told of the calibrated point, not of the epoch. */
@@ -204,6 +239,7 @@ static int end_epoch(struct loom_session *s, struct loom_errmsg *e)
                          p->cost);
         free(path);
     }
+    pass_on(s);
     return 0;
 }
 

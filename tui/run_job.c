@@ -116,6 +116,30 @@ static void put_pareto(const struct loom_event *ev)
     cli_print_json(j);
 }
 
+static void put_collapse(const struct loom_event *ev)
+{
+    const struct loom_notice *n = ev->notice;
+    json_t *j = event("collapse");
+    json_object_set_new(j, "epoch", json_integer(ev->train->epoch));
+    json_object_set_new(j, "since_epoch", json_integer(n->epoch_before));
+    json_object_set_new(j, "ebops_before", json_real(n->ebops_before));
+    json_object_set_new(j, "layer", json_string(n->layer));
+    json_object_set_new(j, "good_epoch",
+                        n->good_epoch ? json_integer(n->good_epoch)
+                                      : json_null());
+    json_object_set_new(j, "action",
+                        json_string(loom_on_collapse_word(n->action)));
+    cli_print_json(j);
+}
+
+static void put_stop(const struct loom_event *ev)
+{
+    json_t *j = event("stop");
+    json_object_set_new(j, "epoch", json_integer(ev->train->epoch));
+    json_object_set_new(j, "reason", json_string(ev->notice->stopped));
+    cli_print_json(j);
+}
+
 static const char *const level_words[] = {"info", "good", "warn", "error"};
 
 static void put_log(const struct loom_log_line *line)
@@ -337,6 +361,14 @@ static void put_event(struct report *r, const struct loom_event *ev)
     case LOOM_EVENT_PARETO:
         if (r->json) /* people read it in the log */
             put_pareto(ev);
+        break;
+    case LOOM_EVENT_COLLAPSE: /* people read these two there as well */
+        if (r->json)
+            put_collapse(ev);
+        break;
+    case LOOM_EVENT_STOP:
+        if (r->json)
+            put_stop(ev);
         break;
     case LOOM_EVENT_LOG:
         if (r->json)

@@ -289,6 +289,39 @@ script 2 "s$((n + 1)).lua:" 'linear: point 2' '"smooth"' <<'S'
 loom.linear{{0, 1}, {1, 2, "cubic"}}
 S
 
+# ---- the end before the last epoch -----------------------------------------
+script 0 <<'S'
+local asked = 0
+train{name = "asked", epochs = 9, stop = function(s)
+  asked = asked + 1
+  assert(s.epoch == asked and s.metric >= 0 and s.ebops > 0 and s.lr > 9e-4)
+  return s.epoch == 3
+end}
+assert(asked == 3)
+train{name = "patient", epochs = 500, beta = 1, lr = 3e-2,
+      stop = {patience = 5, ebops = 200}}
+S
+(cd "$dir" && timeout 60 "$bitloom" run "s$n.lua" --out store --json >out 2>err)
+for reason in script patience; do
+    grep -q "\"event\":\"stop\",\"epoch\":[0-9]*,\"reason\":\"$reason\"" \
+        "$dir/out" || fail "a stop by $reason"
+done
+grep -q '"event":"epoch","epoch":4,"epochs":9' "$dir/out" &&
+    fail 'a stopped training goes on'
+script 2 "s$((n + 1)).lua:$first: stop at epoch 1: " "s$((n + 1)).lua:$((first + 1)): oh no" <<'S'
+train{stop = function()
+  error("oh no") end}
+S
+script 2 "s$((n + 1)).lua:$first:" '"rollback"' <<'S'
+train{collapse = "panic"}
+S
+script 2 "s$((n + 1)).lua:$first:" 'stop' '"patiens"' 'patience' <<'S'
+train{stop = {patiens = 3}}
+S
+script 2 "s$((n + 1)).lua:$first:" '"when"' <<'S'
+train{stop = {when = 3}}
+S
+
 # ---- nothing half-written --------------------------------------------------
 find "$dir/store" -name '*.tmp*' | grep . && fail 'temporary files are left'
 exit $bad

@@ -191,7 +191,7 @@ static void emit(struct loom_session *s, enum loom_event_kind kind,
                  const struct loom_log_line *line)
 {
     struct loom_event ev = {kind, &s->view.train, "runs/muon-017/ckpt/3.loom",
-                            line};
+                            line, NULL};
     if (s->conf.event)
         s->conf.event(s->conf.ud, &ev);
 }

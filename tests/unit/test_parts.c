@@ -230,23 +230,23 @@ static void test_front(void **state)
     }
 }
 
-static void test_front_full(void **state)
+static void check_full(bool lower)
 {
-    (void)state;
     struct loom_rng g = loom_rng_init(9, 8);
-    struct loom_pareto f = {0};
+    struct loom_pareto f = {.lower_is_better = lower};
     struct loom_pareto_point gone[LOOM_PARETO_MAX + 1];
-    double best = -1, cheapest = 1e9;
+    double best = lower ? 0 : -1, cheapest = 1e9;
     for (int k = 0; k < 3000; k++) {
         double c = loom_rng_uniform(&g) * 1e4;
-        struct loom_pareto_point p = {k, sqrt(c) + loom_rng_uniform(&g), c, ""};
+        double metric = sqrt(c) + loom_rng_uniform(&g);
+        struct loom_pareto_point p = {k, lower ? -metric : metric, c, ""};
         if (!loom_pareto_wants(&f, p.metric, p.cost))
             continue;
         int n = f.n, left = loom_pareto_add(&f, &p, gone);
         assert_int_equal(f.n, n + 1 - left);
         assert_true(f.n <= LOOM_PARETO_MAX);
         check_front(&f);
-        best = fmax(best, p.metric); /* the ends never leave */
+        best = lower ? fmin(best, p.metric) : fmax(best, p.metric); /* the ends never leave */
         cheapest = fmin(cheapest, p.cost);
         assert_true(loom_pareto_best(&f, 0)->metric == best);
         assert_true(f.point[0].cost == cheapest);
@@ -257,6 +257,13 @@ static void test_front_full(void **state)
     assert_false(loom_pareto_wants(&f, INFINITY, 1));
     assert_null(loom_pareto_best(&f, cheapest / 2));
     assert_ptr_equal(loom_pareto_best(&f, cheapest), &f.point[0]);
+}
+
+static void test_front_full(void **state)
+{
+    (void)state;
+    check_full(false);
+    check_full(true);
 }
 
 /* ---- history ----------------------------------------------------------- */
