@@ -91,6 +91,8 @@ int loom_affine_build(struct loom_affine *a, struct loom_model *m,
     a->kernel_value =
         loom_model_add_param(m, l->name, "kernel", a->k * a->units, true);
     loom_weights_build(&a->kernel, m, l->name, "kq", &a->kernel_shape, &kernel);
+    if (a->patch) /* v1 counts a weight once for each place that has its own */
+        a->kernel.q.share /= sqrtf((float)((double)a->positions * a->share));
     if (a->has_bias) {
         a->bias_value = add_param(a, m, l, "bias", true);
         loom_weights_build(&a->bias, m, l->name, "bq", &flat, &bias);
@@ -115,9 +117,9 @@ void loom_affine_init(struct loom_model *m, struct loom_layer *l,
     float *w = loom_theta(m, a->kernel_value);
     for (size_t j = 0; j < a->k * a->units; j++)
         w[j] = limit * (float)(2.0 * loom_rng_uniform(rng) - 1.0);
-    loom_qstate_init(&a->kernel.q, m);
+    loom_weights_init(&a->kernel, m, w);
     if (a->has_bias)
-        loom_qstate_init(&a->bias.q, m);
+        loom_weights_init(&a->bias, m, loom_theta(m, a->bias_value));
     for (size_t u = 0; a->norm && u < a->units; u++) {
         loom_theta(m, a->gamma)[u] = 1.0f;
         loom_theta(m, a->variance)[u] = 1.0f;
@@ -237,7 +239,7 @@ double loom_affine_bias_ebops(struct loom_model *m, struct loom_affine *a,
                               float beta)
 {
     double bias = 0.0;
-    if (!a->has_bias)
+    if (!a->has_bias || a->bias.q.conf.v1) /* v1 does not count it */
         return 0.0;
     for (size_t u = 0; u < a->units; u++)
         bias += (double)a->bias.q.bits[u];

@@ -176,7 +176,7 @@ static void saturate(size_t n, float symmetric, const float *x, const float *k,
     struct loom_quant_mode m = {LOOM_RND,
                                 symmetric != 0.0f ? LOOM_SAT_SYM : LOOM_SAT};
     loom_quant_forward(m, x, k, i, f, n, true, y);
-    loom_quant_backward(m, x, k, i, f, n, dx, di, df);
+    loom_quant_backward(m, x, y, k, i, f, n, dx, di, df);
 }
 
 static void adam(size_t n, float *p, const float *g, float *m, float *v,

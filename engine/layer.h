@@ -7,7 +7,7 @@
 
 /* One block of rows at one layer. */
 struct loom_block {
-    size_t rows;
+    size_t rows, first; /* and the first one's number in the batch */
     const float *in[LOOM_MAX_INPUTS]; /* [rows][ld of that layer] */
     float *out;                       /* [rows][ld] */
     float *gin[LOOM_MAX_INPUTS];      /* to be written; NULL: not wanted */

@@ -58,7 +58,10 @@ static int build(struct loom_model *m, struct loom_layer *l,
         patch[j] = loom_window_at(&w, j / a->k, j % a->k);
     a->patch = patch;
     loom_window_shape(&w, a->units, l);
-    return loom_affine_build(a, m, l, e);
+    err = loom_affine_build(a, m, l, e);
+    l->affine = false; /* no product that another layer could be part of */
+    l->work_n = 0;
+    return err;
 }
 
 /* Glorot's uniform by what an output reads, and what reads an input. */

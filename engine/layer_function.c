@@ -258,7 +258,7 @@ static double ebops(struct loom_model *m, struct loom_layer *l, float beta)
     for (int k = next_reader(m, l, 0); k < m->n_layers;
          k = next_reader(m, l, k + 1)) {
         struct loom_layer *r = &m->layer[k];
-        if (s->in && r->ops == &loom_layer_quantize)
+        if (s->in && !s->in->conf.v1 && r->ops == &loom_layer_quantize)
             total += table_ebops(m, s->in, r->ops->output_bits(r), beta);
     }
     return total;

@@ -3,7 +3,7 @@
  * EBOPs as HGQ2 counts them, over the elements of the output, b the bits of
  * the quantizers before it: add .65 (sum b - min b), maximum and minimum
  * sum b - min b, subtract max(b0, b1), multiply b0 b1; nothing where an input
- * has none. */
+ * has none, or counts as HGQ's first version. */
 #include <stdio.h>
 #include <string.h>
 
@@ -179,7 +179,7 @@ static bool counted(const struct loom_layer *l)
 {
     const struct merge *s = l->state;
     for (int i = 0; i < l->n_inputs; i++)
-        if (!s->bits[i])
+        if (!s->bits[i] || s->bits[i]->conf.v1)
             return false;
     return true;
 }

@@ -276,12 +276,18 @@ static void backward_max(const struct loom_model *m, const struct loom_layer *l,
 
 /* ---- cost -------------------------------------------------------------- */
 
+/* HGQ's first version counts products only. */
+static bool counted(const struct pool *s)
+{
+    return s->in && !s->in->conf.v1;
+}
+
 static double ebops_sum(struct loom_model *m, struct loom_layer *l, float beta)
 {
     struct pool *s = l->state;
     const float unit = (float)s->unit;
     double total = 0.0;
-    for (size_t j = 0; s->in && j < l->n; j++) {
+    for (size_t j = 0; counted(s) && j < l->n; j++) {
         const int32_t *member = s->member + s->start[j];
         size_t n = s->start[j + 1] - s->start[j], count = 0;
         float low = INFINITY;
@@ -306,7 +312,7 @@ static double ebops_pool(struct loom_model *m, struct loom_layer *l, float beta)
 {
     struct pool *s = l->state;
     double total = 0.0;
-    if (!s->in)
+    if (!counted(s))
         return 0.0;
     for (size_t i = 0; i < s->n_in; i++)
         total += (double)s->in->bits[i];

@@ -34,7 +34,8 @@ static int build(struct loom_model *m, struct loom_layer *l,
                          "overflow WRAP; use kif, SAT or SAT_SYM",
                          l->name);
     loom_layer_shape(l, shape.rank, shape.dim);
-    s->fast = c.mode.round == LOOM_RND && c.mode.overflow == LOOM_WRAP;
+    s->fast = c.mode.round == LOOM_RND && c.mode.overflow == LOOM_WRAP &&
+              !c.stochastic;
     /* The layer's parameters carry the quantizer's own name ("dense_0/iq"):
      * nothing stands between it and k, i, f. */
     loom_qstate_build(&s->q, m, l->name, "", &shape, &c);
@@ -47,7 +48,7 @@ static int build(struct loom_model *m, struct loom_layer *l,
     for (size_t j = 0; s->unit && j < l->n; j++)
         s->unit[j] = s->fast ? LN2 : 1.0f;
     l->sum_n = 2 * l->ld; /* gradients on f, i */
-    l->top_n = 2 * l->ld; /* |q|, -q */
+    l->top_n = (c.v1 ? 3 : 2) * l->ld; /* |q|, -q, q */
     return 0;
 }
 
@@ -104,6 +105,21 @@ static void raise_top(const struct loom_block *b, size_t ld, float sign,
         }
 }
 
+/* Stochastic rounding: what is drawn depends on step, row and element alone. */
+static void draw(const struct loom_model *m, const struct loom_layer *l,
+                 const struct loom_block *b)
+{
+    const struct loom_qstate *q = &((const struct quantize *)l->state)->q;
+    uint64_t key = loom_rng_key(m->noise, (uint64_t)q->bf);
+    for (size_t r = 0; r < b->rows; r++) {
+        uint64_t row = loom_rng_key(key, b->first + r);
+        for (size_t j = 0; j < l->n; j++)
+            b->out[r * l->ld + j] =
+                loom_quant_draw(q->conf.mode, b->in[0][r * l->ld + j], q->rk[j],
+                                q->ri[j], q->rf[j], loom_rng_noise(row, j));
+    }
+}
+
 static void forward(const struct loom_model *m, const struct loom_layer *l,
                     const struct loom_block *b)
 {
@@ -117,14 +133,20 @@ static void forward(const struct loom_model *m, const struct loom_layer *l,
         m->kernels->round(b->rows, l->ld, b->in[0], l->ld, s->scale, s->inverse,
                           b->out, b->top);
     } else {
-        for (size_t r = 0; r < b->rows; r++)
-            loom_quant_forward(q->conf.mode, b->in[0] + r * l->ld, q->rk, q->ri,
-                               q->rf, l->n, true, b->out + r * l->ld);
+        if (q->conf.stochastic && m->mode == LOOM_MODE_TRAIN)
+            draw(m, l, b);
+        else
+            for (size_t r = 0; r < b->rows; r++)
+                loom_quant_forward(q->conf.mode, b->in[0] + r * l->ld, q->rk,
+                                   q->ri, q->rf, l->n, true,
+                                   b->out + r * l->ld);
         raise_top(b, l->ld, 1.0f, b->top);
         raise_top(b, l->ld, -1.0f, b->top);
     }
-    if (m->mode == LOOM_MODE_TRACE)
+    if (m->mode == LOOM_MODE_TRACE || q->conf.v1)
         raise_top(b, l->ld, -1.0f, b->top + l->ld);
+    if (q->conf.v1)
+        raise_top(b, l->ld, 1.0f, b->top + 2 * l->ld);
 }
 
 bool loom_quantize_grid(const struct loom_layer *l, const float **scale,
@@ -133,7 +155,7 @@ bool loom_quantize_grid(const struct loom_layer *l, const float **scale,
     const struct quantize *s = l->state;
     *scale = s->scale;
     *inverse = s->inverse;
-    return s->fast;
+    return s->fast && !s->q.conf.v1; /* that looks at signs, too */
 }
 
 static void backward(const struct loom_model *m, const struct loom_layer *l,
@@ -157,8 +179,8 @@ static void backward(const struct loom_model *m, const struct loom_layer *l,
         for (size_t j = 0; j < l->n; j++) {
             float dx, di, df, g = b->gout[r * l->ld + j];
             loom_quant_backward(q->conf.mode, &b->in[0][r * l->ld + j],
-                                &q->rk[j], &q->ri[j], &q->rf[j], 1, &dx, &di,
-                                &df);
+                                &b->out[r * l->ld + j], &q->rk[j], &q->ri[j],
+                                &q->rf[j], 1, &dx, &di, &df);
             b->sum[j] += g * df;
             b->sum[l->ld + j] += g * di;
             if (b->gin[0])
@@ -171,13 +193,14 @@ static void reduce(struct loom_model *m, struct loom_layer *l, const float *sum,
 {
     struct quantize *s = l->state;
     loom_qstate_grad(&s->q, m, 0, l->n, s->unit, sum + l->ld, sum);
-    loom_qstate_track(&s->q, m, top);
+    loom_qstate_track(&s->q, m, top, top + l->ld);
 }
 
 static void trace(struct loom_model *m, struct loom_layer *l, const float *top)
 {
     struct quantize *s = l->state;
-    loom_qstate_trace(&s->q, m, top, top + l->ld);
+    loom_qstate_trace(&s->q, m, s->q.conf.v1 ? top + 2 * l->ld : top,
+                      top + l->ld);
 }
 
 static int freeze(struct loom_model *m, struct loom_layer *l,

@@ -101,6 +101,10 @@ struct loom_model {
     size_t n_work;       /* floats of the layer that needs most */
     size_t n_spare;      /* floats of a gradient that joins another */
     enum loom_mode mode; /* of the last prepare */
+    /* Of the step, set before preparing it for training: a key to draw from,
+     * and whether it is the first of an epoch. */
+    uint64_t noise;
+    bool fresh;
     int n_blocks;
     void **block;    /* memory handed out by loom_model_memory */
     size_t n_floats; /* in there, and of one worker's activations */
@@ -111,6 +115,7 @@ struct loom_model {
 struct loom_scratch {
     float **out, **gout; /* [n_layers] -> [LOOM_BLOCK][ld] */
     float *spare[LOOM_MAX_INPUTS], *work;
+    size_t first; /* number of the block's first row in the batch */
     float *memory;
 };
 

@@ -95,6 +95,7 @@ static struct loom_block block_at(const struct loom_model *m,
     const struct loom_layer *l = &m->layer[k];
     struct loom_block b;
     b.rows = rows;
+    b.first = s->first;
     b.out = s->out[k];
     b.gout = s->gout[k];
     b.work = s->work;

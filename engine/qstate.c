@@ -9,8 +9,9 @@
 /* Keras' backend epsilon, part of the KBI range formula. */
 static const float EPSILON = 1e-7f;
 
-/* Of integer or fractional bits, either way: float32 has no more. */
-enum { MAX_BITS = 32 };
+/* Of integer or fractional bits, either way: float32 has no more. And how far
+ * they may ever be, so that 2^i and 2^-f are numbers. */
+enum { MAX_BITS = 32, LIMIT = 100 };
 
 struct loom_qconf loom_qconf_default(enum loom_qplace place)
 {
@@ -73,7 +74,9 @@ static int read_range(const json_t *j, const char *layer, const char *name,
 static int check_types(const json_t *j, const char *layer,
                        struct loom_errmsg *e)
 {
-    static const char *const words[] = {"type", "round", "overflow"};
+    static const char *const words[] = {"type", "round", "overflow",
+                                        "semantics"};
+    static const char *const flags[] = {"trained", "adapt"};
     for (size_t n = 0; n < sizeof(words) / sizeof(*words); n++) {
         const json_t *v = json_object_get(j, words[n]);
         if (v && !json_is_string(v))
@@ -81,12 +84,37 @@ static int check_types(const json_t *j, const char *layer,
                              "%s: quantizer field \"%s\" must be a string",
                              layer, words[n]);
     }
-    const json_t *trained = json_object_get(j, "trained");
-    if (trained && !json_is_boolean(trained))
+    for (size_t n = 0; n < sizeof(flags) / sizeof(*flags); n++) {
+        const json_t *v = json_object_get(j, flags[n]);
+        if (v && !json_is_boolean(v))
+            return loom_fail(e, LOOM_ERR_ARG,
+                             "%s: quantizer field \"%s\" must be true or "
+                             "false",
+                             layer, flags[n]);
+    }
+    return 0;
+}
+
+/* Before all other fields: v1 has other defaults. */
+static int read_semantics(struct loom_qconf *c, const json_t *j,
+                          const char *layer, struct loom_errmsg *e)
+{
+    const char *word = json_string_value(json_object_get(j, "semantics"));
+    c->v1 = word && !strcmp(word, "v1");
+    if (word && !c->v1 && strcmp(word, "v2"))
         return loom_fail(e, LOOM_ERR_ARG,
-                         "%s: quantizer field \"trained\" must be true or "
-                         "false",
+                         "%s: quantizer field \"semantics\" must be \"v1\" or "
+                         "\"v2\"",
                          layer);
+    if (!c->v1)
+        return 0;
+    c->adapt = c->type == LOOM_KBI; /* weights */
+    c->type = LOOM_KIF;
+    c->mode = (struct loom_quant_mode){LOOM_RND, LOOM_WRAP};
+    c->f0 = 2.0f;
+    c->f_range[0] = -23.0f;
+    c->f_range[1] = 23.0f;
+    c->l1 = 1e-6f;
     return 0;
 }
 
@@ -97,6 +125,10 @@ static int read_words(struct loom_qconf *c, const json_t *j, const char *layer,
     const char *round = json_string_value(json_object_get(j, "round"));
     const char *over = json_string_value(json_object_get(j, "overflow"));
     const json_t *trained = json_object_get(j, "trained");
+    const json_t *adapt = json_object_get(j, "adapt");
+    c->stochastic = round && !strcmp(round, "S_RND");
+    if (c->stochastic)
+        round = loom_round_word(LOOM_RND);
     int r = round ? loom_round_from_word(round) : (int)c->mode.round;
     int o = over ? loom_overflow_from_word(over) : (int)c->mode.overflow;
     if (type && strcmp(type, "kif") && strcmp(type, "kbi"))
@@ -107,7 +139,7 @@ static int read_words(struct loom_qconf *c, const json_t *j, const char *layer,
     if (r < 0)
         return loom_fail(e, LOOM_ERR_ARG,
                          "%s: rounding \"%s\": expected RND, TRN, RND_CONV, "
-                         "TRN_ZERO, RND_ZERO, RND_MIN_INF or RND_INF",
+                         "TRN_ZERO, RND_ZERO, RND_MIN_INF, RND_INF or S_RND",
                          layer, round);
     if (o < 0)
         return loom_fail(e, LOOM_ERR_ARG,
@@ -117,8 +149,15 @@ static int read_words(struct loom_qconf *c, const json_t *j, const char *layer,
         c->type = !strcmp(type, "kif") ? LOOM_KIF : LOOM_KBI;
     if (trained)
         c->trained = json_is_true(trained);
+    if (adapt)
+        c->adapt = json_is_true(adapt);
     c->mode.round = (enum loom_round)r;
     c->mode.overflow = (enum loom_overflow)o;
+    if (c->v1 && (c->type != LOOM_KIF || o != LOOM_WRAP))
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: quantizer semantics \"v1\" are of type \"kif\" "
+                         "with overflow WRAP only",
+                         layer);
     return 0;
 }
 
@@ -159,8 +198,9 @@ int loom_qconf_read(struct loom_qconf *c, const json_t *j,
                     struct loom_errmsg *e)
 {
     static const char *const names[] = {
-        "type", "round", "overflow", "k0",      "b0",  "i0",      "f0", "b",
-        "i",    "f",     "l1",       "i_decay", "per", "trained", NULL};
+        "type", "round",   "overflow", "k0",        "b0", "i0",
+        "f0",   "b",       "i",        "f",         "l1", "i_decay",
+        "per",  "trained", "adapt",    "semantics", NULL};
     const struct {
         const char *name;
         float *at;
@@ -177,6 +217,8 @@ int loom_qconf_read(struct loom_qconf *c, const json_t *j,
     int err = loom_conf_check(j, layer, names, e);
     if (!err)
         err = check_types(j, layer, e);
+    if (!err)
+        err = read_semantics(c, j, layer, e);
     if (!err)
         err = read_words(c, j, layer, e);
     if (!err)
@@ -259,6 +301,7 @@ void loom_qstate_build(struct loom_qstate *q, struct loom_model *m,
     bool wraps = conf->mode.overflow == LOOM_WRAP;
     q->conf = *conf;
     number_groups(q, m, shape);
+    q->share = 1.0f / sqrtf((float)q->n / (float)q->groups);
     size_t n = q->n;
     q->k = add_bits(q, m, layer, name, "k", false, none);
     q->i = add_bits(q, m, layer, name, "i", !wraps, conf->i_range);
@@ -285,6 +328,11 @@ static size_t group_of(const struct loom_qstate *q, size_t j)
     return q->group ? q->group[j] : j;
 }
 
+static float bound(float v)
+{
+    return fminf(fmaxf(v, -LIMIT), LIMIT);
+}
+
 /* Spread the sets of bits over the elements, in place from the end: no set
  * lies behind its elements. */
 static void spread(const struct loom_qstate *q, float *v)
@@ -302,8 +350,10 @@ void loom_qstate_prepare(struct loom_qstate *q, const struct loom_model *m)
     m->kernels->rint(q->groups, loom_theta(m, q->bf), q->bits);
     for (size_t g = 0; g < q->groups; g++) {
         q->rk[g] = k[g] > 0.0f ? 1.0f : 0.0f; /* whatever a file says */
+        q->ri[g] = bound(q->ri[g]);
         float v = q->bits[g], sum = q->ri[g] + v;
-        q->rf[g] = kif ? v : v - q->ri[g];
+        q->rf[g] = bound(kif ? v : v - q->ri[g]);
+        sum += q->conf.v1 ? q->rk[g] : 0.0f;
         q->bits[g] = !kif ? v : sum > 0.0f ? sum : 0.0f;
         q->bits[g] += sat ? q->rk[g] : 0.0f;
     }
@@ -328,6 +378,29 @@ static float needed_int_bits(const struct loom_qstate *q, size_t j, float top)
                                     : kbi_int_bits(top, q->rf[j] + q->ri[j]);
 }
 
+/* Of each group, the largest magnitude first. */
+void loom_qstate_adapt(const struct loom_qstate *q, struct loom_model *m,
+                       const float *v)
+{
+    const struct loom_qconf *c = &q->conf;
+    float *i = loom_theta(m, q->i), *bf = loom_theta(m, q->bf);
+    float *top = q->ri; /* made anew by prepare */
+    if (!c->adapt)
+        return;
+    memset(top, 0, q->n * sizeof(*top));
+    for (size_t j = 0; j < q->n; j++)
+        top[group_of(q, j)] = fmaxf(top[group_of(q, j)], fabsf(v[j]));
+    for (size_t g = 0; g < q->groups; g++) {
+        if (top[g] == 0.0f)
+            continue;
+        if (c->type == LOOM_KIF)
+            bf[g] = fminf(fmaxf(c->f0 - log2f(top[g]), c->f_range[0]),
+                          c->f_range[1]);
+        i[g] = c->type == LOOM_KIF ? loom_quant_int_bits(top[g], rintf(bf[g]))
+                                   : kbi_int_bits(top[g], rintf(bf[g]));
+    }
+}
+
 /* Largest need of each group, into the stored i. */
 static void raise_int_bits(struct loom_qstate *q, struct loom_model *m,
                            const float *top)
@@ -339,15 +412,30 @@ static void raise_int_bits(struct loom_qstate *q, struct loom_model *m,
     }
 }
 
+/* The signs of an epoch. */
+static void track_signs(struct loom_qstate *q, struct loom_model *m,
+                        const float *negative)
+{
+    float *k = loom_theta(m, q->k);
+    for (size_t g = 0; m->fresh && g < q->groups; g++)
+        k[g] = 0.0f;
+    for (size_t j = 0; j < q->n; j++)
+        if (negative[j] > 0.0f)
+            k[group_of(q, j)] = 1.0f;
+}
+
 void loom_qstate_track(struct loom_qstate *q, struct loom_model *m,
-                       const float *top)
+                       const float *top, const float *negative)
 {
     if (q->conf.mode.overflow != LOOM_WRAP || !q->conf.trained)
         return;
     float *i = loom_theta(m, q->i);
+    float decay = !q->conf.v1 ? q->conf.i_decay : m->fresh ? INFINITY : 0.0f;
     for (size_t g = 0; g < q->groups; g++)
-        i[g] -= q->conf.i_decay;
+        i[g] -= decay;
     raise_int_bits(q, m, top);
+    if (q->conf.v1 && negative)
+        track_signs(q, m, negative);
     /* Only KBI clips here, as in the reference. */
     if (q->conf.type == LOOM_KBI)
         for (size_t g = 0; g < q->groups; g++)
@@ -365,7 +453,12 @@ void loom_qstate_trace(struct loom_qstate *q, struct loom_model *m,
         i[g] = -1e9f;
         k[g] = 0.0f;
     }
-    raise_int_bits(q, m, top);
+    for (size_t j = 0; j < q->n; j++) {
+        /* -2^i is in range, 2^i is not. */
+        float low = q->conf.v1 ? negative[j] - loom_exp2i(-q->rf[j]) : 0.0f;
+        size_t g = group_of(q, j);
+        i[g] = fmaxf(i[g], needed_int_bits(q, j, fmaxf(top[j], low)));
+    }
     for (size_t j = 0; j < q->n; j++)
         if (negative[j] > 0.0f)
             k[group_of(q, j)] = 1.0f;
@@ -391,6 +484,11 @@ void loom_qstate_bits_grad(const struct loom_qstate *q, struct loom_model *m,
                            size_t j, size_t n, float v)
 {
     float *bf = loom_grad(m, q->bf), *i = loom_grad(m, q->i);
+    if (q->conf.v1) {
+        for (size_t c = j; c < j + n; c++)
+            bf[group_of(q, c)] += q->bits[c] > 0.0f ? v * q->share : 0.0f;
+        return;
+    }
     if (q->conf.type == LOOM_KBI) {
         for (size_t c = j; c < j + n; c++)
             bf[group_of(q, c)] += v;

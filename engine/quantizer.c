@@ -54,13 +54,17 @@ static struct range range_of(enum loom_overflow o, float k, float i, float f)
     return r;
 }
 
+static float clip(enum loom_overflow o, float x, float k, float i, float f)
+{
+    struct range r = range_of(o, k, i, f);
+    return x > r.hi ? r.hi : x < r.lo ? r.lo : x;
+}
+
 float loom_quant_one(struct loom_quant_mode m, float x, float k, float i,
                      float f, bool training)
 {
-    if (m.overflow != LOOM_WRAP) {
-        struct range r = range_of(m.overflow, k, i, f);
-        x = x > r.hi ? r.hi : x < r.lo ? r.lo : x;
-    }
+    if (m.overflow != LOOM_WRAP)
+        x = clip(m.overflow, x, k, i, f);
     float y = round_to(m.round, x * loom_exp2i(f)) * loom_exp2i(-f);
     if (m.overflow != LOOM_WRAP || training)
         return y;
@@ -68,6 +72,15 @@ float loom_quant_one(struct loom_quant_mode m, float x, float k, float i,
     float bias = k * modulus * 0.5f;
     float t = y + bias;
     return t - floorf(t / modulus) * modulus - bias;
+}
+
+float loom_quant_draw(struct loom_quant_mode m, float x, float k, float i,
+                      float f, float noise)
+{
+    if (m.overflow != LOOM_WRAP)
+        x = clip(m.overflow, x, k, i, f);
+    float u = x * loom_exp2i(f), low = floorf(u);
+    return (u - low > noise ? low + 1.0f : low) * loom_exp2i(-f);
 }
 
 float loom_quant_infer(struct loom_quant_mode m, float x, float k, float i,
@@ -85,18 +98,18 @@ void loom_quant_forward(struct loom_quant_mode m, const float *x,
 }
 
 void loom_quant_backward(struct loom_quant_mode m, const float *x,
-                         const float *k, const float *i, const float *f,
-                         size_t n, float *dx, float *di, float *df)
+                         const float *y, const float *k, const float *i,
+                         const float *f, size_t n, float *dx, float *di,
+                         float *df)
 {
     for (size_t j = 0; j < n; j++) {
         struct range r = range_of(m.overflow, k[j], i[j], f[j]);
         bool clips = m.overflow != LOOM_WRAP;
         bool over = clips && x[j] > r.hi, under = clips && x[j] < r.lo;
         float v = over ? r.hi : under ? r.lo : x[j];
-        float y = round_to(m.round, v * loom_exp2i(f[j])) * r.step;
         dx[j] = over || under ? 0.0f : 1.0f;
         di[j] = over ? LN2 * r.top : under ? -k[j] * LN2 * r.top : 0.0f;
-        df[j] = LN2 * (v - y);
+        df[j] = LN2 * (v - y[j]);
         if (over)
             df[j] += LN2 * r.step;
         else if (under && m.overflow == LOOM_SAT_SYM)

@@ -58,6 +58,20 @@ static inline uint64_t loom_rng_below(struct loom_rng *r, uint64_t n)
     return x % n;
 }
 
+/* A number of its own for each n, where the order of drawing is not known:
+ * keys of keys make one for each (seed, step, row, element). */
+static inline uint64_t loom_rng_key(uint64_t key, uint64_t n)
+{
+    uint64_t x = key ^ n * 0xd1342543de82ef95u;
+    return loom_splitmix64(&x);
+}
+
+/* The same, uniform in [0, 1), 24 bits. */
+static inline float loom_rng_noise(uint64_t key, uint64_t n)
+{
+    return (float)(loom_rng_key(key, n) >> 40) * 0x1p-24f;
+}
+
 /* Standard normal (Box-Muller, one of the pair). */
 static inline double loom_rng_normal(struct loom_rng *r)
 {

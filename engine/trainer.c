@@ -61,6 +61,7 @@ static void fill_block(const struct pass *p, size_t at, size_t rows,
 {
     const struct loom_model *m = p->t->model;
     size_t n_out = p->t->data->n_out;
+    s->first = at;
     for (size_t r = 0; r < rows; r++) {
         size_t row = row_at(p, at + r);
         loom_scratch_put(s, m, r, p->rows->x + row * m->n_in);
@@ -349,6 +350,8 @@ static int train_batch(struct loom_trainer *t, struct loom_errmsg *e)
                      .first = first,
                      .n = last - first,
                      .back = true};
+    m->noise = loom_rng_key(t->conf.seed, t->epoch * nb + (size_t)t->batch);
+    m->fresh = t->batch == 0;
     loom_model_prepare(m,
                        t->conf.unquantized ? LOOM_MODE_REAL : LOOM_MODE_TRAIN);
     struct loom_loss_sums s = run_pass(&p);

@@ -1,6 +1,7 @@
 #include "engine/weights.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/layer.h"
@@ -38,15 +39,31 @@ static bool wraps(const struct loom_weights *w)
     return w->q.conf.mode.overflow == LOOM_WRAP;
 }
 
-/* What the vector kernel can do: rounding half up, saturating, bits within
- * float32's exponents. */
+void loom_weights_init(const struct loom_weights *w, struct loom_model *m,
+                       const float *v)
+{
+    loom_qstate_init(&w->q, m);
+    loom_qstate_adapt(&w->q, m, v);
+}
+
+/* What the vector kernel can do: rounding half up, saturating. */
 static bool is_plain(const struct loom_qstate *q)
 {
-    bool good =
-        q->conf.mode.round == LOOM_RND && q->conf.mode.overflow != LOOM_WRAP;
-    for (size_t j = 0; good && j < q->n; j++)
-        good = fabsf(q->ri[j]) <= 126.0f && fabsf(q->rf[j]) <= 126.0f;
-    return good;
+    return q->conf.mode.round == LOOM_RND && !q->conf.stochastic &&
+           q->conf.mode.overflow != LOOM_WRAP;
+}
+
+/* What the range of a wrapping quantizer follows: KIF's values on their grid,
+ * KBI's, whose grid depends on the range, as they are. */
+static void magnitudes(const struct loom_qstate *q, const float *v, float *top)
+{
+    for (size_t j = 0; j < q->n; j++) {
+        float y = v[j];
+        if (q->conf.type == LOOM_KIF)
+            y = loom_quant_one(q->conf.mode, y, q->rk[j], q->ri[j], q->rf[j],
+                               true);
+        top[j] = fabsf(y);
+    }
 }
 
 /* The range first; the sign is that of what is left after rounding by it. */
@@ -57,10 +74,8 @@ void loom_weights_trace(struct loom_weights *w, struct loom_model *m,
     float *top = w->dx, *negative = w->di; /* of training, made anew there */
     if (!wraps(w) || !q->conf.trained)
         return;
-    for (size_t j = 0; j < q->n; j++) {
-        top[j] = fabsf(v[j]);
-        negative[j] = 0.0f;
-    }
+    magnitudes(q, v, top);
+    memset(negative, 0, q->n * sizeof(*negative));
     loom_qstate_trace(q, m, top, negative);
     for (size_t j = 0; j < q->n; j++) {
         float y = loom_quant_one(q->conf.mode, v[j], q->rk[j], q->ri[j],
@@ -83,6 +98,58 @@ static void try_trace(struct loom_weights *w, struct loom_model *m,
     memcpy(k, w->kept + n, n * sizeof(float));
 }
 
+static float quantize_one(const struct loom_weights *w,
+                          const struct loom_model *m, float v, size_t j)
+{
+    const struct loom_qstate *q = &w->q;
+    bool only_round =
+        wraps(w) && q->conf.trained &&
+        (q->conf.type == LOOM_KIF ||
+         q->conf.mode.round == LOOM_RND); /* as in the reference */
+    if (m->mode == LOOM_MODE_TRAIN && q->conf.stochastic)
+        return loom_quant_draw(
+            q->conf.mode, v, q->rk[j], q->ri[j], q->rf[j],
+            loom_rng_noise(loom_rng_key(m->noise, (uint64_t)q->bf), j));
+    if (m->mode == LOOM_MODE_EVAL && !only_round)
+        return loom_quant_infer(q->conf.mode, v, q->rk[j], q->ri[j], q->rf[j]);
+    return loom_quant_one(q->conf.mode, v, q->rk[j], q->ri[j], q->rf[j], true);
+}
+
+/* Place of the highest bit of |v|, counted up from 2^-1; -infinity for 0. */
+static float high_bit(float v)
+{
+    int e;
+    frexpf(v, &e);
+    return v != 0.0f ? (float)e : -INFINITY;
+}
+
+/* v1's bits: in training the places from the highest bit of those that share
+ * them down to the grid, else those that each weight's bits span. */
+static void count_v1(struct loom_weights *w, enum loom_mode mode)
+{
+    struct loom_qstate *q = &w->q;
+    const uint32_t *group = q->group;
+    float *high = q->bits; /* of a group first: that lies in front */
+    if (mode != LOOM_MODE_TRAIN) {
+        for (size_t j = 0; j < q->n; j++) {
+            int64_t odd;
+            int f;
+            loom_exact_split(w->qv[j], &odd, &f);
+            q->bits[j] = high_bit((float)llabs(odd));
+            q->bits[j] = fmaxf(q->bits[j], 0.0f);
+        }
+        return;
+    }
+    for (size_t g = 0; g < q->groups; g++)
+        high[g] = -INFINITY;
+    for (size_t j = 0; j < q->n; j++) {
+        size_t g = group ? group[j] : j;
+        high[g] = fmaxf(high[g], high_bit(w->qv[j]));
+    }
+    for (size_t j = q->n; j-- > 0;)
+        q->bits[j] = fmaxf(high[group ? group[j] : j] + q->rf[j], 0.0f);
+}
+
 void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
                           const float *v)
 {
@@ -96,9 +163,8 @@ void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
      * wrapped, only rounded, as in the reference. */
     if (wraps(w) && m->mode == LOOM_MODE_TRAIN) {
         float *top = w->dx; /* overwritten below */
-        for (size_t j = 0; j < q->n; j++)
-            top[j] = fabsf(v[j]);
-        loom_qstate_track(q, m, top);
+        magnitudes(q, v, top);
+        loom_qstate_track(q, m, top, NULL);
     }
     if (m->mode == LOOM_MODE_TRACE)
         try_trace(w, m, v);
@@ -108,16 +174,13 @@ void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
                              w->dx, w->di, w->df);
         return;
     }
-    bool only_round = wraps(w) && q->conf.trained;
     for (size_t j = 0; j < q->n; j++)
-        w->qv[j] = m->mode == LOOM_MODE_EVAL && !only_round
-                       ? loom_quant_infer(q->conf.mode, v[j], q->rk[j],
-                                          q->ri[j], q->rf[j])
-                       : loom_quant_one(q->conf.mode, v[j], q->rk[j], q->ri[j],
-                                        q->rf[j], true);
+        w->qv[j] = quantize_one(w, m, v[j], j);
     if (m->mode == LOOM_MODE_TRAIN)
-        loom_quant_backward(q->conf.mode, v, q->rk, q->ri, q->rf, q->n, w->dx,
-                            w->di, w->df);
+        loom_quant_backward(q->conf.mode, v, w->qv, q->rk, q->ri, q->rf, q->n,
+                            w->dx, w->di, w->df);
+    if (q->conf.v1)
+        count_v1(w, m->mode);
 }
 
 void loom_weights_reduce(struct loom_weights *w, struct loom_model *m,

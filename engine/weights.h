@@ -27,6 +27,10 @@ void loom_weights_build(struct loom_weights *w, struct loom_model *m,
                         const struct loom_shape *shape,
                         const struct loom_qconf *conf);
 
+/* Initial bits, for the initial values v [n]. */
+void loom_weights_init(const struct loom_weights *w, struct loom_model *m,
+                       const float *v);
+
 /* Quantize the values v [n] in the model's mode: in calibration as they will
  * be once their ranges are calibrated. */
 void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,

@@ -222,8 +222,8 @@ loom.sgd = optimizer("sgd", "sgd", {"momentum", "nesterov"}, {momentum = 0.9})
 -- Fields that every layer takes: name; of, the name of an earlier layer that it
 -- reads (a list of names for those that join several) where that is not the
 -- one before it; relu = true, a ReLU behind it; output, a quantizer behind
--- all that; input, the quantizer before it.
-local shared = {"name", "of", "relu", "output", "input"}
+-- all that; input, the quantizer before it; semantics, of its quantizers.
+local shared = {"name", "of", "relu", "output", "input", "semantics"}
 
 local weights = {"kernel", "bias", "norm", "parallel"}
 local window = {"size", "stride", "padding", "parallel"}
@@ -353,8 +353,34 @@ end
 local graph = {}
 graph.__index = graph
 
+-- The fields of b over those of a.
+local function over(a, b)
+  local t = {}
+  for _, from in ipairs({a, b or {}}) do
+    for key, value in pairs(from) do
+      t[key] = value
+    end
+  end
+  return t
+end
+
+-- Quantizers that are not of another kind by their own fields get the
+-- semantics asked for.
+function graph:quantizer(conf)
+  conf = conf or {}
+  local v1 = self.semantics == "v1"
+  if not self.semantics or (v1 and ((conf.type or "kif") ~= "kif" or
+    (conf.overflow or "WRAP") ~= "WRAP" or conf.trained == false)) then
+    return conf
+  end
+  return over({semantics = self.semantics}, conf)
+end
+
 -- Append a layer; returns its number.
 function graph:add(kind, name, conf, inputs)
+  if kind == "quantize" then
+    conf = self:quantizer(conf)
+  end
   self.list[#self.list + 1] =
     {kind = kind, name = name, conf = conf, inputs = inputs}
   return #self.list
@@ -383,17 +409,6 @@ local function copy_fields(t, lists)
     end
   end
   return conf
-end
-
--- The fields of b over those of a.
-local function over(a, b)
-  local t = {}
-  for _, from in ipairs({a, b or {}}) do
-    for key, value in pairs(from) do
-      t[key] = value
-    end
-  end
-  return t
 end
 
 -- e / sum of e with e = exp(-scale (max x - x)), exp and 1 / x being tables.
@@ -433,8 +448,10 @@ function graph:layer(name, kind, t)
   end
   -- Biases saturate unless told otherwise: a wrapping one would be rounded
   -- anew, to another grid, each time a point of the front is calibrated.
-  if k[1][1] == "kernel" and t.bias ~= false then
-    conf.bias = over({overflow = "SAT_SYM"}, t.bias)
+  if k[1][1] == "kernel" then
+    local bias = self.semantics ~= "v1" and {overflow = "SAT_SYM"} or {}
+    conf.kernel = self:quantizer(t.kernel)
+    conf.bias = t.bias ~= false and self:quantizer(over(bias, t.bias))
   end
   if k.becomes and kind ~= "map" then
     conf.name = kind
@@ -454,6 +471,7 @@ end
 function graph:item(name, layer)
   local kind, t = layer.kind, layer.conf
   local at
+  self.semantics = t.semantics or self.standard
   if kind == "input" then
     at = self:add("input", name, {shape = t.shape}, {})
   elseif quantizers[kind] then
@@ -495,15 +513,17 @@ function loom.model(t)
       "sizes")
   end
   for key, layer in pairs(t) do
-    if math.type(key) ~= "integer" and key ~= "input" then
-      fail(("model: unknown field \"%s\"; known fields: input and a list " ..
-        "of layers"):format(tostring(key)))
-    elseif key ~= "input" and
+    if math.type(key) ~= "integer" and key ~= "input" and
+      key ~= "semantics" then
+      fail(("model: unknown field \"%s\"; known fields: input, semantics " ..
+        "and a list of layers"):format(tostring(key)))
+    elseif math.type(key) == "integer" and
       (type(layer) ~= "table" or not layer.kind or not layer.conf) then
       fail(("model: item %d is no layer"):format(key))
     end
   end
-  local g = setmetatable({list = {}, outputs = {}}, graph)
+  local g = setmetatable({list = {}, outputs = {},
+    standard = t.semantics}, graph)
   if not own then
     local shape = type(t.input) == "table" and t.input or {t.input}
     g:item("x", {kind = "input", conf = {shape = shape}})

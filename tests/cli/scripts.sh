@@ -148,7 +148,8 @@ S
 
 # ---- numbers that run away -------------------------------------------------
 script 1 's26.lua:' 'not a number' 'learning rate' <<'S'
-train{lr = 1e36, epochs = 50}
+train{lr = 1e38, epochs = 50,
+      model = loom.model{input = 6, loom.dense{2, bias = {overflow = "WRAP"}}}}
 S
 
 # ---- what a script may do with what it has ---------------------------------
@@ -220,6 +221,20 @@ S
 (cd "$dir" && timeout 60 "$bitloom" eval tables-001 --store store --exact \
     >out 2>&1) &&
     grep -q ' 0 of ' "$dir/out" || { cat "$dir/out"; fail "a script's function"; }
+
+# All quantizers as HGQ's first version has them, but for those that cut off.
+script 0 <<'S'
+local model = loom.model{
+  input = 6, semantics = "v1", loom.hard_tanh{f0 = 4},
+  loom.dense{8, relu = true, kernel = {per = "channel"}},
+  loom.dense{4, bias = false, kernel = {round = "S_RND"}},
+  loom.dense{2, semantics = "v2", kernel = {adapt = true}}}
+assert(#loom.train{name = "first", model = model, data = data, epochs = 2,
+                   batch = 50} > 0)
+S
+(cd "$dir" && timeout 60 "$bitloom" eval first-001 --store store --exact \
+    >out 2>&1) &&
+    grep -q ' 0 of ' "$dir/out" || { cat "$dir/out"; fail "semantics v1"; }
 
 script 2 'map: the function gave nil for -8, not a number' <<'S'
 loom.map{function(x) end}

@@ -341,7 +341,7 @@ static void test_refused(void **state)
         {"\"kif\"", "\"float\"", {"t1", "iq_conf", "q_type"}},
         {"\"scaler\": null", "\"scaler\": 2", {"t1", "iq_conf", "scaler"}},
         {"\"WRAP\"", "\"WARP\"", {"t1", "WARP"}},
-        {"\"RND\"", "\"S_RND\"", {"t1", "S_RND"}},
+        {"\"RND\"", "\"RAND\"", {"t1", "RAND"}},
         {"\"MinMax\"", "\"MinMix\"", {"t1", "iq_conf", "ic"}},
         {"\"homogeneous_axis\": [0]",
          "\"homogeneous_axis\": []",

@@ -29,7 +29,7 @@ static void check_mode(struct golden *g, const char *set,
     loom_quant_forward(m, x, k, i, f, n, training, y);
     golden_exact(key, y, golden_get(g, NULL, "%s/y", key), n);
     if (training && golden_has(g, "%s/dx", key)) {
-        loom_quant_backward(m, x, k, i, f, n, dx, di, df);
+        loom_quant_backward(m, x, y, k, i, f, n, dx, di, df);
         for (size_t j = 0; j < n; j++) {
             dx[j] *= up[j];
             di[j] *= up[j];
@@ -165,6 +165,72 @@ static void check_act(struct golden *g, const char *type, const char *overflow,
     free(y);
 }
 
+/* Weights: a dense layer with that kernel quantizer, whose values are x. */
+static void check_weights(struct golden *g, const char *type,
+                          const char *overflow, const char *round)
+{
+    char key[96], name[128];
+    struct loom_errmsg e = {""};
+    bool kif = !strcmp(type, "kif"), wraps = !strcmp(overflow, "WRAP");
+    size_t n;
+    snprintf(key, sizeof(key), "%s/%s/%s/wt", type, overflow, round);
+    snprintf(name, sizeof(name), "%s/train/x", key);
+    int in = (int)golden_dim(g, name, 0), units = (int)golden_dim(g, name, 1);
+    const float *x = golden_get(g, &n, "%s/train/x", key);
+    const float *up = golden_get(g, NULL, "%s/train/up", key);
+    print_message("%s\n", key);
+    struct loom_model *m = loom_model_new();
+    json_t *input = json_pack("{s:i}", "n", in);
+    json_t *conf =
+        json_pack("{s:i,s:b,s:{s:s,s:s,s:s,s:b,s:b,s:b,s:f}}", "units", units,
+                  "bias", 0, "kernel", "type", type, "overflow", overflow,
+                  "round", round, "i", 0, "f", 0, "b", 0, "i_decay", 0.01);
+    int at = loom_model_add(m, "input", "x", NULL, 0, input, &e);
+    at = loom_model_add(m, "quantize", "q", &at, 1, NULL, &e);
+    at = loom_model_add(m, "dense", "d", &at, 1, conf, &e);
+    if (at < 0 || loom_model_finish(m, at, 1, &e) < 0)
+        fail_msg("%s", e.text);
+    json_decref(input);
+    json_decref(conf);
+    memcpy(m->theta + loom_model_param(m, "d/kernel")->at, x, n * sizeof(*x));
+    const char *bits = kif ? "f" : "b", *words[] = {"k", "i", bits};
+    for (int p = 0; p < 3; p++) {
+        snprintf(name, sizeof(name), "d/kq/%s", words[p]);
+        memcpy(m->theta + loom_model_param(m, name)->at,
+               golden_get(g, NULL, "%s/train/%s0", key, words[p]),
+               n * sizeof(float));
+    }
+    struct loom_layer *l = &m->layer[at];
+    loom_model_prepare(m, LOOM_MODE_EVAL);
+    golden_exact("eval y", l->ops->weights(m, l).quantized,
+                 golden_get(g, NULL, "%s/eval/y", key), n);
+    loom_model_prepare(m, LOOM_MODE_TRAIN);
+    golden_exact("train y", l->ops->weights(m, l).quantized,
+                 golden_get(g, NULL, "%s/train/y", key), n);
+    golden_exact("bits", l->ops->weights(m, l).q->bits,
+                 golden_get(g, NULL, "%s/train/bits", key), n);
+    golden_exact("i after", m->theta + loom_model_param(m, "d/kq/i")->at,
+                 golden_get(g, NULL, "%s/train/i_after", key), n);
+    float *sum = loom_calloc(l->sum_n, sizeof(*sum));
+    size_t ld = loom_pad((size_t)units);
+    for (int r = 0; r < in; r++)
+        memcpy(sum + (size_t)r * ld, up + r * units,
+               (size_t)units * sizeof(*sum));
+    memset(m->grad, 0, m->n_theta * sizeof(float));
+    l->ops->reduce(m, l, sum, NULL);
+    golden_close_to("dx", m->grad + loom_model_param(m, "d/kernel")->at,
+                    golden_get(g, NULL, "%s/train/dx", key), n, GRADIENT);
+    snprintf(name, sizeof(name), "d/kq/%s", bits);
+    golden_close_to(bits, m->grad + loom_model_param(m, name)->at,
+                    golden_get(g, NULL, "%s/train/d%s", key, bits), n,
+                    GRADIENT);
+    if (!wraps)
+        golden_close_to("di", m->grad + loom_model_param(m, "d/kq/i")->at,
+                        golden_get(g, NULL, "%s/train/di", key), n, GRADIENT);
+    free(sum);
+    loom_model_destroy(m);
+}
+
 static void test_trained(void **state)
 {
     (void)state;
@@ -178,6 +244,8 @@ static void test_trained(void **state)
             for (int o = 0; o < LOOM_N_OVERFLOWS; o++) {
                 const char *round = loom_round_word((enum loom_round)r);
                 const char *over = loom_overflow_word((enum loom_overflow)o);
+                if (golden_has(g, "%s/%s/%s/wt/train/x", types[t], over, round))
+                    check_weights(g, types[t], over, round);
                 /* Data of type kbi with WRAP is refused by the layer. */
                 if ((t == 1 && o == LOOM_WRAP) ||
                     !golden_has(g, "%s/%s/%s/act/train/x", types[t], over,

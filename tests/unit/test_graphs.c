@@ -58,6 +58,10 @@ static json_t *draw_quantizer(struct draw *d, bool weight, int rank)
         if (between(d, 0, 3))
             json_array_append_new(axes, json_integer(a));
     json_object_set_new(q, "per", axes);
+    if (r == LOOM_RND && !between(d, 0, 3))
+        json_object_set_new(q, "round", json_string("S_RND"));
+    if (!kbi && o == LOOM_WRAP && !between(d, 0, 3))
+        json_object_set_new(q, "semantics", json_string("v1"));
     return q;
 }
 

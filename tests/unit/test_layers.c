@@ -240,6 +240,29 @@ static void test_depthwise(void **state)
     rig_destroy(r);
 }
 
+/* A relu and a quantizer behind it are computed on their own in training. */
+static void test_depthwise_alone(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new("[['input','x',{'shape':[2,2,2]}],"
+                            "['quantize','q',{}],['depthwise_conv2d','d',"
+                            "{'size':2,'multiplier':4,'padding':'same'}],"
+                            "['relu','u',{}],['quantize','z',{'f0':3}]]",
+                            10);
+    run(r);
+    const float *d = r->s.out[2], *z = r->s.out[4];
+    int above = 0;
+    for (size_t row = 0; row < 4; row++)
+        for (size_t j = 0; j < 32; j++) {
+            size_t at = row * r->m->layer[2].ld + j;
+            float y = d[at] > 0 ? floorf(d[at] * 8 + 0.5f) / 8 : 0;
+            assert_true(z[at] == y);
+            above += y > 0;
+        }
+    assert_true(above > 0);
+    rig_destroy(r);
+}
+
 /* Softmax over the last of [2][3], as HGQ2 counts it. */
 static void test_softmax_ebops(void **state)
 {
@@ -371,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_differences),
         cmocka_unit_test(test_ebops),
         cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_depthwise_alone),
         cmocka_unit_test(test_table_ebops),
         cmocka_unit_test(test_softmax_ebops),
         cmocka_unit_test(test_surrogate),

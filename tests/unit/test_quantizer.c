@@ -74,7 +74,7 @@ static void test_gradient(void **state)
         float x = (float)(loom_rng_normal(&g) * 20), dx, di, df;
         float y = loom_quant_one(m, x, k, i, f, true);
         double want[3];
-        loom_quant_backward(m, &x, &k, &i, &f, 1, &dx, &di, &df);
+        loom_quant_backward(m, &x, &y, &k, &i, &f, 1, &dx, &di, &df);
         want_gradient(m, (double)x, (double)k, (double)i, (double)f, (double)y,
                       &want[0], &want[1], &want[2]);
         const float got[3] = {dx, di, df};

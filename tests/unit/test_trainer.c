@@ -56,8 +56,9 @@ enum { COUNTS = 0 };
 
 static const char classifier[] =
     "[['input','x',{'n':6}],"
-    "['quantize','a/iq',{'f0':4}],"
-    "['dense','a',{'units':12,'kernel':{'b0':4,'i0':0}}],"
+    "['quantize','a/iq',{'f0':4,'round':'S_RND'}],"
+    "['dense','a',{'units':12,"
+    "  'kernel':{'b0':4,'i0':0,'round':'S_RND'}}],"
     "['relu','a/relu',{}],"
     "['quantize','b/iq',{'f0':4,'per':'tensor'}],"
     "['dense','b',{'units':9,'kernel':{'type':'kif','overflow':'WRAP',"
