@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/builds_pane.h"
 #include "tui/console.h"
 #include "tui/dash.h"
 #include "tui/data.h"
@@ -66,6 +67,8 @@ static bool can_open(const struct ui *ui)
         return !ui->full && runs_any(ui);
     if (ui->screen == SCREEN_DATA)
         return !ui->full && data_any(ui);
+    if (ui->screen == SCREEN_BUILDS)
+        return !ui->full && builds_any(ui);
     return is_empty(ui) ? ui->n_scripts > 0 : !ui->full && !error_shown(ui);
 }
 
@@ -204,6 +207,8 @@ static void open_box(struct ui *ui, const char *arg)
         ui->full = !ui->full && runs_any(ui);
     else if (ui->screen == SCREEN_DATA)
         ui->full = !ui->full && data_any(ui);
+    else if (ui->screen == SCREEN_BUILDS)
+        ui->full = !ui->full && builds_any(ui);
     else if (is_empty(ui) && ui->n_scripts > 0)
         choose_script(ui);
     else if (!is_empty(ui))
@@ -218,6 +223,8 @@ static const char *open_word(const struct ui *ui)
         return "Zoom";
     if (ui->screen == SCREEN_DATA)
         return "Rows";
+    if (ui->screen == SCREEN_BUILDS)
+        return "Zoom";
     return ui->screen == SCREEN_RUNS ? "Open"
            : is_empty(ui) ? ui->last[0] && !ui->script ? "Go on" : "Run"
            : l.kind == DASH_FRAMES ? "Zoom"
@@ -304,6 +311,14 @@ static void filter(struct ui *ui, const char *arg)
         runs_filter(ui, arg);
     else
         type_command(ui, "filter", runs_filter_begin(ui));
+}
+
+static void find(struct ui *ui, const char *arg)
+{
+    if (*arg)
+        builds_find(ui, arg);
+    else
+        type_command(ui, "find", ui->builds.wanted.pattern);
 }
 
 static void tag(struct ui *ui, const char *arg)
@@ -404,7 +419,21 @@ const struct action actions[] = {
     {"resume", "", NULL, "", "go on training",
      {0}, ALL, ui_trains, NULL, train_resume, NULL},
     {"zoom", "Enter", "Open", "", "give the focused box the whole screen",
-     {KEY_RETURN}, D | L | R | T, NULL, can_open, open_box, open_word},
+     {KEY_RETURN}, D | L | B | R | T, NULL, can_open, open_box, open_word},
+    {"pane", "m", "Pane", "[NAME]", "details, cells a layer, critical path, log",
+     {'m'}, B, builds_any, NULL, builds_next_pane, NULL},
+    {"log", "l", "Log", "[NAME]", "the log; again: the next tool's",
+     {'l'}, B, builds_any, NULL, builds_next_log, NULL},
+    {"find", "/", "Find", "[REGEX]", "lines of the log, as PCRE2",
+     {'/'}, B, builds_any, NULL, find, NULL},
+    {"only", "&", NULL, "", "of the log only what was found, or all",
+     {'&'}, B, builds_found, NULL, builds_only, NULL},
+    {"next-match", "n", NULL, "", "the next line that was found",
+     {'n'}, B, builds_found, NULL, builds_next_match, NULL},
+    {"last-match", "N", NULL, "", "the one before",
+     {'N'}, B, builds_found, NULL, builds_last_match, NULL},
+    {"versus", "x", "Versus", "[ID]", "beside the build below, or the one named",
+     {'x'}, B, builds_two, NULL, builds_versus, NULL},
     {"enter", "Enter", "Run", "", "run the line; type again",
      {KEY_RETURN, 'i'}, U, NULL, NULL, console_enter, console_enter_word},
     {"complete", "Tab", "Complete", "", "the word at the cursor",

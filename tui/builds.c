@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/builds_pane.h"
 #include "tui/format.h"
 
 int builds_selected(const struct ui *ui)
@@ -14,13 +15,35 @@ int builds_selected(const struct ui *ui)
     return v->n_builds > 0 ? 0 : -1;
 }
 
+const struct loom_build_view *builds_now(const struct ui *ui)
+{
+    int at = builds_selected(ui);
+    return at < 0 ? NULL : &ui->view->build[at];
+}
+
+void builds_watch(struct ui *ui)
+{
+    struct builds_wanted *w = &ui->builds.wanted;
+    const struct loom_build_view *b =
+        ui->screen == SCREEN_BUILDS ? builds_now(ui) : NULL;
+    snprintf(w->dir, sizeof w->dir, "%s", b ? b->dir : "");
+    w->live = b && b->state == LOOM_BUILD_RUNNING;
+}
+
+/* The log where it has the whole screen, else the selection. */
 void builds_move(struct ui *ui, long rows, long cols)
 {
     int n = ui->view->n_builds;
-    long at = builds_selected(ui) + rows;
+    long at = builds_selected(ui) + rows, most = 0;
     (void)cols;
-    if (n)
+    if (ui->full && ui->builds.pane == BUILDS_LOG) {
+        most = builds_log_rows(ui) - 1;
+        at = ui->builds.back - rows;
+        ui->builds.back = at < 0 || most < 0 ? 0 : at < most ? at : most;
+    } else if (n) {
         ui->build_id = ui->view->build[at < 0 ? 0 : at < n ? at : n - 1].id;
+        ui->builds.back = ui->builds.hit = 0;
+    }
 }
 
 int builds_page(const struct ui *ui)
@@ -388,12 +411,43 @@ static void draw_selected(struct area a, const struct loom_build_view *b)
         fact(foot, y, "folder", STYLE_PLAIN, b->dir);
 }
 
+static void draw_details(struct area a, const struct ui *ui, bool focus)
+{
+    const struct loom_build_view *b = builds_now(ui);
+    char title[80], note[48];
+    if (builds_epoch(b) >= 0)
+        snprintf(title, sizeof title, "b-%d %s of epoch %d", b->id, b->name,
+                 builds_epoch(b));
+    else
+        snprintf(title, sizeof title, "b-%d %s", b->id, b->name);
+    snprintf(note, sizeof note, "%s  %d LC", b->device, b->lc_available);
+    struct area in =
+        area_box(a, focus, title, b->lc_available > 0 ? note : b->device);
+    draw_selected(in, b);
+}
+
+/* The chosen pane; beside the details where there is room for both. */
+static void draw_lower(struct area a, const struct ui *ui)
+{
+    enum builds_pane pane = ui->builds.pane;
+    bool both = a.w >= 140 && !ui->full;
+    int left = both ? a.w / 2 : 0;
+    if (both)
+        draw_details(area_sub(a, 0, 0, left, a.h), ui, false);
+    if (pane == BUILDS_DETAILS && both)
+        pane = BUILDS_CELLS;
+    if (pane == BUILDS_DETAILS)
+        draw_details(a, ui, ui->full);
+    else
+        builds_pane_draw(area_sub(a, left, 0, a.w - left, a.h), ui, pane);
+}
+
 void builds_draw(struct area all, const struct ui *ui)
 {
     const struct loom_view *v = ui->view;
     struct area body = ui_body(all);
     int at = builds_selected(ui);
-    char title[80], note[48];
+    char note[48];
     if (at < 0) {
         struct area in = area_box(body, true, "builds", NULL);
         area_wrap(area_sub(in, 2, 1, in.w - 4, in.h - 1), 0, STYLE_PLAIN,
@@ -405,19 +459,14 @@ void builds_draw(struct area all, const struct ui *ui)
                         "point that can be built.");
         return;
     }
+    if (ui->full) {
+        draw_lower(body, ui);
+        return;
+    }
     int most = body.h - 14 > 4 ? body.h - 14 : 4;
     int h = v->n_builds + 3 < most ? v->n_builds + 3 : most;
     snprintf(note, sizeof note, "%d of %d", at + 1, v->n_builds);
     draw_table(area_box(area_sub(body, 0, 0, body.w, h), true, "builds", note),
                ui);
-    const struct loom_build_view *b = &v->build[at];
-    if (builds_epoch(b) >= 0)
-        snprintf(title, sizeof title, "b-%d %s of epoch %d", b->id, b->name,
-                 builds_epoch(b));
-    else
-        snprintf(title, sizeof title, "b-%d %s", b->id, b->name);
-    snprintf(note, sizeof note, "%s  %d LC", b->device, b->lc_available);
-    draw_selected(area_box(area_sub(body, 0, h, body.w, body.h - h), false,
-                           title, b->lc_available > 0 ? note : b->device),
-                  b);
+    draw_lower(area_sub(body, 0, h, body.w, body.h - h), ui);
 }

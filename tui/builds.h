@@ -25,5 +25,11 @@ float builds_seconds(const struct loom_build_view *b);
  * the cells of the device. Draws from row y on; returns the row after. */
 int builds_usage(struct area a, int y, const struct loom_build_view *b);
 
+/* The selected build; NULL: there is none. */
+const struct loom_build_view *builds_now(const struct ui *ui);
+
+/* What the screen needs of the selected build's folder. */
+void builds_watch(struct ui *ui);
+
 void builds_move(struct ui *ui, long rows, long cols);
 int builds_page(const struct ui *ui);

@@ -5,12 +5,15 @@
 
 #include "fpga_flow/target.h"
 #include "tui/action.h"
+#include "tui/builds_pane.h"
 #include "tui/key.h"
 #include "tui/runs_action.h"
 
 void line_open(struct ui *ui, const char *text)
 {
     runs_filter_begin(ui);
+    memcpy(ui->builds.pattern_before, ui->builds.wanted.pattern,
+           sizeof ui->builds.pattern_before);
     ui->typing = true;
     ui->choices[0] = 0;
     edit_set(&ui->line, text);
@@ -187,12 +190,20 @@ static bool is_prompt(const struct ui *ui, const char *command)
            !strncmp(ui->line.text, command, strlen(command));
 }
 
+/* A pattern for the log of a build. */
+static bool is_find(const struct ui *ui)
+{
+    return ui->screen == SCREEN_BUILDS && !strncmp(ui->line.text, "find ", 5);
+}
+
 /* Return was pressed. A filter or note that was emptied is taken away, where
  * the bare command would ask for one. */
 static void end_line(struct ui *ui)
 {
     if (is_prompt(ui, "filter "))
         runs_filter(ui, ui->line.text + 7);
+    else if (is_find(ui))
+        builds_find(ui, ui->line.text + 5);
     else if (is_prompt(ui, "note ") && !ui->line.text[5])
         runs_note(ui, "-");
     else
@@ -207,6 +218,8 @@ void line_key(struct ui *ui, int key)
         ui->typing = false;
         if (is_prompt(ui, "filter "))
             runs_filter_undo(ui);
+        if (is_find(ui))
+            builds_find(ui, ui->builds.pattern_before);
     } else if (key == KEY_RETURN) {
         ui->typing = false;
         end_line(ui);
@@ -219,4 +232,6 @@ void line_key(struct ui *ui, int key)
     }
     if (ui->typing && is_prompt(ui, "filter "))
         runs_filter_preview(ui, ui->line.text + 7);
+    if (ui->typing && is_find(ui))
+        builds_find_preview(ui, ui->line.text + 5);
 }

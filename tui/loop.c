@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/mem.h"
+#include "tui/builds.h"
 #include "tui/cli.h"
 #include "tui/console.h"
 #include "tui/data.h"
@@ -33,9 +34,11 @@ struct loop {
     const struct args *args;
     struct loom_session_conf conf;
     struct loom_session *session;
-    struct loom_view *loading;  /* shown until the session has a view */
-    struct runs_reader *reader; /* NULL until the Runs screen is looked at */
-    char opened[UI_PATH];       /* the script, if it was chosen on the screen */
+    struct loom_view *loading;    /* shown until the session has a view */
+    struct builds_reader *folder; /* NULL until Builds is looked at */
+    struct builds_files *files;   /* what it read last */
+    struct runs_reader *reader;   /* NULL until the Runs screen is looked at */
+    char opened[UI_PATH]; /* the script, if it was chosen on the screen */
     struct ui ui;
     struct grid grid;
     char *state_path;   /* where the screen's memory is, or NULL */
@@ -193,6 +196,28 @@ static void tell_reader(struct loop *l)
                      (const char(*)[LOOM_RUN_ID])id, n);
 }
 
+/* The folder of the build that is looked at. */
+static void tell_folder(struct loop *l)
+{
+    struct loom_errmsg e;
+    builds_watch(&l->ui);
+    if (!l->folder && l->ui.builds.wanted.dir[0])
+        l->folder = builds_reader_new(&e);
+    if (l->folder)
+        builds_reader_want(l->folder, &l->ui.builds.wanted);
+}
+
+static void take_files(struct loop *l)
+{
+    struct builds_files *f = builds_reader_take(l->folder);
+    if (!f)
+        return;
+    builds_files_free(l->files);
+    l->files = f;
+    l->ui.files = f;
+    l->paint |= l->ui.screen == SCREEN_BUILDS;
+}
+
 static void take_runs(struct loop *l)
 {
     struct loom_errmsg e;
@@ -243,6 +268,7 @@ static void paint(struct loop *l)
     term_paint(&l->grid, l->ui.theme, l->all);
     l->paint = l->news = l->all = false;
     tell_reader(l);
+    tell_folder(l);
     /* A slow line gets fewer pictures, not a queue of them. */
     int64_t took = now_ms() - start, pause = 1000 / l->args->fps;
     pause = took * 8 > pause ? took * 8 : pause;
@@ -368,8 +394,9 @@ static void wait_for_events(struct loop *l)
         {l->suspended ? -1 : STDIN_FILENO, POLLIN, 0},
         {watch ? loom_session_fd(l->session) : -1, POLLIN, 0},
         {l->reader ? runs_reader_fd(l->reader) : -1, POLLIN, 0},
+        {l->folder ? builds_reader_fd(l->folder) : -1, POLLIN, 0},
     };
-    if (poll(p, 4, patience(l)) < 0)
+    if (poll(p, 5, patience(l)) < 0)
         return;
     if (p[0].revents)
         take_signals(l);
@@ -381,6 +408,8 @@ static void wait_for_events(struct loop *l)
         l->news = true;
     if (p[3].revents)
         take_runs(l);
+    if (p[4].revents)
+        take_files(l);
     if (l->looks_for_it)
         resume(l);
 }
@@ -434,6 +463,8 @@ static void leave(struct loop *l)
             say_goodbye(l);
         free(last);
     }
+    builds_reader_free(l->folder);
+    builds_files_free(l->files);
     runs_reader_free(l->reader);
     runs_list_free(l->ui.runs);
     history_free(l->ui.history);

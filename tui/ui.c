@@ -115,7 +115,7 @@ bool ui_send(struct ui *ui, enum loom_cmd_kind kind, double value,
 
 void ui_turn(struct ui *ui, enum screen s)
 {
-    if (s == SCREEN_RUNS || s == SCREEN_DATA)
+    if (s == SCREEN_RUNS || s == SCREEN_DATA || s == SCREEN_BUILDS)
         ui->full = false;
     ui->screen = s;
     ui->help = ui->console.keys = false;

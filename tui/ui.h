@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "lua/session.h"
+#include "tui/builds_files.h"
 #include "tui/edit.h"
 #include "tui/grid.h"
 
@@ -56,6 +57,26 @@ struct layers_state {
     struct loom_layer_watch sent; /* what the session was asked for last */
 };
 
+/* The lower part of Builds. */
+enum builds_pane {
+    BUILDS_DETAILS,
+    BUILDS_CELLS,
+    BUILDS_PATH,
+    BUILDS_LOG,
+    BUILDS_VERSUS,
+    BUILDS_PANES
+};
+
+struct builds_state {
+    enum builds_pane pane;
+    int versus; /* id of the build to compare with; 0: the one below */
+    struct builds_wanted wanted;
+    bool only; /* of the log only the lines that match */
+    long back; /* lines scrolled back from its end */
+    long hit;  /* number of the match looked at, from the last one back */
+    char pattern_before[200];
+};
+
 /* The Data screen. */
 struct data_state {
     size_t feature;                  /* selected */
@@ -95,6 +116,8 @@ struct ui {
     int layer;       /* selected in the bit map and on Layers */
     struct layers_state layers;
     int build_id; /* selected in Builds; 0: the newest */
+    struct builds_state builds;
+    const struct builds_files *files; /* of a build, or NULL: none read */
     bool help;
     int help_row;
     bool asks_quit, no_mouse;

@@ -16,6 +16,7 @@
 #include "engine/file.h"
 #include "tests/tui/views.h"
 #include "tui/key.h"
+#include "tui/builds.h"
 #include "tui/data.h"
 #include "tui/keys.h"
 #include "tui/layers.h"
@@ -26,6 +27,7 @@ static struct loom_view view;
 static struct loom_layer_detail detail;
 static struct loom_console_view lines;
 static struct loom_data_view data;
+static struct builds_files files;
 
 static const struct {
     int w, h;
@@ -65,6 +67,14 @@ static const struct {
     {"builds-running", VIEW_BUILDING, "3j", RUNS_NULL},
     {"builds-failed", VIEW_BUILDING, "3jj", RUNS_NULL},
     {"builds-done", VIEW_BUILDING, "3G", RUNS_NULL},
+    {"builds-cells", VIEW_BUILDING, "3Gm", RUNS_NULL},
+    {"builds-path", VIEW_BUILDING, "3Gmm", RUNS_NULL},
+    {"builds-log", VIEW_BUILDING, "3Gl", RUNS_NULL},
+    {"builds-find", VIEW_BUILDING, "3jll/over\rNN", RUNS_NULL},
+    {"builds-only", VIEW_BUILDING, "3j/over\r&\rkk", RUNS_NULL},
+    {"builds-wrong", VIEW_BUILDING, "3G/(", RUNS_NULL},
+    {"builds-versus", VIEW_BUILDING, "3jx", RUNS_NULL},
+    {"builds-help", VIEW_BUILDING, "3?", RUNS_NULL},
     {"builds-odd", VIEW_ODD, "3", RUNS_NULL},
     {"help", VIEW_RUNNING, "?", RUNS_NULL},
     {"command", VIEW_RUNNING, ":be\t", RUNS_NULL},
@@ -120,6 +130,11 @@ static void press(struct ui *ui, const char *keys)
         view_detail(ui->view, &ui->layers.sent, &detail);
         ui->detail = &detail;
         data_watch(ui);
+        builds_watch(ui);
+        if (ui->builds.wanted.dir[0]) {
+            view_files(&ui->builds.wanted, &files);
+            ui->files = &files;
+        }
         if (ui->look.sent.on && ui->view->train.n_layers) {
             view_data(!isnan(ui->view->train.loss), &ui->look.sent, &data);
             ui->data = &data;

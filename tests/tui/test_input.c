@@ -1,6 +1,7 @@
 /* What is typed, clicked and remembered: lines, their history, the console,
  * the palette, the mouse, the state of the last time. */
 #include <locale.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -328,12 +329,77 @@ static void test_state(void **unused)
     state_save("/nonexistent/x", &ui, NULL, &conf);
 }
 
+static void put(const char *name, const char *text, size_t n)
+{
+    char path[80];
+    struct loom_errmsg err;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(loom_file_write(path, text, n, &err), 0);
+}
+
+/* A build's folder, whole, half and hostile. */
+static void test_folder(void **unused)
+{
+    (void)unused;
+    static const char report[] =
+        "{\"critical_path\":[{\"type\":\"routing\",\"delay_ns\":1.5,"
+        "\"cell\":\"x\",\"layer\":\"dense_0\",\"output\":3},7,"
+        "{\"type\":\"logic\",\"cell\":\"LC_1\"}],"
+        "\"layers\":[{\"name\":\"dense_0\",\"cells\":{\"lut4\":12},"
+        "\"predicted\":{\"lc\":14}}],\"best_seed\":2,"
+        "\"seeds\":[{\"seed\":1,\"fmax_mhz\":null},"
+        "{\"seed\":2,\"fmax_mhz\":71.5}]}";
+    struct builds_wanted w = {.log = BUILDS_YOSYS, .pattern = "^WARN|x+$"};
+    snprintf(w.dir, sizeof w.dir, "%s", folder);
+    struct builds_files *f = builds_files_read(&w);
+    assert_true(!f->n_steps && !f->n_layers && !f->n_lines && !f->n_matches);
+    builds_files_free(f);
+    put("build.json", report, sizeof report - 1);
+    put("yosys.log", "one\nwarn: two\n\nxx\nnul\0 xx\n\xff\xfe x", 35);
+    f = builds_files_read(&w);
+    assert_int_equal(f->n_steps, 3);
+    assert_string_equal(f->step[0].where, "dense_0 output 3");
+    assert_string_equal(f->step[2].where, "LC_1");
+    assert_true(f->layer[0].lut4 == 12 && f->layer[0].ff == -1 &&
+                f->layer[0].predicted_lc == 14);
+    assert_true(f->n_seeds == 2 && f->seed[0].fmax_mhz < 0 &&
+                f->seed[1].fmax_mhz > 71);
+    assert_int_equal(f->n_lines, 6);
+    assert_int_equal(f->n_matches, 3);
+    assert_true(f->match[0] == 1 && f->match[1] == 3 && f->match[2] == 5);
+    builds_files_free(f);
+    strcpy(w.pattern, "a(");
+    f = builds_files_read(&w);
+    assert_true(f->wrong[0] && !f->n_matches && f->n_lines == 6);
+    builds_files_free(f);
+    put("build.json", "{\"layers\":{},", 12);
+    struct loom_errmsg err;
+    struct builds_reader *r = builds_reader_new(&err);
+    assert_non_null(r);
+    strcpy(w.pattern, "one");
+    w.live = true;
+    builds_reader_want(r, &w);
+    struct pollfd p = {builds_reader_fd(r), POLLIN, 0};
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    f = builds_reader_take(r);
+    assert_true(f && f->n_matches == 1 && !f->n_layers);
+    builds_files_free(f);
+    assert_null(builds_reader_take(r));
+    put("yosys.log", "one\none\n", 8); /* it grows while it runs */
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    f = builds_reader_take(r);
+    assert_true(f && f->n_matches == 2);
+    builds_files_free(f);
+    builds_reader_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_edit),    cmocka_unit_test(test_history),
         cmocka_unit_test(test_console), cmocka_unit_test(test_palette),
         cmocka_unit_test(test_mouse),   cmocka_unit_test(test_state),
+        cmocka_unit_test(test_folder),
     };
     setenv("TZ", "UTC", 1);
     if (!setlocale(LC_CTYPE, "C.UTF-8") || !mkdtemp(folder))

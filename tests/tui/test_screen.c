@@ -18,6 +18,7 @@
 #include "tui/action.h"
 #include "tui/keys.h"
 #include "tui/line.h"
+#include "tui/builds.h"
 #include "tui/dash.h"
 #include "tui/data.h"
 #include "tui/format.h"
@@ -63,6 +64,7 @@ static void press(struct ui *ui, const char *keys)
 
 static struct loom_layer_detail detail;
 static struct loom_data_view data;
+static struct builds_files files;
 
 /* What the session would answer, sometimes late. */
 static void answer(struct ui *ui)
@@ -71,6 +73,9 @@ static void answer(struct ui *ui)
     view_detail(ui->view, &ui->layers.sent, &detail);
     ui->detail = &detail;
     data_watch(ui);
+    builds_watch(ui);
+    view_files(&ui->builds.wanted, &files);
+    ui->files = &files;
     view_data(ui->view->train.state != LOOM_TRAIN_PAUSED, &ui->look.sent,
               &data);
     ui->data = &data;
@@ -108,7 +113,7 @@ static void test_sizes(void **unused)
     static const int h[] = {1, 2, 3, 5, 9, 10, 11, 16, 23, 24, 25, 48, 100};
     static const char *const keys[] = {"",    "\r",      "\t\t\t\r", "3", "4",
                                        "4\r", "4 jx",    "4x\r",     "?", ":xy",
-                                       "2]",  "2]]mjjl", "2]mm--,", "5", "5\rjl", "6x", "\020bu"};
+                                       "2]",  "2]]mjjl", "2]mm--,", "5", "5\rjl", "6x", "3m", "3mm", "3/a\r&", "3x", "\020bu"};
     for (size_t i = 0; i < sizeof w / sizeof *w; i++)
         for (size_t j = 0; j < sizeof h / sizeof *h; j++)
             for (int v = 0; v < VIEW_KINDS; v++)
@@ -117,7 +122,7 @@ static void test_sizes(void **unused)
                     start(&ui, (enum view_kind)v, w[i], h[j]);
                     ui.runs = lists[v % RUNS_KINDS];
                     press(&ui, keys[k]);
-                    if (keys[k][0] == '2' || keys[k][0] == '5')
+                    if (keys[k][0] == '2' || keys[k][0] == '3' || keys[k][0] == '5')
                         answer(&ui);
                     grid.glyphs = (enum grid_glyphs)((i + j) % 3);
                     draw(&ui);
@@ -182,11 +187,11 @@ static void test_walk(void **unused)
                     ui.runs = lists[v % RUNS_KINDS];
                     ui.full = full;
                     ui.layer = 1;
-                    if (s == SCREEN_LAYERS || s == SCREEN_DATA)
+                    if (s != SCREEN_DASH)
                         answer(&ui);
                     keys_press(&ui, a->key[0]);
                     draw(&ui);
-                    if (s == SCREEN_LAYERS || s == SCREEN_DATA)
+                    if (s != SCREEN_DASH)
                         answer(&ui);
                     draw(&ui);
                     start(&ui, (enum view_kind)v, 80, 24);

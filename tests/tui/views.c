@@ -673,3 +673,52 @@ void view_data(bool classes, const struct loom_data_watch *w,
     }
     v->x[1][1] = NAN;
 }
+
+/* ---- a build's folder ---- */
+
+void view_files(const struct builds_wanted *w, struct builds_files *f)
+{
+    static const char *const types[] = {"clk-to-q", "routing", "logic"};
+    static char text[4000];
+    static size_t line[60], match[60];
+    size_t at = 0;
+    memset(f, 0, sizeof *f);
+    f->of = *w;
+    f->n_steps = 13;
+    for (int i = 0; i < f->n_steps; i++) {
+        snprintf(f->step[i].type, sizeof f->step[i].type, "%s",
+                 types[i ? 1 + i % 2 : 0]);
+        snprintf(f->step[i].where, sizeof f->step[i].where,
+                 i < 6 ? "dense_0 output %d" : "層_1 output %d", i);
+        f->step[i].ns = 0.24 + 0.11 * (i % 4);
+    }
+    f->n_layers = 4;
+    for (int i = 0; i < f->n_layers; i++) {
+        snprintf(f->layer[i].name, sizeof f->layer[i].name, "dense_%d", i);
+        f->layer[i].lut4 = 1300 - 400 * i;
+        f->layer[i].carry = 610 - 190 * i;
+        f->layer[i].ff = 502 - 100 * i;
+        f->layer[i].predicted_lc = 1390 - 390 * i;
+    }
+    f->n_seeds = 3;
+    f->best_seed = 2;
+    for (int i = 0; i < f->n_seeds; i++) {
+        f->seed[i].seed = i + 1;
+        f->seed[i].fmax_mhz = i == 2 ? -1 : 68.2 + 4.1 * i;
+    }
+    f->text = text;
+    f->line = line;
+    f->match = match;
+    for (int i = 0; i < 60; i++) {
+        line[f->n_lines] = at;
+        at += 1 + (size_t)snprintf(text + at, sizeof text - at,
+                                   "Info: iter=%d wires=%d overused=%d %s", i,
+                                   91230 + i, 9120 / (i + 1),
+                                   i % 9 ? "" : "漢字\x01\xff");
+        if (w->pattern[0] && i % 9 == 0)
+            match[f->n_matches++] = f->n_lines;
+        f->n_lines++;
+    }
+    if (!strcmp(w->pattern, "("))
+        snprintf(f->wrong, sizeof f->wrong, "at 1: missing )");
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lua/session.h"
+#include "tui/builds_files.h"
 #include "tui/runs_list.h"
 
 enum view_kind {
@@ -50,3 +51,7 @@ void view_console(struct loom_console_view *v);
  * wrong. What it points to lives until the next call. */
 void view_data(bool classes, const struct loom_data_watch *w,
                struct loom_data_view *v);
+
+/* What a build's folder would tell. What it points to lives until the next
+ * call. */
+void view_files(const struct builds_wanted *w, struct builds_files *f);
