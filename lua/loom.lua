@@ -65,8 +65,8 @@ end
 -- ---- data ----------------------------------------------------------------
 
 -- Path of a data file, looked for beside the script, in the folders of
--- LOOM_DATA, in ../shared/data and in examples/data; fails where it is in none
--- of them, unless `optional`.
+-- LOOM_DATA, in its data/, in ../shared/data and where bitloom fetch puts it;
+-- fails where it is in none of them, unless `optional`.
 function loom.find(name, optional)
   local path, looked = core.find(name)
   if not path and not optional then
@@ -113,6 +113,13 @@ function loom.muon(t)
     scattering_mrad = 1, max_angle_mrad = 1, target_scale = 1,
   })
   return core.muon(t or {})
+end
+
+-- Simulated house numbers: pictures of 32 x 32 x 3 in, digits out.
+function loom.digits(t)
+  return core.digits(fields("digits", t or {}, {
+    train = 1, val = 1, test = 1, seed = 1,
+  }))
 end
 
 -- ---- schedules -----------------------------------------------------------

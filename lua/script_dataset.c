@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/dataset_build.h"
+#include "engine/digits.h"
 #include "engine/mem.h"
 #include "engine/muon.h"
 #include "engine/split.h"
@@ -425,11 +426,27 @@ static int muon(lua_State *L)
     return 1;
 }
 
+static int digits(lua_State *L)
+{
+    struct loom_errmsg e;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    struct loom_digits_conf c = {
+        .train = (size_t)loom_script_number(L, "train", 8000, 1, 1e7),
+        .val = (size_t)loom_script_number(L, "val", 1000, 1, 1e7),
+        .test = (size_t)loom_script_number(L, "test", 2000, 1, 1e7),
+        .seed = (uint64_t)loom_script_number(L, "seed", 1, 0, 0x1p53),
+    };
+    struct loom_dataset **d = push_dataset(L);
+    *d = loom_digits_generate(&c, &e);
+    return *d ? 1 : bad_data(L, &e);
+}
+
 void loom_script_open_dataset(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"data", data},
         {"muon", muon},
+        {"digits", digits},
         {NULL, NULL},
     };
     loom_script_new_type(L, LOOM_DATASET_TYPE, gc_dataset, dataset_index);

@@ -42,6 +42,7 @@ static const struct tool tools[] = {
     {"ecppack", "--version", "fpga-trellis", "ECP5 bitstreams", true},
     {"iceprog", NULL, "fpga-icestorm", "iCE40 boards", true},
     {"openFPGALoader", "-V", "openfpgaloader", "other boards", true},
+    {"curl", "--version", "curl", "bitloom fetch", true},
     {"tmux", "-V", "tmux", "the tests of the screen", true},
 };
 enum { N_TOOLS = sizeof(tools) / sizeof(tools[0]) };

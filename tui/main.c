@@ -47,6 +47,14 @@ const struct cli_command cli_commands[] = {
      "--classes: labels that are numbers are classes, 0 to N - 1. A script is\n"
      "run as far as its first loom.train.",
      cmd_data},
+    {"fetch", "NAME [--list FILE] [--out DIR] [--json] [-q]",
+     "download a public data set and check its SHA-256\n\n"
+     "NAME is mnist, or one that FILE knows: lines of NAME FILE SHA256 URL, the\n"
+     "sum of the content (unpacked, of a .gz). It goes to DIR/NAME, where DIR is\n"
+     "the first folder of LOOM_DATA or ~/.local/share/bitloom/data; scripts find\n"
+     "it there. What is there already is checked and kept; an interrupted\n"
+     "download goes on where it ended.",
+     cmd_fetch},
     {"import", "X.keras [-o MODEL] [--calibrate X.npy]... [--json]",
      "take over a network that HGQ2 trained, number for number\n\n"
      "MODEL (X.loom without -o) is a checkpoint like any other. --calibrate\n"

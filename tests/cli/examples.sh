@@ -30,4 +30,5 @@ example() {
 example muon
 example jets --set data=32k
 example mnist --set epochs=2
+example svhn --set data=drawn --set rows=300
 exit $bad
