@@ -8,24 +8,17 @@
 static int read_norm(struct loom_affine *a, const struct loom_layer *l,
                      struct loom_errmsg *e)
 {
-    static const char *const names[] = {"epsilon", NULL};
+    static const char *const names[] = {"epsilon", "momentum", NULL};
     const json_t *j = json_object_get(l->conf, "norm");
-    double epsilon = 1e-7; /* what HGQ2 uses, whatever its layer says */
     a->norm = j && !json_is_false(j);
-    int err = 0;
-    if (json_is_object(j)) {
-        err = loom_conf_check(j, l->name, names, e);
-        if (!err)
-            err = loom_conf_number(j, l->name, "epsilon", 1e-30, 1e3, &epsilon,
-                                   e);
-    } else if (j && !json_is_boolean(j)) {
-        err = loom_fail(e, LOOM_ERR_ARG,
-                        "%s: field \"norm\" must be true, false or a table of "
-                        "epsilon",
-                        l->name);
-    }
-    a->epsilon = (float)epsilon;
-    return err;
+    if (j && !json_is_boolean(j) && !json_is_object(j))
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: field \"norm\" must be true, false or a table of "
+                         "epsilon and momentum",
+                         l->name);
+    int err = json_is_object(j) ? loom_conf_check(j, l->name, names, e) : 0;
+    /* The epsilon that HGQ2 uses, whatever its layer says. */
+    return err ? err : loom_moments_read(&a->norm_of, j, l->name, 1e-7, e);
 }
 
 static int add_param(const struct loom_affine *a, struct loom_model *m,
@@ -35,26 +28,31 @@ static int add_param(const struct loom_affine *a, struct loom_model *m,
 }
 
 static void build_norm(struct loom_affine *a, struct loom_model *m,
-                       const struct loom_layer *l)
+                       struct loom_layer *l)
 {
     a->gamma = add_param(a, m, l, "gamma", true);
-    a->mean = add_param(a, m, l, "moving_mean", false);
-    a->variance = add_param(a, m, l, "moving_variance", false);
+    loom_moments_build(&a->norm_of, m, l->name, a->units);
     a->scale = loom_model_floats(m, a->units);
     a->fused_kernel = loom_model_floats(m, a->k * a->units);
     a->fused_bias = loom_model_floats(m, a->units);
     a->grad_kernel = loom_model_floats(m, a->k * a->units);
     a->grad_bias = loom_model_floats(m, a->units);
+    a->float_w = loom_model_floats(m, a->k * a->ldu);
+    l->stat_n = 2 * a->units;
+    l->sync = true;
 }
 
 static void build_room(struct loom_affine *a, struct loom_model *m,
                        struct loom_layer *l)
 {
+    size_t rows = a->norm ? 2 * a->ldu : a->units;
     a->w = loom_model_floats(m, a->k * a->ldu);
-    a->wt = loom_model_floats(m, a->units * a->ldk);
+    a->wt = loom_model_floats(m, rows * a->ldk);
     a->b = loom_model_floats(m, a->ldu);
     l->sum_n = a->k * a->ldu + a->ldu;
     l->bias_at = a->k * a->ldu;
+    if (a->norm)
+        l->sum_n += a->k * a->ldu; /* by way of the statistics */
     loom_affine_lay(a, l);
 }
 
@@ -120,24 +118,25 @@ void loom_affine_init(struct loom_model *m, struct loom_layer *l,
     loom_weights_init(&a->kernel, m, w);
     if (a->has_bias)
         loom_weights_init(&a->bias, m, loom_theta(m, a->bias_value));
-    for (size_t u = 0; a->norm && u < a->units; u++) {
+    if (!a->norm)
+        return;
+    loom_moments_init(&a->norm_of, m);
+    for (size_t u = 0; u < a->units; u++)
         loom_theta(m, a->gamma)[u] = 1.0f;
-        loom_theta(m, a->variance)[u] = 1.0f;
-    }
 }
 
 /* ---- once a step ------------------------------------------------------- */
 
+/* The scale and what is quantized, of the statistics in use. */
 static void fuse(struct loom_affine *a, const struct loom_model *m)
 {
     const float *w = loom_theta(m, a->kernel_value);
     const float *b = loom_theta(m, a->bias_value);
     const float *gamma = loom_theta(m, a->gamma);
-    const float *mean = loom_theta(m, a->mean);
-    const float *variance = loom_theta(m, a->variance);
+    const struct loom_moments *s = &a->norm_of;
     for (size_t u = 0; u < a->units; u++) {
-        a->scale[u] = gamma[u] / sqrtf(variance[u] + a->epsilon);
-        a->fused_bias[u] = b[u] - mean[u] * a->scale[u];
+        a->scale[u] = gamma[u] / sqrtf(s->variance[u] + s->epsilon);
+        a->fused_bias[u] = b[u] - s->mean[u] * a->scale[u];
     }
     for (size_t k = 0; k < a->k; k++)
         for (size_t u = 0; u < a->units; u++)
@@ -158,43 +157,101 @@ static const float *bias_values(const struct loom_affine *a,
     return a->norm ? a->fused_bias : loom_theta(m, a->bias_value);
 }
 
-void loom_affine_prepare(struct loom_model *m, struct loom_layer *l)
+/* v [k][units] as [k][ldu], and transposed as [units][ldk]. */
+static void lay_out(const struct loom_affine *a, const float *v, float *w,
+                    float *wt)
 {
-    struct loom_affine *a = l->state;
-    if (a->norm)
-        fuse(a, m);
-    loom_weights_prepare(&a->kernel, m, kernel_values(a, m));
     for (size_t k = 0; k < a->k; k++)
         for (size_t u = 0; u < a->units; u++) {
-            float v = a->kernel.qv[k * a->units + u];
-            a->w[k * a->ldu + u] = v;
-            a->wt[u * a->ldk + k] = v;
+            w[k * a->ldu + u] = v[k * a->units + u];
+            wt[u * a->ldk + k] = v[k * a->units + u];
         }
+}
+
+static void quantize(struct loom_affine *a, struct loom_model *m)
+{
+    loom_weights_prepare(&a->kernel, m, kernel_values(a, m));
+    lay_out(a, a->kernel.qv, a->w, a->wt);
     if (!a->has_bias)
         return;
     loom_weights_prepare(&a->bias, m, bias_values(a, m));
     memcpy(a->b, a->bias.qv, a->units * sizeof(float));
 }
 
-/* Gradients of the fused values to the kernel's, bias', and gamma's. */
-static void reduce_norm(struct loom_affine *a, struct loom_model *m)
+void loom_affine_prepare(struct loom_model *m, struct loom_layer *l)
+{
+    struct loom_affine *a = l->state;
+    if (a->norm && loom_in_step(m)) {
+        lay_out(a, loom_theta(m, a->kernel_value), a->float_w,
+                a->wt + a->ldu * a->ldk);
+        return; /* to go on when the statistics are known */
+    }
+    if (a->norm) {
+        loom_moments_use_moving(&a->norm_of, m);
+        fuse(a, m);
+    }
+    quantize(a, m);
+}
+
+void loom_affine_sync(struct loom_model *m, struct loom_layer *l,
+                      const double *stat, size_t rows)
+{
+    struct loom_affine *a = l->state;
+    loom_moments_use_batch(&a->norm_of, stat, (double)(rows * a->positions));
+    fuse(a, m);
+    quantize(a, m);
+}
+
+/* Gradient on the scale of unit u: that of the fused kernel's column, and of
+ * the fused bias. */
+static float scale_gradient(const struct loom_affine *a,
+                            const struct loom_model *m, size_t u)
 {
     const float *w = loom_theta(m, a->kernel_value);
-    const float *mean = loom_theta(m, a->mean);
-    const float *variance = loom_theta(m, a->variance);
+    float sum = -a->grad_bias[u] * a->norm_of.mean[u];
+    for (size_t k = 0; k < a->k; k++)
+        sum += a->grad_kernel[k * a->units + u] * w[k * a->units + u];
+    return sum;
+}
+
+void loom_affine_sync_back(struct loom_model *m, struct loom_layer *l,
+                           const float *sum, size_t rows)
+{
+    struct loom_affine *a = l->state;
+    const struct loom_moments *s = &a->norm_of;
+    (void)rows;
+    for (size_t k = 0; k < a->k; k++)
+        for (size_t u = 0; u < a->units; u++) {
+            size_t j = k * a->units + u;
+            a->grad_kernel[j] =
+                sum[k * a->ldu + u] * loom_weights_slope(&a->kernel, m, j);
+        }
+    for (size_t u = 0; u < a->units; u++) {
+        a->grad_bias[u] =
+            sum[a->k * a->ldu + u] * loom_weights_slope(&a->bias, m, u);
+        float over = 1.0f / (s->variance[u] + s->epsilon);
+        loom_moments_back(&a->norm_of, u, -a->grad_bias[u] * a->scale[u],
+                          -0.5f * scale_gradient(a, m, u) * a->scale[u] * over);
+    }
+}
+
+/* From the gradients on the fused values, and those of W by way of the
+ * statistics [k][ldu]. */
+static void reduce_norm(struct loom_affine *a, struct loom_model *m,
+                        const float *through)
+{
+    const struct loom_moments *s = &a->norm_of;
     float *grad = loom_grad(m, a->kernel_value);
     float *gamma = loom_grad(m, a->gamma);
     memcpy(loom_grad(m, a->bias_value), a->grad_bias, a->units * sizeof(float));
     for (size_t u = 0; u < a->units; u++) {
-        float over = 1.0f / sqrtf(variance[u] + a->epsilon);
-        float sum = -a->grad_bias[u] * mean[u];
-        for (size_t k = 0; k < a->k; k++) {
-            float g = a->grad_kernel[k * a->units + u];
-            grad[k * a->units + u] = g * a->scale[u];
-            sum += g * w[k * a->units + u];
-        }
-        gamma[u] = sum * over;
+        gamma[u] = scale_gradient(a, m, u) / sqrtf(s->variance[u] + s->epsilon);
+        for (size_t k = 0; k < a->k; k++)
+            grad[k * a->units + u] =
+                a->grad_kernel[k * a->units + u] * a->scale[u] +
+                through[k * a->ldu + u];
     }
+    loom_moments_follow(s, m);
 }
 
 void loom_affine_reduce(struct loom_model *m, struct loom_layer *l,
@@ -209,7 +266,7 @@ void loom_affine_reduce(struct loom_model *m, struct loom_layer *l,
             &a->bias, m, sum + a->k * a->ldu, 1, a->units, a->ldu,
             a->norm ? a->grad_bias : loom_grad(m, a->bias_value));
     if (a->norm)
-        reduce_norm(a, m);
+        reduce_norm(a, m, sum + (a->k + 1) * a->ldu);
 }
 
 void loom_affine_trace(struct loom_model *m, struct loom_layer *l,

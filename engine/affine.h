@@ -4,15 +4,17 @@
  * position.
  *
  * With `norm`, a batch norm is fused: what is quantized is W s and b - mean s
- * with s = gamma / sqrt(variance + epsilon), mean and variance being the
- * moving ones, constant in training. Source: HGQ2's QEinsumDenseBatchnorm in
- * inference; its epsilon is Keras' backend's.
+ * with s = gamma / sqrt(variance + epsilon). In training mean and variance
+ * (biased) are those of x W, W in float, over the batch and all positions;
+ * gradients flow through them; the moving ones follow and are what evaluation
+ * uses. Source: HGQ2's QEinsumDenseBatchnorm; its epsilon is Keras' backend's.
  *
  * EBOPs = share sum_p sum_ku bits(x_pk) bits(W_ku)
  *         + bias_positions sum_u bits(b_u). */
 #pragma once
 
 #include "engine/layer.h"
+#include "engine/moments.h"
 #include "engine/weights.h"
 
 /* The patches as the input has them: `lines` of `line` positions each, `down`
@@ -39,11 +41,12 @@ struct loom_affine {
     struct loom_weights kernel, bias;
     int kernel_value, bias_value; /* parameters */
     bool has_bias, norm;
-    int gamma, mean, variance; /* parameters [units] */
-    float epsilon;
-    float *scale; /* [units] s */
+    struct loom_moments norm_of; /* of x W */
+    int gamma;                   /* parameter [units] */
+    float *scale;                /* [units] s */
     float *fused_kernel, *fused_bias;
     float *grad_kernel, *grad_bias; /* of the fused values */
+    float *float_w;    /* W [k][ldu]; transposed it lies behind wt's ldu rows */
     float *w, *wt, *b; /* q(W) [k][ldu], transposed [units][ldk]; [ldu] */
     size_t ldu, ldk, ld_in;
     struct loom_qstate *in; /* the quantizer before it */
@@ -53,7 +56,7 @@ struct loom_affine {
 #define LOOM_AFFINE_FIELDS "kernel", "bias", "norm"
 
 /* Add parameters and room; l's shape is set. conf: kernel, bias = quantizer
- * fields (bias = false: none), norm = true or {epsilon}. */
+ * fields (bias = false: none), norm = true or {epsilon, momentum}. */
 int loom_affine_build(struct loom_affine *a, struct loom_model *m,
                       struct loom_layer *l, struct loom_errmsg *e);
 
@@ -73,7 +76,9 @@ void loom_affine_lay(const struct loom_affine *a, struct loom_layer *l);
 #define LOOM_AFFINE_OPS                                                        \
     .state_size = sizeof(struct loom_affine), .init = loom_affine_init,        \
     .prepare = loom_affine_prepare, .forward = loom_affine_forward,            \
-    .backward = loom_affine_backward, .reduce = loom_affine_reduce,            \
+    .backward = loom_affine_backward, .look = loom_affine_look,                \
+    .sync = loom_affine_sync, .look_back = loom_affine_look_back,              \
+    .sync_back = loom_affine_sync_back, .reduce = loom_affine_reduce,          \
     .trace = loom_affine_trace, .ebops = loom_affine_ebops,                    \
     .describe = loom_affine_describe, .freeze = loom_affine_freeze,            \
     .weights = loom_affine_weights
@@ -86,6 +91,15 @@ void loom_affine_forward(const struct loom_model *m, const struct loom_layer *l,
 void loom_affine_backward(const struct loom_model *m,
                           const struct loom_layer *l,
                           const struct loom_block *b);
+void loom_affine_look(const struct loom_model *m, const struct loom_layer *l,
+                      const struct loom_block *b);
+void loom_affine_sync(struct loom_model *m, struct loom_layer *l,
+                      const double *stat, size_t rows);
+void loom_affine_look_back(const struct loom_model *m,
+                           const struct loom_layer *l,
+                           const struct loom_block *b);
+void loom_affine_sync_back(struct loom_model *m, struct loom_layer *l,
+                           const float *sum, size_t rows);
 void loom_affine_reduce(struct loom_model *m, struct loom_layer *l,
                         const float *sum, const float *top);
 void loom_affine_trace(struct loom_model *m, struct loom_layer *l,

@@ -71,11 +71,6 @@ void loom_fuse_plan(struct loom_model *m, const int *readers)
     }
 }
 
-static bool steps(const struct loom_model *m)
-{
-    return m->mode == LOOM_MODE_TRAIN || m->mode == LOOM_MODE_REAL;
-}
-
 bool loom_fuse_is_off(const struct loom_model *m, int k)
 {
     return m->mode == LOOM_MODE_REAL && is_quantizer(&m->layer[k]);
@@ -91,13 +86,14 @@ float *loom_fuse_out(const struct loom_model *m, const struct loom_scratch *s,
 
 bool loom_fuse_skips_forward(const struct loom_model *m, int k)
 {
-    return loom_fuse_is_off(m, k) || (steps(m) && m->layer[k].in_forward);
+    return loom_fuse_is_off(m, k) ||
+           (loom_in_step(m) && m->layer[k].in_forward);
 }
 
 bool loom_fuse_skips_backward(const struct loom_model *m, int k)
 {
     const struct loom_layer *l = &m->layer[k];
-    return steps(m) &&
+    return loom_in_step(m) &&
            (l->in_backward || (loom_fuse_is_off(m, k) && l->shares));
 }
 
@@ -106,7 +102,7 @@ void loom_fuse_forward(const struct loom_model *m, const struct loom_scratch *s,
                        struct loom_block *b)
 {
     const struct loom_layer *l = &m->layer[k];
-    if (!steps(m) || !(l->relu || l->quantize))
+    if (!loom_in_step(m) || !(l->relu || l->quantize))
         return;
     *p = (struct loom_product){.relu = l->relu != 0};
     if (l->quantize && m->mode == LOOM_MODE_TRAIN) {
@@ -123,8 +119,8 @@ void loom_fuse_backward(const struct loom_model *m,
                         int k, struct loom_product *p, struct loom_block *b)
 {
     const struct loom_layer *l = &m->layer[k];
-    b->summed = steps(m) && l->summed;
-    if (!steps(m) || !l->error)
+    b->summed = loom_in_step(m) && l->summed;
+    if (!loom_in_step(m) || !l->error)
         return;
     const struct loom_layer *q = &m->layer[l->input[0]];
     const struct loom_layer *from = &m->layer[l->column];

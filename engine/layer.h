@@ -13,6 +13,7 @@ struct loom_block {
     float *gin[LOOM_MAX_INPUTS];      /* to be written; NULL: not wanted */
     const float *gout;
     float *sum, *top; /* this layer's part of the chunk's */
+    double *stat;
     float *work;      /* [work_n], 64-byte aligned, anything in it */
     /* Of affine layers: what the product does besides, forward or back (NULL:
      * nothing); somebody else sums the bias' gradients. */
@@ -25,8 +26,8 @@ struct loom_layer_ops {
     int n_inputs;   /* exactly, or at least if: */
     int max_inputs; /* not 0 */
     size_t state_size;
-    /* Read conf, check shapes, set the shape, sum_n, top_n, work_n, add
-     * parameters. */
+    /* Read conf, check shapes, set the shape, sum_n, top_n, stat_n, work_n,
+     * sync, add parameters. */
     int (*build)(struct loom_model *m, struct loom_layer *l,
                  struct loom_errmsg *e);
     void (*init)(struct loom_model *m, struct loom_layer *l,
@@ -37,6 +38,18 @@ struct loom_layer_ops {
                     const struct loom_block *b);
     void (*backward)(const struct loom_model *m, const struct loom_layer *l,
                      const struct loom_block *b);
+    /* Of layers that set l->sync while they are built, in training, for a
+     * batch of so many rows: sums over the inputs into b->stat; what follows
+     * from all of them, before forward; sums over gout into b->sum; what
+     * follows from all of those, before backward. */
+    void (*look)(const struct loom_model *m, const struct loom_layer *l,
+                 const struct loom_block *b);
+    void (*sync)(struct loom_model *m, struct loom_layer *l, const double *stat,
+                 size_t rows);
+    void (*look_back)(const struct loom_model *m, const struct loom_layer *l,
+                      const struct loom_block *b);
+    void (*sync_back)(struct loom_model *m, struct loom_layer *l,
+                      const float *sum, size_t rows);
     /* Once a step, from the batch's sums: gradients, tracked ranges. */
     void (*reduce)(struct loom_model *m, struct loom_layer *l, const float *sum,
                    const float *top);
@@ -82,6 +95,19 @@ extern const struct loom_layer_ops loom_layer_input, loom_layer_quantize,
     loom_layer_average_pool2d, loom_layer_global_max_pool,
     loom_layer_global_average_pool, loom_layer_reshape, loom_layer_flatten,
     loom_layer_permute, loom_layer_slice, loom_layer_concatenate;
+
+/* Floats a row of its own output and gradient, where they are not its input's.
+ */
+static inline size_t loom_layer_buffers(const struct loom_layer *l)
+{
+    return (2 - (size_t)l->in_place - (size_t)l->shares) * l->ld;
+}
+
+/* The model was prepared for a step. */
+static inline bool loom_in_step(const struct loom_model *m)
+{
+    return m->mode == LOOM_MODE_TRAIN || m->mode == LOOM_MODE_REAL;
+}
 
 /* A quantizer that only rounds half up in training: the steps [ld] of its
  * grids, 1/scale. False: it does more. */

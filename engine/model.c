@@ -68,6 +68,8 @@ void loom_model_destroy(struct loom_model *m)
         free(m->block[k]);
     free(m->block);
     free(m->layer);
+    free(m->order);
+    free(m->first);
     free(m->param);
     free(m->theta);
     free(m->grad);
@@ -271,8 +273,10 @@ int loom_model_add(struct loom_model *m, const char *kind, const char *name,
     }
     l->sum_at = m->n_sum;
     l->top_at = m->n_top;
+    l->stat_at = m->n_stat;
     m->n_sum += loom_pad(l->sum_n);
     m->n_top += loom_pad(l->top_n);
+    m->n_stat += l->stat_n;
     if (loom_pad(l->work_n) > m->n_work)
         m->n_work = loom_pad(l->work_n);
     if (ops == &loom_layer_input) {
@@ -280,6 +284,34 @@ int loom_model_add(struct loom_model *m, const char *kind, const char *name,
         m->n_in += l->n;
     }
     return m->n_layers++;
+}
+
+/* A layer belongs to the phase of its inputs, a sync point to the one behind
+ * it. In a phase's order the sync points come first: their gradients go back
+ * last, when the phase before it begins. */
+static void order_layers(struct loom_model *m)
+{
+    int n = 0;
+    m->n_phases = 1;
+    for (int k = 0; k < m->n_layers; k++) {
+        struct loom_layer *l = &m->layer[k];
+        l->phase = 0;
+        for (int i = 0; i < l->n_inputs; i++)
+            if (m->layer[l->input[i]].phase > l->phase)
+                l->phase = m->layer[l->input[i]].phase;
+        l->phase += l->sync;
+        if (l->phase >= m->n_phases)
+            m->n_phases = l->phase + 1;
+    }
+    m->order = loom_calloc((size_t)m->n_layers, sizeof(*m->order));
+    m->first = loom_calloc((size_t)m->n_phases + 1, sizeof(*m->first));
+    for (int p = 0; p < m->n_phases; p++) {
+        for (int sync = 1; sync >= 0; sync--)
+            for (int k = 0; k < m->n_layers; k++)
+                if (m->layer[k].phase == p && m->layer[k].sync == sync)
+                    m->order[n++] = k;
+        m->first[p + 1] = n;
+    }
 }
 
 /* Every layer but the output is read: none lacks a gradient. Where several
@@ -290,7 +322,8 @@ static int link_layers(struct loom_model *m, int output, struct loom_errmsg *e)
     int *readers = loom_calloc((size_t)m->n_layers, sizeof(*readers)),
         lost = -1;
     readers[output] = 1;
-    for (int k = m->n_layers - 1; k >= 0; k--) {
+    for (int o = m->n_layers - 1; o >= 0; o--) {
+        int k = m->order[o];
         struct loom_layer *l = &m->layer[k];
         if (!readers[k])
             lost = k;
@@ -314,15 +347,46 @@ static int link_layers(struct loom_model *m, int output, struct loom_errmsg *e)
     return 0;
 }
 
+static void keep(struct loom_model *m, int k)
+{
+    if (m->layer[k].ops != &loom_layer_input) /* data is put anew */
+        m->layer[k].kept = true;
+}
+
+/* Kept are the sync points (their gradient waits), what a later phase reads,
+ * what the loss needs, and where a kept layer's numbers lie in its input's, as
+ * those of a quantizer may that is off. */
+static void find_kept(struct loom_model *m, int output)
+{
+    if (m->layer[output].phase + 1 < m->n_phases)
+        keep(m, output);
+    for (int k = m->n_layers - 1; k >= 0; k--) {
+        const struct loom_layer *l = &m->layer[k];
+        for (int i = 0; i < l->n_inputs; i++)
+            if (m->layer[l->input[i]].phase < l->phase)
+                keep(m, l->input[i]);
+        if (l->sync)
+            keep(m, k);
+        if (l->kept &&
+            (l->in_place || l->shares || l->ops == &loom_layer_quantize))
+            keep(m, l->input[0]);
+    }
+    for (int k = 0; k < m->n_layers; k++)
+        if (m->layer[k].kept)
+            m->n_kept += LOOM_BLOCK * loom_layer_buffers(&m->layer[k]);
+}
+
 int loom_model_finish(struct loom_model *m, int output, uint64_t seed,
                       struct loom_errmsg *e)
 {
     if (!m->n_inputs || output < 0 || output >= m->n_layers)
         return loom_fail(e, LOOM_ERR_ARG,
                          "the model needs an input and an output layer");
+    order_layers(m);
     int err = link_layers(m, output, e);
     if (err)
         return err;
+    find_kept(m, output);
     m->output = output;
     m->theta = loom_try_alloc(m->n_theta, sizeof(float), "parameters", e);
     m->grad = loom_try_alloc(m->n_theta, sizeof(float), "gradients", e);

@@ -10,7 +10,21 @@
  * of each chunk loom_model_forward / backward into the chunk's own sums, then
  * loom_model_reduce (sums -> parameter gradients, in chunk order, so that the
  * result does not depend on threads). Preparing and reducing belong to one
- * thread; forward and backward of different scratches may run in parallel. */
+ * thread; forward and backward of different scratches may run in parallel.
+ *
+ * A layer that needs the whole batch (a batch norm, of its statistics) is a
+ * sync point of training. It splits the layers into phases, and the step into
+ * passes over all blocks:
+ *
+ *     for each phase p but the last:
+ *         forward_phase p of all blocks, loom_model_sync p
+ *     forward_phase of the last phase, loss, backward_phase of it
+ *     for each phase p but the last, backwards:
+ *         loom_model_sync_back p + 1, backward_phase p of all blocks
+ *
+ * What one pass leaves for another (outputs and gradients of n_kept floats a
+ * block) lies in the caller's memory; all else is computed again. Without sync
+ * points there is one phase, and nothing is kept. */
 #pragma once
 
 #include <stdbool.h>
@@ -82,6 +96,10 @@ struct loom_layer {
     bool error, mask;
     bool in_forward, in_backward, summed;
     bool in_place, shares;      /* its output, its gradient, are its input's */
+    size_t stat_at, stat_n;     /* and among its statistics */
+    bool sync;                  /* its forward waits for the whole batch */
+    bool kept;                  /* another phase than its own needs it */
+    int phase;
     json_t *conf;               /* as given, owned: what a checkpoint stores */
     void *state;                /* the kind's own, owned by ops */
 };
@@ -93,11 +111,16 @@ struct loom_model {
     int n_inputs, input[LOOM_MAX_INPUTS]; /* its input layers */
     size_t n_in; /* elements of all of them: one row of data, side by side */
     int output;  /* layer number */
+    int n_phases;
+    int *order; /* [n_layers] by phases, in each the sync points first */
+    int *first; /* [n_phases + 1] where in the order a phase begins */
     int n_params;
     struct loom_param *param;
     size_t n_theta;
     float *theta, *grad; /* [n_theta] all parameters, their gradients */
     size_t n_sum, n_top; /* floats of sums and maxima a chunk needs */
+    size_t n_stat;       /* and doubles of statistics */
+    size_t n_kept;       /* floats a block leaves from pass to pass */
     size_t n_work;       /* floats of the layer that needs most */
     size_t n_spare;      /* floats of a gradient that joins another */
     enum loom_mode mode; /* of the last prepare */
@@ -116,11 +139,13 @@ struct loom_scratch {
     float **out, **gout; /* [n_layers] -> [LOOM_BLOCK][ld] */
     float *spare[LOOM_MAX_INPUTS], *work;
     size_t first; /* number of the block's first row in the batch */
+    float *kept; /* of the layers so named, where the caller has none */
     float *memory;
 };
 
 struct loom_sums {
     float *sum, *top; /* [n_sum], [n_top] */
+    double *stat;     /* [n_stat] */
 };
 
 struct loom_model *loom_model_new(void);
@@ -162,6 +187,10 @@ const char *loom_model_not_finite(const struct loom_model *m);
 int loom_scratch_init(struct loom_scratch *s, const struct loom_model *m,
                       struct loom_errmsg *e);
 void loom_scratch_deinit(struct loom_scratch *s);
+/* The block of which `kept` [n_kept], 64-byte aligned, is left; NULL: a block
+ * that goes through all layers at once. */
+void loom_scratch_at(struct loom_scratch *s, const struct loom_model *m,
+                     float *kept);
 int loom_sums_init(struct loom_sums *s, const struct loom_model *m,
                    struct loom_errmsg *e);
 void loom_sums_deinit(struct loom_sums *s);
@@ -173,12 +202,30 @@ void loom_model_prepare(struct loom_model *m, enum loom_mode mode);
 void loom_scratch_put(struct loom_scratch *s, const struct loom_model *m,
                       size_t r, const float *x);
 
-/* rows <= LOOM_BLOCK of input have been put; fills s->out. */
+/* rows <= LOOM_BLOCK of input have been put; fills s->out, phase after phase
+ * without sync points: all of evaluation, and of training a model that has
+ * none. */
 void loom_model_forward(const struct loom_model *m, struct loom_scratch *s,
                         size_t rows, struct loom_sums *sums);
 /* The loss gradient is in s->gout[m->output]. */
 void loom_model_backward(const struct loom_model *m, struct loom_scratch *s,
                          size_t rows, struct loom_sums *sums);
+
+/* One phase of training for a block whose inputs have been put; `again`: for
+ * the second time, before its backward_phase. */
+void loom_model_forward_phase(const struct loom_model *m,
+                              struct loom_scratch *s, size_t rows,
+                              struct loom_sums *sums, int phase, bool again);
+void loom_model_backward_phase(const struct loom_model *m,
+                               struct loom_scratch *s, size_t rows,
+                               struct loom_sums *sums, int phase);
+/* Between the passes over a batch of `rows`: the sync points behind the phase
+ * learn of its statistics; those at the phase's begin of their gradients. The
+ * chunks are summed in order. */
+void loom_model_sync(struct loom_model *m, struct loom_sums *chunk,
+                     int n_chunks, int phase, size_t rows);
+void loom_model_sync_back(struct loom_model *m, struct loom_sums *chunk,
+                          int n_chunks, int phase, size_t rows);
 
 /* Sum the chunks in order into chunk[0], set m->grad from it (zero where
  * nothing flows) and update tracked ranges. */

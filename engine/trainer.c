@@ -23,13 +23,17 @@ double loom_now(void)
 /* ---- passes over rows, in parallel ------------------------------------- */
 
 /* One pass: rows [first, first + n) of a part, in the given order or as they
- * lie, forward and perhaps back. */
+ * lie. To score them: forward through all layers. In a step: through those of
+ * one phase, forward; forward to the loss and back; or back. */
+enum way { SCORE, FORWARD, TURN, BACK };
+
 struct pass {
     struct loom_trainer *t;
     const struct loom_rows *rows;
     const uint32_t *order; /* NULL: as they lie */
     size_t first, n;
-    bool back;
+    enum way way;
+    int phase;
     float *outputs; /* [n][outputs], or NULL */
 };
 
@@ -73,44 +77,69 @@ static void fill_block(const struct pass *p, size_t at, size_t rows,
     }
 }
 
-/* Blocks of chunk c: forward, loss, backward, into the chunk's own sums. */
+static size_t blocks_of(size_t rows)
+{
+    return (rows + LOOM_BLOCK - 1) / LOOM_BLOCK;
+}
+
+/* Rows `at` and behind it of the pass, a block. */
+static void run_block(const struct pass *p, struct loom_scratch *s, size_t at,
+                      struct loom_sums *chunk, struct loom_loss_sums *sums)
+{
+    struct loom_trainer *t = p->t;
+    const struct loom_model *m = t->model;
+    const struct loom_layer *out = &m->layer[m->output];
+    size_t rows = p->n - at < LOOM_BLOCK ? p->n - at : LOOM_BLOCK;
+    int y[LOOM_BLOCK];
+    float target[LOOM_BLOCK * MAX_TARGETS];
+    fill_block(p, at, rows, s, y, target);
+    ask_for_block(p, at + rows);
+    if (p->way == SCORE)
+        loom_model_forward(m, s, rows, chunk);
+    else
+        loom_model_forward_phase(m, s, rows, chunk, p->phase, p->way == BACK);
+    if (p->way == SCORE || p->way == TURN)
+        loom_loss_block(&t->rule, rows, out->n, s->out[m->output], out->ld, y,
+                        target, 1.0f / (float)p->n,
+                        p->way == TURN ? s->gout[m->output] : NULL, sums);
+    if (p->way == TURN || p->way == BACK)
+        loom_model_backward_phase(m, s, rows, chunk, p->phase);
+    for (size_t r = 0; p->outputs && r < rows; r++)
+        memcpy(p->outputs + (at + r) * out->n, s->out[m->output] + r * out->ld,
+               out->n * sizeof(float));
+}
+
+/* Blocks of chunk c, into the chunk's own sums. */
 static void run_chunk(void *ud, int c, int worker)
 {
     const struct pass *p = ud;
     struct loom_trainer *t = p->t;
-    const struct loom_model *m = t->model;
     struct loom_scratch *s = &t->scratch[worker];
-    const struct loom_layer *out = &m->layer[m->output];
-    size_t blocks = (p->n + LOOM_BLOCK - 1) / LOOM_BLOCK;
+    size_t blocks = blocks_of(p->n), kept = t->model->n_kept;
     size_t from = blocks * (size_t)c / LOOM_CHUNKS;
     size_t to = blocks * ((size_t)c + 1) / LOOM_CHUNKS;
-    int y[LOOM_BLOCK];
-    float target[LOOM_BLOCK * MAX_TARGETS];
     struct loom_loss_sums sums = {0};
-    loom_sums_clear(&t->chunk[c], m);
+    if (p->phase == 0 && p->way != BACK)
+        loom_sums_clear(&t->chunk[c], t->model);
     for (size_t b = from; b < to; b++) {
-        size_t at = b * LOOM_BLOCK;
-        size_t rows = p->n - at < LOOM_BLOCK ? p->n - at : LOOM_BLOCK;
-        fill_block(p, at, rows, s, y, target);
-        ask_for_block(p, at + rows);
-        loom_model_forward(m, s, rows, &t->chunk[c]);
-        loom_loss_block(&t->rule, rows, out->n, s->out[m->output], out->ld, y,
-                        target, 1.0f / (float)p->n,
-                        p->back ? s->gout[m->output] : NULL, &sums);
-        if (p->back)
-            loom_model_backward(m, s, rows, &t->chunk[c]);
-        for (size_t r = 0; p->outputs && r < rows; r++)
-            memcpy(p->outputs + (at + r) * out->n,
-                   s->out[m->output] + r * out->ld, out->n * sizeof(float));
+        loom_scratch_at(s, t->model,
+                        p->way == SCORE ? NULL : t->between + b * kept);
+        run_block(p, s, b * LOOM_BLOCK, &t->chunk[c], &sums);
     }
-    t->loss[c] = sums;
+    if (p->way == SCORE || p->way == TURN)
+        t->loss[c] = sums;
 }
 
-static struct loom_loss_sums run_pass(const struct pass *p)
+static void pass_over(struct pass *p, enum way way, int phase)
+{
+    p->way = way;
+    p->phase = phase;
+    loom_pool_run(p->t->pool, LOOM_CHUNKS, run_chunk, p);
+}
+
+static struct loom_loss_sums sum_of_losses(const struct pass *p)
 {
     struct loom_loss_sums total = {0};
-    struct pass copy = *p;
-    loom_pool_run(p->t->pool, LOOM_CHUNKS, run_chunk, &copy);
     for (int c = 0; c < LOOM_CHUNKS; c++) {
         const struct loom_loss_sums *l = &p->t->loss[c];
         total.loss += l->loss;
@@ -123,6 +152,30 @@ static struct loom_loss_sums run_pass(const struct pass *p)
     return total;
 }
 
+/* Rows forward, in the mode prepared. */
+static struct loom_loss_sums run_forward(struct pass *p)
+{
+    pass_over(p, SCORE, 0);
+    return sum_of_losses(p);
+}
+
+/* All passes of a step over its batch. */
+static struct loom_loss_sums run_step(struct pass *p)
+{
+    struct loom_model *m = p->t->model;
+    int last = m->n_phases - 1;
+    for (int k = 0; k < last; k++) {
+        pass_over(p, FORWARD, k);
+        loom_model_sync(m, p->t->chunk, LOOM_CHUNKS, k, p->n);
+    }
+    pass_over(p, TURN, last);
+    for (int k = last - 1; k >= 0; k--) {
+        loom_model_sync_back(m, p->t->chunk, LOOM_CHUNKS, k + 1, p->n);
+        pass_over(p, BACK, k);
+    }
+    return sum_of_losses(p);
+}
+
 /* Parameters must be prepared in the mode wanted. */
 static struct loom_score score_part(struct loom_trainer *t, enum loom_part part)
 {
@@ -133,7 +186,7 @@ static struct loom_score score_part(struct loom_trainer *t, enum loom_part part)
         size_t bytes = rows->rows * t->data->n_out * sizeof(float);
         t->outputs = p.outputs = loom_realloc(t->outputs, bytes);
     }
-    struct loom_loss_sums s = run_pass(&p);
+    struct loom_loss_sums s = run_forward(&p);
     return p.outputs ? loom_score_outputs(g, t->data, rows, p.outputs)
                      : loom_score_sums(g, t->data, &s, (double)rows->rows);
 }
@@ -183,6 +236,13 @@ static int check_fit(const struct loom_model *m, const struct loom_dataset *d,
     return err ? err : loom_schedule_check(&c->beta, "beta", e);
 }
 
+/* Rows of the largest batch. */
+static size_t most_rows(const struct loom_trainer *t)
+{
+    size_t rows = t->data->part[LOOM_TRAIN].rows, n = (size_t)t->batches;
+    return (rows + n - 1) / n;
+}
+
 static int allocate(struct loom_trainer *t, struct loom_errmsg *e)
 {
     t->pool = loom_pool_new(t->conf.threads, e);
@@ -201,7 +261,10 @@ static int allocate(struct loom_trainer *t, struct loom_errmsg *e)
                               "order of rows", e);
     t->kept = loom_try_alloc(t->model->n_theta + t->model->n_top, sizeof(float),
                              "copy of the parameters", e);
-    return err || !t->order || !t->kept ? LOOM_ERR_NOMEM : 0;
+    t->between = loom_try_alloc(blocks_of(most_rows(t)),
+                                t->model->n_kept * sizeof(float),
+                                "activations of a batch", e);
+    return err || !t->order || !t->kept || !t->between ? LOOM_ERR_NOMEM : 0;
 }
 
 struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
@@ -226,12 +289,13 @@ struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
     t->conf.control = loom_control_standard(&conf->control);
     t->dir = conf->dir ? loom_strdup(conf->dir) : NULL;
     int err = check_fit(take_model, data, conf, e);
-    if (!err)
-        err = allocate(t, e);
     if (!err) {
         size_t rows = data->part[LOOM_TRAIN].rows;
         t->chance = loom_goal_chance(&conf->goal, data, LOOM_VAL);
         t->batches = (int)((rows + conf->batch - 1) / conf->batch);
+        err = allocate(t, e);
+    }
+    if (!err) {
         loom_trainer_shuffle(t);
         err = loom_trainer_schedules(t, e);
     }
@@ -261,6 +325,7 @@ void loom_trainer_destroy(struct loom_trainer *t)
     free(t->scratch);
     free(t->order);
     free(t->kept);
+    free(t->between);
     free(t->outputs);
     free(t->dir);
     free(t);
@@ -348,13 +413,12 @@ static int train_batch(struct loom_trainer *t, struct loom_errmsg *e)
                      .rows = &t->data->part[LOOM_TRAIN],
                      .order = t->order,
                      .first = first,
-                     .n = last - first,
-                     .back = true};
+                     .n = last - first};
     m->noise = loom_rng_key(t->conf.seed, t->epoch * nb + (size_t)t->batch);
     m->fresh = t->batch == 0;
     loom_model_prepare(m,
                        t->conf.unquantized ? LOOM_MODE_REAL : LOOM_MODE_TRAIN);
-    struct loom_loss_sums s = run_pass(&p);
+    struct loom_loss_sums s = run_step(&p);
     if (!isfinite(s.loss))
         return nan_error(t, t->epoch + 1, t->batch + 1, e);
     loom_model_reduce(m, t->chunk, LOOM_CHUNKS);
@@ -395,7 +459,7 @@ static int try_point(struct loom_trainer *t, struct loom_errmsg *e)
     memcpy(t->kept, m->theta, m->n_theta * sizeof(float));
     merge_tops(t, NULL);
     memcpy(val_top, t->chunk[0].top, m->n_top * sizeof(float));
-    run_pass(&p);
+    run_forward(&p);
     merge_tops(t, val_top);
     loom_model_trace(m, t->chunk, 1);
     loom_model_prepare(m, LOOM_MODE_EVAL);

@@ -25,6 +25,8 @@ struct loom_trainer {
     struct loom_pool *pool;
     struct loom_scratch *scratch; /* one a thread */
     struct loom_sums chunk[LOOM_CHUNKS];
+    float
+        *between; /* [blocks of a batch][n_kept] from pass to pass of a step */
     struct loom_loss_sums loss[LOOM_CHUNKS];
     struct loom_loss_rule rule;
     float *outputs; /* of a part that was scored, where the metric needs them */

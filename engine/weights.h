@@ -4,6 +4,7 @@
  * of their bits by plain products, so bits need no work for each sample. */
 #pragma once
 
+#include "engine/model.h"
 #include "engine/qstate.h"
 
 struct loom_weights {
@@ -41,6 +42,13 @@ void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
 void loom_weights_reduce(struct loom_weights *w, struct loom_model *m,
                          const float *sum, size_t n_rows, size_t n, size_t ld,
                          float *grad);
+
+/* Derivative of quantized weight j by its value, in a step. */
+static inline float loom_weights_slope(const struct loom_weights *w,
+                                       const struct loom_model *m, size_t j)
+{
+    return m->mode == LOOM_MODE_REAL ? 1.0f : w->dx[j];
+}
 
 /* Ranges that hold the values v [n]. */
 void loom_weights_trace(struct loom_weights *w, struct loom_model *m,

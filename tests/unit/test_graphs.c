@@ -475,19 +475,28 @@ static double run(struct loom_model *m, struct loom_scratch *s,
                   struct loom_sums *sums, const float *x)
 {
     const struct loom_layer *out = &m->layer[m->output];
+    int last = m->n_phases - 1;
     double loss = 0;
     loom_model_prepare(m, LOOM_MODE_TRAIN);
     loom_sums_clear(sums, m);
     for (size_t r = 0; r < ROWS; r++)
         loom_scratch_put(s, m, r, x + r * m->n_in);
-    loom_model_forward(m, s, ROWS, sums);
+    for (int p = 0; p <= last; p++) {
+        loom_model_forward_phase(m, s, ROWS, sums, p, false);
+        if (p < last)
+            loom_model_sync(m, sums, 1, p, ROWS);
+    }
     for (size_t r = 0; r < ROWS; r++)
         for (size_t j = 0; j < out->n; j++) {
             float y = s->out[m->output][r * out->ld + j];
             s->gout[m->output][r * out->ld + j] = y;
             loss += (double)y * (double)y / 2;
         }
-    loom_model_backward(m, s, ROWS, sums);
+    for (int p = last; p >= 0; p--) {
+        if (p < last)
+            loom_model_sync_back(m, sums, 1, p + 1, ROWS);
+        loom_model_backward_phase(m, s, ROWS, sums, p);
+    }
     loom_model_reduce(m, sums, 1);
     return loss;
 }

@@ -67,6 +67,21 @@ static const char classifier[] =
     "['dense','c',{'units':3,'kernel':{'b0':4,'per':'tensor'},"
     "  'bias':{'round':'RND_CONV'}}]]";
 
+/* Three phases a step. */
+static const char normed[] =
+    "[['input','x',{'n':6}],"
+    "['quantize','a/iq',{'f0':4}],"
+    "['dense','a',{'units':12,'norm':true,'kernel':{'b0':4,'i0':1}}],"
+    "['relu','a/relu',{}],"
+    "['quantize','b/iq',{'f0':4,'per':'tensor'}],"
+    "['dense','b',{'units':9,'norm':{'momentum':0.9},'kernel':{'type':'kif',"
+    "  'overflow':'WRAP','f0':4,'i0':1},'bias':{'overflow':'SAT_SYM'}}],"
+    "['quantize','c/iq',{'f0':4,'overflow':'SAT','i0':3}],"
+    "['dense','c',{'units':3,'kernel':{'b0':4,'per':'tensor'}}]]";
+
+/* Of the trainers made: a test's state, or the first. */
+static const char *chain = classifier;
+
 static struct loom_trainer_conf standard(int threads)
 {
     struct loom_trainer_conf c = {
@@ -86,7 +101,7 @@ static struct loom_trainer *new_trainer(const struct loom_dataset *d,
                                         const struct loom_trainer_conf *c)
 {
     struct loom_errmsg e = {""};
-    struct loom_trainer *t = loom_trainer_new(unit_chain(classifier), d, c, &e);
+    struct loom_trainer *t = loom_trainer_new(unit_chain(chain), d, c, &e);
     if (!t)
         fail_msg("%s", e.text);
     return t;
@@ -120,7 +135,7 @@ static void same_front(struct loom_trainer *a, struct loom_trainer *b)
 
 static void test_threads(void **state)
 {
-    (void)state;
+    chain = *state ? *state : classifier;
     static const int threads[] = {1, 2, 3, 8};
     struct loom_dataset *d = unit_data(6, 3, 1, 600, 1);
     struct loom_trainer *t[4];
@@ -135,6 +150,7 @@ static void test_threads(void **state)
     for (int k = 0; k < 4; k++)
         loom_trainer_destroy(t[k]);
     loom_dataset_destroy(d);
+    chain = classifier;
 }
 
 /* It does learn: better than the best constant answer by far. */
@@ -157,7 +173,7 @@ static void test_learns(void **state)
 
 static void test_no_allocation(void **state)
 {
-    (void)state;
+    chain = *state ? *state : classifier;
     if (!COUNTS)
         skip();
     struct loom_dataset *d = unit_data(6, 3, 1, 600, 1);
@@ -178,6 +194,7 @@ static void test_no_allocation(void **state)
     }
     loom_trainer_destroy(t);
     loom_dataset_destroy(d);
+    chain = classifier;
 }
 
 /* One set of bits for many elements: few parameters, many ranges. */
@@ -267,7 +284,7 @@ static void stop_and_go_on(const struct loom_dataset *d, const char *dir,
 
 static void test_resume(void **state)
 {
-    (void)state;
+    chain = *state ? *state : classifier;
     struct loom_dataset *d = unit_data(6, 3, 1, 400, 3); /* 5 batches */
     char *dir = test_folder();
     for (int stop = 0; stop <= 12; stop++)
@@ -276,6 +293,7 @@ static void test_resume(void **state)
     stop_and_go_on(d, dir, 8, 20, 5);
     test_folder_remove(dir);
     loom_dataset_destroy(d);
+    chain = classifier;
 }
 
 /* Stopped after `stop` batches, any settings go on as if never stopped. */
@@ -652,12 +670,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
+        cmocka_unit_test_prestate(test_threads, (void *)(uintptr_t)normed),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_no_allocation),
+        cmocka_unit_test_prestate(test_no_allocation,
+                                  (void *)(uintptr_t)normed),
         cmocka_unit_test(test_more_ranges_than_parameters),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_optimizers_resume),
         cmocka_unit_test(test_control_resumes),
+        cmocka_unit_test_prestate(test_resume, (void *)(uintptr_t)normed),
         cmocka_unit_test(test_hand_resumes),
         cmocka_unit_test(test_target),
         cmocka_unit_test(test_freeze),

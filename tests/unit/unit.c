@@ -35,10 +35,13 @@ struct loom_model *unit_try_chain(const char *text, struct loom_errmsg *e)
     size_t k;
     json_array_foreach(j, k, l)
     {
-        int before = at;
+        int in[LOOM_MAX_INPUTS] = {at}, n = k ? 1 : 0;
+        for (size_t i = 3; i < json_array_size(l); i++, n = (int)i - 3)
+            in[i - 3] =
+                loom_model_find(m, json_string_value(json_array_get(l, i)));
         at = loom_model_add(m, json_string_value(json_array_get(l, 0)),
-                            json_string_value(json_array_get(l, 1)), &before,
-                            k ? 1 : 0, json_array_get(l, 2), e);
+                            json_string_value(json_array_get(l, 1)), in, n,
+                            json_array_get(l, 2), e);
         err = at;
         if (err < 0)
             break;

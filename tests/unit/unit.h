@@ -15,7 +15,8 @@ long unit_count(const char *variable, long standard);
 
 /* A finished chain of layers from text with single quotes:
  *   "[['input', 'x', {'n': 4}], ['quantize', 'q', {}], ...]"
- * Each layer reads the one before it. NULL with a sentence on failure. */
+ * Each layer reads the one before it, or those named behind its conf. NULL
+ * with a sentence on failure. */
 struct loom_model *unit_try_chain(const char *text, struct loom_errmsg *e);
 /* The same; fails the test where it cannot be made. */
 struct loom_model *unit_chain(const char *text);
