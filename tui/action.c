@@ -329,6 +329,16 @@ static void tag(struct ui *ui, const char *arg)
         type_command(ui, "tag", "");
 }
 
+static void columns(struct ui *ui, const char *arg)
+{
+    char now[EDIT_SIZE / 2];
+    runs_columns_text(ui, now, sizeof now);
+    if (*arg)
+        runs_columns(ui, arg);
+    else
+        type_command(ui, "columns", *now ? now : "run metric ebops lut4 ");
+}
+
 static void annotate(struct ui *ui, const char *arg)
 {
     if (*arg)
@@ -450,6 +460,12 @@ const struct action actions[] = {
      {'s'}, R, NULL, runs_any, runs_sort, NULL},
     {"reverse", "S", NULL, "", "the other way round",
      {'S'}, R, NULL, NULL, runs_reverse, NULL},
+    {"picture", "p", "Picture", "", "details, front of all runs, parallel axes",
+     {'p'}, R, runs_any, NULL, runs_next_pane, NULL},
+    {"cost", "$", NULL, "[ebops | lut4 | lc]", "front by EBOPs, LUT4 or LC",
+     {'$'}, R, runs_any, NULL, runs_next_cost, NULL},
+    {"columns", "C", NULL, "[NAMES | auto]", "the columns of the table",
+     {'C'}, R, runs_any, NULL, columns, NULL},
     {"tag", "T", "Tag", "TAG | -TAG", "give the run a tag, or take it away",
      {'T'}, R, runs_any, NULL, tag, NULL},
     {"note", "N", "Note", "[TEXT]", "write a note to the run; - removes it",

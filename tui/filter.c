@@ -506,6 +506,38 @@ static const char *given(const json_t *settings, const char *name)
     return NULL;
 }
 
+double filter_setting(const json_t *settings, const char *name)
+{
+    const json_t *v = json_object_get(settings, name);
+    const char *text = v ? json_string_value(v) : given(settings, name);
+    return json_is_number(v) ? json_number_value(v)
+           : text            ? read_number(text)
+                             : (double)NAN;
+}
+
+void filter_setting_names(const json_t *settings, json_t *names)
+{
+    const char *key;
+    const json_t *v;
+    size_t i;
+    /* Iterating does not change it. */
+    for (void *k = json_object_iter((json_t *)(uintptr_t)settings); k;
+         k = json_object_iter_next((json_t *)(uintptr_t)settings, k)) {
+        key = json_object_iter_key(k);
+        if (isfinite(filter_setting(settings, key)))
+            json_object_set_new(names, key, json_null());
+    }
+    json_array_foreach(json_object_get(settings, "set"), i, v)
+    {
+        char name[64];
+        const char *text = json_string_value(v);
+        snprintf(name, sizeof name, "%.*s", text ? (int)strcspn(text, "=") : 0,
+                 text ? text : "");
+        if (isfinite(filter_setting(settings, name)))
+            json_object_set_new(names, name, json_null());
+    }
+}
+
 /* A setting of the run: a number, a text, or true and false as texts. */
 static bool compare_setting(struct node *n, const json_t *settings)
 {

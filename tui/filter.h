@@ -42,3 +42,9 @@ bool filter_match(struct filter *f, const struct filter_row *row);
 /* After some matches: a name in the expression that none of those runs had, or
  * NULL. It is likely misspelt. */
 const char *filter_unknown(const struct filter *f);
+
+/* A setting as a number, also one that --set gave; NaN: it is none. */
+double filter_setting(const json_t *settings, const char *name);
+
+/* Add the names of all settings that are numbers to an object, as keys. */
+void filter_setting_names(const json_t *settings, json_t *names);

@@ -131,13 +131,28 @@ static bool step_name(const struct ui *ui, int i, char buf[UI_PATH])
     return give(buf, names[i < 2 ? i : 2]);
 }
 
+static bool column_name(const struct ui *ui, int i, char buf[UI_PATH])
+{
+    (void)ui;
+    return give(buf, runs_column(i));
+}
+
+static bool cost_name(const struct ui *ui, int i, char buf[UI_PATH])
+{
+    static const char *const names[] = {"ebops", "lut4", "lc", NULL};
+    (void)ui;
+    return give(buf, names[i < 3 ? i : 3]);
+}
+
 static const struct {
     const char *command;
     choice_of *choice;
 } choices[] = {
     {"theme", theme_name},     {"sort", sort_name},     {"layer", layer_name},
     {"freeze", layer_name},    {"build", device_name},  {"open", script_name},
-    {"rollback", front_epoch}, {"branch", front_epoch}, {"step", step_name},
+    {"rollback", front_epoch}, {"branch", front_epoch},
+    {"step", step_name},       {"columns", column_name},
+    {"cost", cost_name},
 };
 
 /* The word at the end of the line as far as it is certain; all that are left
@@ -154,7 +169,7 @@ static void complete(struct ui *ui)
         if (!strncmp(text, choices[i].command, start) &&
             !choices[i].command[start])
             choice = choices[i].choice;
-    start = text[start] ? start + 1 : 0;
+    start = text[start] ? (size_t)(strrchr(text, ' ') - text) + 1 : 0;
     size_t n = strlen(text + start);
     ui->choices[0] = 0;
     for (int i = 0; choice && choice(ui, i, name); i++) {

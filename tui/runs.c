@@ -6,6 +6,7 @@
 
 #include "tui/format.h"
 #include "tui/plot.h"
+#include "tui/runs_plot.h"
 
 static const struct {
     const char *mark;
@@ -64,31 +65,60 @@ enum {
 };
 
 static const struct {
-    const char *title;
+    const char *name, *title;
     int w, least; /* columns; of a table of at least this width */
     bool right;
 } column[COLUMNS] = {
-    [COL_ID] = {"run", 12, 0, false},
-    [COL_KIND] = {"", 9, 108, false}, /* the metric's name */
-    [COL_METRIC] = {"metric", 7, 0, true},
-    [COL_EBOPS] = {"EBOPs", 6, 0, true},
-    [COL_LUT4] = {"LUT4", 6, 44, true},
-    [COL_LC] = {"LC", 6, 108, true},
-    [COL_FMAX] = {"Fmax", 5, 50, true},
-    [COL_EPOCHS] = {"epochs", 6, 64, true},
-    [COL_SEED] = {"seed", 6, 108, true},
-    [COL_STARTED] = {"started", 16, 94, false},
-    [COL_SPARK] = {"val loss", 20, 130, false},
-    [COL_TAGS] = {"tags", 0, 50, false}, /* takes what is left */
+    [COL_ID] = {"run", "run", 12, 0, false},
+    [COL_KIND] = {"kind", "", 9, 108, false}, /* the metric's name */
+    [COL_METRIC] = {"metric", "metric", 7, 0, true},
+    [COL_EBOPS] = {"ebops", "EBOPs", 6, 0, true},
+    [COL_LUT4] = {"lut4", "LUT4", 6, 44, true},
+    [COL_LC] = {"lc", "LC", 6, 108, true},
+    [COL_FMAX] = {"fmax", "Fmax", 5, 50, true},
+    [COL_EPOCHS] = {"epochs", "epochs", 6, 64, true},
+    [COL_SEED] = {"seed", "seed", 6, 108, true},
+    [COL_STARTED] = {"started", "started", 16, 94, false},
+    [COL_SPARK] = {"curve", "val loss", 20, 130, false},
+    [COL_TAGS] = {"tags", "tags", 0, 50, false}, /* takes what is left */
 };
 
 enum { LEFT = 6 }; /* columns of cursor, mark and state */
 
-static int tags_width(int w)
+const char *runs_column(int i)
+{
+    return i < COLUMNS ? column[i].name : NULL;
+}
+
+bool runs_columns_read(const char *text, unsigned *bits, const char **wrong)
+{
+    *bits = 0;
+    for (const char *p = text; *(p += strspn(p, " ,"));) {
+        size_t n = strcspn(p, " ,");
+        int i = 0;
+        while (i < COLUMNS && (strncmp(column[i].name, p, n) != 0 ||
+                               column[i].name[n]))
+            i++;
+        *wrong = p;
+        if (i == COLUMNS)
+            return false;
+        *bits |= 1u << i;
+        p += n;
+    }
+    return true;
+}
+
+/* Those that were chosen, else those that there is room for. */
+static bool shown(const struct runs_list *l, int i, int w)
+{
+    return l->columns ? l->columns & 1u << i : w >= column[i].least;
+}
+
+static int tags_width(const struct runs_list *l, int w)
 {
     int used = LEFT;
     for (int i = 0; i < COL_TAGS; i++)
-        if (w >= column[i].least)
+        if (shown(l, i, w))
             used += column[i].w + 1;
     return w - used - 1;
 }
@@ -181,8 +211,8 @@ static void table_titles(struct area a, const struct runs_list *l)
 {
     int x = LEFT;
     for (int i = 0; i < COLUMNS; i++) {
-        int w = i == COL_TAGS ? tags_width(a.w) : column[i].w;
-        if (a.w < column[i].least || w < 1)
+        int w = i == COL_TAGS ? tags_width(l, a.w) : column[i].w;
+        if (!shown(l, i, a.w) || w < 1)
             continue;
         draw_cell(a, x, 0, w, i, STYLE_DIM,
                   i == COL_METRIC ? common_metric(l) : column[i].title);
@@ -201,8 +231,8 @@ static void table_row(struct area a, int y, const struct runs_list *l,
     area_text(a, 2, y, STYLE_KEY, runs_list_marked(l, r->id) ? "●" : "");
     area_text(a, 4, y, states[r->state].style, states[r->state].mark);
     for (int i = 0; i < COLUMNS; i++) {
-        int w = i == COL_TAGS ? tags_width(a.w) : column[i].w;
-        if (a.w < column[i].least || w < 1)
+        int w = i == COL_TAGS ? tags_width(l, a.w) : column[i].w;
+        if (!shown(l, i, a.w) || w < 1)
             continue;
         enum style s = cell_text(row, i, text);
         if (i == COL_SPARK && spark)
@@ -552,8 +582,10 @@ void runs_draw(struct area all, const struct ui *ui)
                   bad ? STYLE_ERROR : STYLE_PLAIN, nothing);
         return;
     }
+    static void (*const panes[])(struct area, const struct ui *) = {
+        draw_selected, runs_plot_front, runs_plot_parallel};
     void (*lower)(struct area, const struct ui *) =
-        l->compare ? draw_compare : draw_selected;
+        l->compare ? draw_compare : panes[l->pane];
     if (ui->full) {
         lower(body, ui);
         return;

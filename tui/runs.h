@@ -14,3 +14,8 @@ int runs_page(const struct ui *ui);
 void runs_move(struct ui *ui, long rows, long cols);
 int runs_row(const struct ui *ui);
 int runs_first(const struct ui *ui);
+
+/* Column number i of the table by its name, NULL: no such column; and a list
+ * of names as bits. False: a word is none, and *wrong points at it. */
+const char *runs_column(int i);
+bool runs_columns_read(const char *text, unsigned *bits, const char **wrong);

@@ -80,14 +80,15 @@ void runs_sort(struct ui *ui, const char *arg)
             if (!strcmp(arg, runs_sort_name((enum runs_sort)s)))
                 break;
         if (s == RUNS_SORTS) {
-            ui_say(ui, STYLE_ERROR,
+            ui_say(
+                ui, STYLE_ERROR,
                 "sort: started, metric, ebops, lut4, lc, fmax, epochs or id");
             return;
         }
     }
     runs_list_sort(ui->runs, (enum runs_sort)s, false);
     ui_say(ui, STYLE_PLAIN, "by %s%s", runs_sort_name((enum runs_sort)s),
-        s == RUNS_BY_METRIC ? ", the best first" : "");
+           s == RUNS_BY_METRIC ? ", the best first" : "");
 }
 
 void runs_reverse(struct ui *ui, const char *arg)
@@ -132,7 +133,8 @@ void runs_filter(struct ui *ui, const char *text)
         return;
     bool read = runs_list_filter(ui->runs, text);
     if (ui->runs->filter_error[0])
-        ui_say(ui, read ? STYLE_WARN : STYLE_ERROR, "%s", ui->runs->filter_error);
+        ui_say(ui, read ? STYLE_WARN : STYLE_ERROR, "%s",
+               ui->runs->filter_error);
 }
 
 /* ---- tags and notes ---- */
@@ -173,4 +175,50 @@ void runs_note(struct ui *ui, const char *text)
         ui->runs ? runs_list_selected(ui->runs) : NULL;
     if (row)
         write_run(ui, row->run, NULL, strcmp(text, "-") ? text : "");
+}
+
+/* ---- what is shown ---- */
+
+void runs_next_pane(struct ui *ui, const char *arg)
+{
+    struct runs_list *l = ui->runs;
+    (void)arg;
+    if (!l->compare)
+        l->pane = (enum runs_pane)((l->pane + 1) % RUNS_PANES);
+    l->compare = false;
+}
+
+void runs_next_cost(struct ui *ui, const char *name)
+{
+    static const char *const names[] = {"ebops", "lut4", "lc"};
+    int at = ((int)ui->runs->cost + 1) % RUNS_COSTS;
+    for (int i = 0; *name && i < RUNS_COSTS; i++)
+        if (!strcmp(name, names[i]))
+            at = i;
+    ui->runs->cost = (enum runs_cost)at;
+    ui->runs->pane = RUNS_FRONT;
+    ui->runs->compare = false;
+}
+
+void runs_columns(struct ui *ui, const char *names)
+{
+    unsigned bits = 0;
+    const char *wrong = names;
+    if (!strcmp(names, "auto"))
+        ui->runs->columns = 0;
+    else if (runs_columns_read(names, &bits, &wrong))
+        ui->runs->columns = bits;
+    else
+        ui_say(ui, STYLE_ERROR, "no column \"%.20s\": Tab lists them", wrong);
+}
+
+void runs_columns_text(const struct ui *ui, char *buf, size_t n)
+{
+    unsigned bits = ui->runs ? ui->runs->columns : 0;
+    size_t at = 0;
+    buf[0] = 0;
+    for (int i = 0; runs_column(i) && at < n; i++)
+        if (bits & 1u << i)
+            at += (size_t)snprintf(buf + at, n - at, "%s%s", at ? " " : "",
+                                   runs_column(i));
 }

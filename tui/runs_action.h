@@ -27,3 +27,9 @@ void runs_filter(struct ui *ui, const char *text);
 void runs_tag(struct ui *ui, const char *tag);
 const char *runs_note_text(const struct ui *ui);
 void runs_note(struct ui *ui, const char *text); /* "-": none */
+
+void runs_next_pane(struct ui *ui, const char *arg);
+void runs_next_cost(struct ui *ui, const char *name); /* "": the next one */
+/* "run metric ebops", "auto"; and those of now, to be typed on. */
+void runs_columns(struct ui *ui, const char *names);
+void runs_columns_text(const struct ui *ui, char *buf, size_t n);

@@ -19,6 +19,10 @@ enum runs_sort {
     RUNS_SORTS
 };
 
+/* The lower part of the screen; and what a run costs there. */
+enum runs_pane { RUNS_DETAILS, RUNS_FRONT, RUNS_PARALLEL, RUNS_PANES };
+enum runs_cost { RUNS_COST_EBOPS, RUNS_COST_LUT4, RUNS_COST_LC, RUNS_COSTS };
+
 enum { RUNS_SPARK = 48, RUNS_MARKS = 32, RUNS_FILTER = 200 };
 
 /* The history of a run in a few numbers: its validation loss. */
@@ -55,6 +59,9 @@ struct runs_list {
     char filter_error[200]; /* of the text being typed, or "" */
     enum runs_sort sort;
     bool reverse, compare;
+    enum runs_pane pane;
+    enum runs_cost cost;
+    unsigned columns; /* chosen, a bit each; 0: those that fit */
     /* Ask for new tags or a new note of a run; NULL: keep. False: not now. */
     bool (*write)(void *ud, const char *id, const char *tags, const char *note);
     void *ud;

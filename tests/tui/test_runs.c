@@ -300,12 +300,50 @@ static void test_reader(void **unused)
     assert_int_equal(system(path), 0);
 }
 
+/* Pictures of many runs, the cost they are judged by, chosen columns; and
+ * settings as numbers, wherever they were given. */
+static void test_pictures(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    start(&ui);
+    press(&ui, "p");
+    assert_int_equal(ui.runs->pane, RUNS_FRONT);
+    press(&ui, "$");
+    assert_int_equal(ui.runs->cost, RUNS_COST_LUT4);
+    press(&ui, "pp");
+    assert_int_equal(ui.runs->pane, RUNS_DETAILS);
+    press(&ui, ":columns run lc\r");
+    unsigned chosen = ui.runs->columns;
+    assert_true(chosen && !(chosen & (chosen - 1) & ((chosen & (chosen - 1)) - 1)));
+    press(&ui, ":columns run lcx\r");
+    assert_true(ui.note[0] && ui.runs->columns == chosen);
+    press(&ui, "Ct\t\r"); /* "run lct" is none; kept */
+    assert_int_equal(ui.runs->columns, chosen);
+    press(&ui, ":columns auto\r");
+    assert_int_equal(ui.runs->columns, 0);
+    runs_list_free(ui.runs);
+    json_t *j = json_pack("{s:f,s:s,s:s,s:[s,s]}", "lr", 0.5, "text", "x", "n",
+                          "12", "set", "beta=1e-6", "mode=fast");
+    assert_true(filter_setting(j, "lr") > 0.4 && filter_setting(j, "n") > 11);
+    assert_true(filter_setting(j, "beta") < 2e-6);
+    assert_true(isnan(filter_setting(j, "text")) &&
+                isnan(filter_setting(j, "mode")) &&
+                isnan(filter_setting(NULL, "lr")));
+    json_t *names = json_object();
+    filter_setting_names(j, names);
+    filter_setting_names(NULL, names);
+    assert_int_equal(json_object_size(names), 3);
+    json_decref(names);
+    json_decref(j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moves),  cmocka_unit_test(test_marks),
         cmocka_unit_test(test_writes), cmocka_unit_test(test_many),
-        cmocka_unit_test(test_reader),
+        cmocka_unit_test(test_reader), cmocka_unit_test(test_pictures),
     };
     setenv("TZ", "UTC", 1);
     if (!setlocale(LC_CTYPE, "C.UTF-8"))

@@ -112,7 +112,7 @@ static void test_sizes(void **unused)
                             59, 60, 79, 80, 81, 119, 120, 121, 300};
     static const int h[] = {1, 2, 3, 5, 9, 10, 11, 16, 23, 24, 25, 48, 100};
     static const char *const keys[] = {"",    "\r",      "\t\t\t\r", "3", "4",
-                                       "4\r", "4 jx",    "4x\r",     "?", ":xy",
+                                       "4\r", "4 jx",    "4x\r",     "4p", "4pp", "4$$", "?", ":xy",
                                        "2]",  "2]]mjjl", "2]mm--,", "5", "5\rjl", "6x", "3m", "3mm", "3/a\r&", "3x", "\020bu"};
     for (size_t i = 0; i < sizeof w / sizeof *w; i++)
         for (size_t j = 0; j < sizeof h / sizeof *h; j++)
