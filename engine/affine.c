@@ -21,6 +21,18 @@ static int read_norm(struct loom_affine *a, const struct loom_layer *l,
     return err ? err : loom_moments_read(&a->norm_of, j, l->name, 1e-7, e);
 }
 
+static int read_penalties(const struct loom_affine *a, struct loom_model *m,
+                          const struct loom_layer *l, struct loom_errmsg *e)
+{
+    double l1 = 0, l2 = 0;
+    int err = loom_conf_number(l->conf, l->name, "kernel_l1", 0, 1e6, &l1, e);
+    if (!err)
+        err = loom_conf_number(l->conf, l->name, "kernel_l2", 0, 1e6, &l2, e);
+    m->param[a->kernel_value].absolute = (float)l1;
+    m->param[a->kernel_value].square = (float)l2;
+    return err;
+}
+
 static int add_param(const struct loom_affine *a, struct loom_model *m,
                      const struct loom_layer *l, const char *name, bool trained)
 {
@@ -88,6 +100,9 @@ int loom_affine_build(struct loom_affine *a, struct loom_model *m,
     a->ldk = loom_pad(a->k);
     a->kernel_value =
         loom_model_add_param(m, l->name, "kernel", a->k * a->units, true);
+    err = read_penalties(a, m, l, e);
+    if (err)
+        return err;
     loom_weights_build(&a->kernel, m, l->name, "kq", &a->kernel_shape, &kernel);
     if (a->patch) /* v1 counts a weight once for each place that has its own */
         a->kernel.q.share /= sqrtf((float)((double)a->positions * a->share));

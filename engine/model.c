@@ -503,13 +503,20 @@ double loom_model_l1(struct loom_model *m, bool add)
     double total = 0.0;
     for (int k = 0; k < m->n_params; k++) {
         const struct loom_param *p = &m->param[k];
-        double sum = 0.0;
-        for (size_t j = 0; p->l1 != 0.0f && j < p->n; j++) {
-            sum += (double)m->theta[p->at + j];
+        double sum = 0.0, absolute = 0.0, square = 0.0;
+        if (p->l1 == 0.0f && p->absolute == 0.0f && p->square == 0.0f)
+            continue;
+        for (size_t j = p->at; j < p->at + p->n; j++) {
+            float v = m->theta[j], sign = (float)((v > 0.0f) - (v < 0.0f));
+            sum += (double)v;
+            absolute += fabs((double)v);
+            square += (double)v * (double)v;
             if (add)
-                m->grad[p->at + j] += p->l1;
+                m->grad[j] +=
+                    p->l1 + p->absolute * sign + 2.0f * p->square * v;
         }
-        total += sum * (double)p->l1;
+        total += sum * (double)p->l1 + absolute * (double)p->absolute +
+                 square * (double)p->square;
     }
     return total;
 }

@@ -70,6 +70,7 @@ struct loom_param {
     bool frozen;  /* trained no more, for now */
     float lo, hi;
     float l1; /* MonoL1: adds l1 * sum(value) to the loss */
+    float absolute, square; /* the same of sum |value| and sum value^2 */
 };
 
 struct loom_layer_ops;
@@ -241,7 +242,7 @@ void loom_model_trace(struct loom_model *m, struct loom_sums *chunk,
  * number as HGQ2 counts them, are in `rounded` (may be NULL). */
 double loom_model_ebops(struct loom_model *m, float beta, double *rounded);
 
-/* Sum of the l1 terms; adds their gradients to m->grad when add is true. */
+/* Sum of the l1 terms and the like; adds their gradients to m->grad when add is true. */
 double loom_model_l1(struct loom_model *m, bool add);
 
 /* Put the parameters of theta[begin, end) back into their bounds. */

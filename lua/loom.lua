@@ -232,7 +232,7 @@ loom.sgd = optimizer("sgd", "sgd", {"momentum", "nesterov"}, {momentum = 0.9})
 -- all that; input, the quantizer before it; semantics, of its quantizers.
 local shared = {"name", "of", "relu", "output", "input", "semantics"}
 
-local weights = {"kernel", "bias", "norm", "parallel"}
+local weights = {"kernel", "bias", "norm", "parallel", "kernel_l1", "kernel_l2"}
 local window = {"size", "stride", "padding", "parallel"}
 
 -- kind = {own fields, first = field that t[1] is,

@@ -193,6 +193,32 @@ static void test_table_ebops(void **state)
     rig_destroy(r);
 }
 
+/* kernel_l1 and kernel_l2 are of the float kernel of their layer alone. */
+static void test_penalties(void **state)
+{
+    (void)state;
+    struct loom_model *m = unit_chain(
+        "[['input','x',{'n':3}],['quantize','q',{'l1':0}],"
+        "['dense','d',{'units':4,'kernel_l1':0.25,'kernel_l2':0.5,"
+        " 'kernel':{'l1':0},'bias':{'l1':0}}],['quantize','r',{'l1':0}],"
+        "['dense','e',{'units':2,'kernel':{'l1':0},'bias':{'l1':0}}]]");
+    const struct loom_param *p = loom_model_param(m, "d/kernel");
+    float *w = m->theta + p->at;
+    double want = 0;
+    w[5] = 0;
+    for (size_t j = 0; j < p->n; j++)
+        want += 0.25 * fabs((double)w[j]) + 0.5 * (double)w[j] * (double)w[j];
+    memset(m->grad, 0, m->n_theta * sizeof(float));
+    assert_true(fabs(loom_model_l1(m, true) - want) < 1e-6);
+    for (size_t j = 0; j < m->n_theta; j++) {
+        double v = (double)m->theta[j];
+        bool own = j >= p->at && j < p->at + p->n;
+        double slope = own ? 0.25 * ((v > 0) - (v < 0)) + v : 0;
+        assert_true(fabs((double)m->grad[j] - slope) < 1e-6);
+    }
+    loom_model_destroy(m);
+}
+
 /* Every channel has its own two filters: values and EBOPs written out. */
 static void test_depthwise(void **state)
 {
@@ -393,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_differences),
         cmocka_unit_test(test_ebops),
+        cmocka_unit_test(test_penalties),
         cmocka_unit_test(test_depthwise),
         cmocka_unit_test(test_depthwise_alone),
         cmocka_unit_test(test_table_ebops),
