@@ -260,7 +260,8 @@ static int merge(struct import *im, const struct import_layer *l,
     static const char *const kinds[][2] = {{"QAdd", "add"},
                                            {"QSubtract", "subtract"},
                                            {"QMultiply", "multiply"},
-                                           {"QMaximum", "maximum"}};
+                                           {"QMaximum", "maximum"},
+                                           {"QMinimum", "minimum"}};
     int input[LOOM_MAX_INPUTS];
     const char *kind = NULL;
     for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
@@ -455,10 +456,133 @@ static int flatten(struct import *im, const struct import_layer *l,
     return import_add(im, l, "flatten", "", l->input, 1, json_object(), e);
 }
 
+/* ---- functions --------------------------------------------------------- */
+
+/* The layer's activation behind layer `at`: its number, or `at`. */
+static int add_function(struct import *im, const struct import_layer *l, int at,
+                        struct loom_errmsg *e)
+{
+    static const char *const known[][2] = {
+        {"tanh", "tanh"},         {"sigmoid", "sigmoid"},
+        {"exponential", "exp"},   {"softplus", "softplus"},
+        {"softsign", "softsign"}, {"silu", "silu"},
+        {"swish", "silu"},        {"gelu", "gelu"},
+        {"elu", "elu"},           {"selu", "selu"}};
+    const char *word;
+    int err = import_word(l, "activation", &word, e);
+    if (err)
+        return err;
+    if (!*word || !strcmp(word, "linear"))
+        return at;
+    if (!strcmp(word, "relu"))
+        return import_add(im, l, "relu", "", &at, 1, json_object(), e);
+    for (size_t k = 0; k < sizeof(known) / sizeof(*known); k++)
+        if (!strcmp(word, known[k][0]))
+            return import_add(im, l, "function", "", &at, 1,
+                              json_pack("{s:s}", "name", known[k][1]), e);
+    return import_fail(l, "activation", e, "\"%s\" is not known here", word);
+}
+
 static int activation(struct import *im, const struct import_layer *l,
                       struct loom_errmsg *e)
 {
-    return add_tail(im, l, l->input[0], e);
+    return add_function(im, l, l->input[0], e);
+}
+
+static int unary_function(struct import *im, const struct import_layer *l,
+                          struct loom_errmsg *e)
+{
+    int at = add_input_quantizer(im, l, e);
+    if (at >= 0)
+        at = add_function(im, l, at, e);
+    if (at >= 0 && enabled(l, "enable_oq"))
+        at = add_quantizer(im, l, "oq_conf", -1, "oq", "oq", at, e);
+    return at;
+}
+
+static int quantizer(struct import *im, const struct import_layer *l,
+                     struct loom_errmsg *e)
+{
+    json_t *conf = NULL;
+    int err = import_quantizer(im, l, "config", -1, true,
+                               shape_of(im, l->input[0])->rank, "", l->name,
+                               &conf, e);
+    return err ? err : import_add(im, l, "quantize", "", l->input, 1, conf, e);
+}
+
+/* Part `suffix` of a softmax, of inputs that may be errors. */
+static int add_part(struct import *im, const struct import_layer *l,
+                    const char *kind, const char *suffix, const int *input,
+                    int n_inputs, json_t *conf, struct loom_errmsg *e)
+{
+    for (int k = 0; k < n_inputs; k++)
+        if (input[k] < 0) {
+            json_decref(conf);
+            return input[k];
+        }
+    return import_add(im, l, kind, suffix, input, n_inputs, conf, e);
+}
+
+static int add_table(struct import *im, const struct import_layer *l,
+                     const char *theirs, const char *ours, double scale, int at,
+                     struct loom_errmsg *e)
+{
+    char field[16], group[24], suffix[24];
+    for (int out = 0; out < 2 && at >= 0; out++) {
+        const char *q = out ? "oq" : "iq";
+        snprintf(field, sizeof(field), "%s_%s_conf", theirs, q);
+        snprintf(group, sizeof(group), "%s_table/%s", theirs, q);
+        snprintf(suffix, sizeof(suffix), "%s/%s", ours, q);
+        at = add_quantizer(im, l, field, -1, group, suffix, at, e);
+        snprintf(suffix, sizeof(suffix), "/%s", ours);
+        if (!out)
+            at = add_part(im, l, "function", suffix, &at, 1,
+                          json_pack("{s:s,s:f}", "name", ours, "scale", scale),
+                          e);
+    }
+    return at;
+}
+
+/* Our axes of a list that counts the rows as axis 0. */
+static json_t *softmax_axes(const struct import_layer *l, int all)
+{
+    const json_t *list = json_object_get(l->config, "axes"), *v;
+    json_t *axes = json_array();
+    size_t k;
+    json_array_foreach(list, k, v)
+    {
+        json_int_t a = json_integer_value(v);
+        json_array_append_new(axes, json_integer(a < 0 ? a + all : a));
+    }
+    return axes;
+}
+
+/* The stable form: e / sum e with e = exp(-scale (max x - x)). */
+static int softmax(struct import *im, const struct import_layer *l,
+                   struct loom_errmsg *e)
+{
+    const json_t *scaler = json_object_get(l->config, "input_scaler");
+    int err = expect_text(l, "stable", "true", e);
+    if (!err)
+        err = expect_text(l, "parallelization_factor", "-1", e);
+    if (!err && scaler && !json_is_number(scaler))
+        err = import_fail(l, "input_scaler", e, "a number is expected");
+    int x = err ? err : add_input_quantizer(im, l, e);
+    if (x < 0)
+        return x;
+    double scale = scaler ? json_number_value(scaler) : 1;
+    json_t *axes = softmax_axes(l, shape_of(im, x)->rank + 1);
+    int top[2] = {0, x}, out[2];
+    top[0] = add_part(im, l, "max", "/max", &x, 1,
+                      json_pack("{s:O,s:b}", "axes", axes, "keep", 1), e);
+    int at = add_part(im, l, "subtract", "/subtract", top, 2, json_object(), e);
+    out[0] = add_table(im, l, "exp", "exp", -scale, at, e);
+    at = add_part(
+        im, l, "sum", "/sum", out, 1,
+        json_pack("{s:o,s:b,s:i}", "axes", axes, "keep", 1, "unit", 1), e);
+    out[1] = add_table(im, l, "inv", "inverse", 1, at, e);
+    at = add_part(im, l, "multiply", "", out, 2, json_object(), e);
+    return at < 0 ? at : add_tail(im, l, at, e);
 }
 
 static int relu(struct import *im, const struct import_layer *l,
@@ -501,6 +625,10 @@ int import_translate(struct import *im, const struct import_layer *l, int *at,
         {"QSubtract", 2, merge},
         {"QMultiply", 2, merge},
         {"QMaximum", LOOM_MAX_INPUTS, merge},
+        {"QMinimum", LOOM_MAX_INPUTS, merge},
+        {"QUnaryFunctionLUT", 1, unary_function},
+        {"QSoftmax", 1, softmax},
+        {"Quantizer", 1, quantizer},
         {"QSum", 1, sum},
         {"QMaxPooling1D", 1, pool},
         {"QMaxPooling2D", 1, pool},

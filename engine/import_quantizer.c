@@ -213,7 +213,8 @@ static void load_bits(struct import *im, const struct import_layer *l,
         orders[!strcmp(type, "kif")][!strcmp(over, "WRAP")];
     for (int k = 0; k < 3; k++) {
         char set[96];
-        snprintf(set, sizeof(set), "%s/quantizer/vars/%d", group, k);
+        snprintf(set, sizeof(set), "%s%squantizer/vars/%d", group,
+                 *group ? "/" : "", k);
         import_load(im, l, set, "%s/%s", param, order[k]);
     }
 }

@@ -1,11 +1,11 @@
 #include "engine/keras_file.h"
 
-#include <hdf5.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zip.h>
 
+#include "engine/keras_h5.h"
 #include "engine/mem.h"
 
 enum { MAX_CONFIG = 1 << 26, MAX_WEIGHTS = 1 << 30 };
@@ -13,8 +13,8 @@ enum { MAX_CONFIG = 1 << 26, MAX_WEIGHTS = 1 << 30 };
 struct loom_keras_file {
     char *path;
     json_t *config;
-    void *image; /* of the weights file, lives as long as h5 */
-    hid_t h5;
+    void *image; /* of the weights file, which h5 reads */
+    struct loom_h5 h5;
 };
 
 /* ---- the archive ------------------------------------------------------- */
@@ -89,29 +89,11 @@ static json_t *read_config(zip_t *zip, const char *path, struct loom_errmsg *e)
     return j;
 }
 
-/* ---- the weights ------------------------------------------------------- */
-
-/* Errors are told by what functions return; the library is not to print. */
-static void silence(void)
-{
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-}
-
-static hid_t open_image(void *image, size_t n)
-{
-    silence();
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
-    if (access >= 0 && H5Pset_fapl_core(access, 1 << 16, 0) >= 0 &&
-        H5Pset_file_image(access, image, n) >= 0)
-        file = H5Fopen("weights", H5F_ACC_RDONLY, access);
-    if (access >= 0)
-        H5Pclose(access);
-    return file;
-}
+/* ---- the file ---------------------------------------------------------- */
 
 struct loom_keras_file *loom_keras_open(const char *path, struct loom_errmsg *e)
 {
-    int code = 0;
+    int code = 0, err = LOOM_ERR_FORMAT;
     size_t n = 0;
     zip_t *zip = zip_open(path, ZIP_RDONLY, &code);
     if (!zip) {
@@ -125,20 +107,18 @@ struct loom_keras_file *loom_keras_open(const char *path, struct loom_errmsg *e)
     }
     struct loom_keras_file *f = loom_calloc(1, sizeof(*f));
     f->path = loom_strdup(path);
-    f->h5 = -1;
     f->config = read_config(zip, path, e);
     if (f->config)
         f->image =
             read_member(zip, path, "model.weights.h5", MAX_WEIGHTS, &n, e);
     zip_discard(zip);
-    if (f->image) {
-        f->h5 = open_image(f->image, n);
-        if (f->h5 < 0)
-            loom_fail(e, LOOM_ERR_FORMAT,
-                      "%s: model.weights.h5 is damaged, or no HDF5 file", path);
-    }
-    if (f->h5 >= 0)
+    f->h5 = (struct loom_h5){f->image, n, "model.weights.h5"};
+    if (f->image)
+        err = loom_h5_check(&f->h5, e);
+    if (!err)
         return f;
+    if (f->image)
+        loom_fail_prefix(e, err, "%s", path);
     loom_keras_close(f);
     return NULL;
 }
@@ -147,9 +127,6 @@ void loom_keras_close(struct loom_keras_file *f)
 {
     if (!f)
         return;
-    silence();
-    if (f->h5 >= 0)
-        H5Fclose(f->h5);
     json_decref(f->config);
     free(f->image);
     free(f->path);
@@ -161,60 +138,9 @@ const json_t *loom_keras_config(const struct loom_keras_file *f)
     return f->config;
 }
 
-/* Whether every group on the way to path is there: asking for a path through
- * a missing one is an error of the library. */
-static bool has_path(hid_t file, const char *path)
-{
-    char *part = loom_strdup(path);
-    bool there = true;
-    for (char *p = part; there && p; p = strchr(p + 1, '/')) {
-        char *end = strchr(p + 1, '/');
-        if (end)
-            *end = 0;
-        there = H5Lexists(file, part, H5P_DEFAULT) > 0;
-        if (end)
-            *end = '/';
-    }
-    free(part);
-    return there;
-}
-
-static int read_numbers(hid_t set, size_t n, float *out, const char *file,
-                        const char *path, struct loom_errmsg *e)
-{
-    hid_t space = H5Dget_space(set), type = H5Dget_type(set);
-    hssize_t has = space < 0 ? -1 : H5Sget_simple_extent_npoints(space);
-    H5T_class_t kind = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
-    int err = 0;
-    if (kind != H5T_FLOAT && kind != H5T_INTEGER)
-        err = loom_fail(e, LOOM_ERR_FORMAT, "%s: %s holds no numbers", file,
-                        path);
-    else if (has < 0 || (size_t)has != n)
-        err = loom_fail(e, LOOM_ERR_SHAPE,
-                        "%s: %s has %lld elements, the layer needs %zu", file,
-                        path, (long long)has, n);
-    else if (H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                     out) < 0)
-        err = loom_fail(e, LOOM_ERR_FORMAT, "%s: %s is damaged", file, path);
-    if (space >= 0)
-        H5Sclose(space);
-    if (type >= 0)
-        H5Tclose(type);
-    return err;
-}
-
 int loom_keras_read(struct loom_keras_file *f, const char *path, size_t n,
                     float *out, struct loom_errmsg *e)
 {
-    silence();
-    if (!has_path(f->h5, path))
-        return loom_fail(e, LOOM_ERR_MISSING, "%s: %s is not among the weights",
-                         f->path, path);
-    hid_t set = H5Dopen2(f->h5, path, H5P_DEFAULT);
-    if (set < 0)
-        return loom_fail(e, LOOM_ERR_FORMAT, "%s: %s is damaged", f->path,
-                         path);
-    int err = read_numbers(set, n, out, f->path, path, e);
-    H5Dclose(set);
-    return err;
+    int err = loom_h5_read(&f->h5, path, n, out, e);
+    return err ? loom_fail_prefix(e, err, "%s", f->path) : 0;
 }

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 /* The i-th good input into a buffer of FUZZ_SEED_ROOM bytes: its length, 0
  * after the last one. */
-enum { FUZZ_SEED_ROOM = 4096 };
+enum { FUZZ_SEED_ROOM = 1 << 16 };
 size_t fuzz_seed(size_t i, uint8_t *to);
 
 /* The path of a file in memory that holds the bytes; one at a time, the next
