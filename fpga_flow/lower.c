@@ -16,6 +16,16 @@ struct lower {
     int64_t **extra; /* [node][element] already added by a LINEAR node */
 };
 
+/* Wire of element i of a node's inputs. */
+static int wire_in(const struct lower *l, const struct loom_exact_node *d,
+                   size_t i)
+{
+    int k = 0;
+    for (; i >= l->net->nodes[d->input[k]].n; k++)
+        i -= l->net->nodes[d->input[k]].n;
+    return l->wire[d->input[k]][i];
+}
+
 /* Places dropped when element j of quantizer d is rounded. */
 static int dropped(const struct lower *l, const struct loom_exact_node *d,
                    size_t j)
@@ -90,6 +100,111 @@ static int round_wire(struct loom_wires *w, int a, int shift, enum loom_round r,
     return loom_wire_shr(w, loom_wire_add(w, a, 0, b, 0, -1), shift);
 }
 
+/* ---- tables and products ------------------------------------------------ */
+
+/* Entries a table may have; an element of a TABLE node as one. */
+enum { MAX_ENTRIES = 1 << 16 };
+
+static struct loom_wire_table
+table_of(const struct lower *l, const struct loom_exact_node *d, size_t j)
+{
+    const struct loom_exact_elem *x = loom_exact_in(l->net, d, j);
+    return (struct loom_wire_table){x->lo, (size_t)(x->hi - x->lo) + 1,
+                                    d->table + d->at[j]};
+}
+
+/* The input of element j of a TABLE node. */
+static int table_input(struct lower *l, const struct loom_exact_node *d,
+                       size_t j)
+{
+    const struct loom_exact_elem *x = loom_exact_in(l->net, d, j);
+    return loom_wire_known(l->w, l->wire[d->input[0]][j], x->lo, x->hi);
+}
+
+/* Element j of quantizer d behind TABLE node t: the table's entries, quantized,
+ * so that what is stored has the bits that are read. */
+static int quantized_table(struct lower *l, const struct loom_exact_node *d,
+                           const struct loom_exact_node *t, size_t j)
+{
+    struct loom_wire_table u = table_of(l, t, j);
+    const int64_t *v = u.v;
+    u.v = loom_malloc(u.n * sizeof(*u.v));
+    for (size_t k = 0; k < u.n; k++)
+        u.v[k] = loom_fixed_quantize(v[k], t->table_f[j], d->format[j],
+                                     d->round, d->overflow);
+    int y = loom_wire_table(l->w, table_input(l, t, j), &u, d->format[j].f);
+    free(u.v);
+    return y;
+}
+
+/* Element j of TABLE node d as it stands. */
+static int table(struct lower *l, const struct loom_exact_node *d, size_t j)
+{
+    struct loom_wire_table t = table_of(l, d, j);
+    return loom_wire_table(l->w, table_input(l, d, j), &t, d->table_f[j]);
+}
+
+/* Whether all tables of a TABLE node are small enough. */
+static int check_tables(const struct lower *l, const struct loom_exact_node *d,
+                        struct loom_errmsg *e)
+{
+    for (size_t j = 0; d->op == LOOM_EXACT_TABLE && j < d->n; j++)
+        if (table_of(l, d, j).n > MAX_ENTRIES)
+            return loom_fail(e, LOOM_ERR_RANGE,
+                             "%s: a table of %zu entries cannot be built, at "
+                             "most %d; quantize its input to fewer bits",
+                             d->name, table_of(l, d, j).n, MAX_ENTRIES);
+    return 0;
+}
+
+/* x squared as a table. */
+static int square(struct loom_wires *w, int x, int f)
+{
+    int64_t lo = w->wire[x].lo;
+    struct loom_wire_table t = {lo, (size_t)(w->wire[x].hi - lo) + 1, NULL};
+    t.v = loom_malloc(t.n * sizeof(*t.v));
+    for (size_t k = 0; k < t.n; k++)
+        t.v[k] = (lo + (int64_t)k) * (lo + (int64_t)k);
+    int y = loom_wire_table(w, x, &t, f);
+    free(t.v);
+    return y;
+}
+
+/* Element j of a MUL node: one factor, shifted, for each bit of the narrower
+ * one that is set, all summed up; its sign bit counts negatively. */
+static int product(struct lower *l, const struct loom_exact_node *d, size_t j)
+{
+    enum { SQUARE_BITS = 6 };
+    struct loom_wires *w = l->w;
+    const struct loom_exact_term *t = d->term + d->start[j];
+    int a = wire_in(l, d, (size_t)t[0].i), b = wire_in(l, d, (size_t)t[1].i);
+    int f = d->elem[j].f, n = loom_wire_width(w, b), m = loom_wire_width(w, a);
+    if (a == b && n <= SQUARE_BITS)
+        return square(w, a, f);
+    if (n > m || w->wire[a].op == LOOM_WIRE_CONST) {
+        int swap = a;
+        a = b;
+        b = swap;
+        n = n > m ? m : n;
+    }
+    if (w->wire[b].op == LOOM_WIRE_CONST) {
+        struct loom_tree_term one = {a, 0, w->wire[b].k};
+        return loom_trees_sum(w, &one, 1, 0, f);
+    }
+    struct loom_tree_term *term = loom_calloc((size_t)n + 1, sizeof(*term));
+    int zero = loom_wire_const(w, 0, w->wire[a].f);
+    for (int i = 0; i < n; i++) {
+        bool sign = w->wire[b].lo < 0 && i == n - 1;
+        int row = loom_wire_mux(w, loom_wire_bit_of(w, b, i), a, zero);
+        term[i] = (struct loom_tree_term){row, i, sign ? -1 : 1};
+    }
+    int y = loom_trees_sum(w, term, (size_t)n, 0, f);
+    free(term);
+    return loom_wire_known(w, y, d->elem[j].lo, d->elem[j].hi);
+}
+
+/* ---- quantizers --------------------------------------------------------- */
+
 static int quantize(struct lower *l, const struct loom_exact_node *d, size_t j)
 {
     struct loom_wires *w = l->w;
@@ -99,6 +214,8 @@ static int quantize(struct lower *l, const struct loom_exact_node *d, size_t j)
     bool relu = src->op == LOOM_EXACT_RELU;
     if (!loom_fixed_width(t))
         return loom_wire_const(w, 0, 0);
+    if (src->op == LOOM_EXACT_TABLE)
+        return quantized_table(l, d, src, j);
     if (shift > 0) {
         int64_t extra = 0;
         if (relu) {
@@ -162,16 +279,6 @@ static bool agree(const struct lower *l, size_t at, size_t j, bool relu,
         *c = want;
     }
     return true;
-}
-
-/* Wire of element i of a node's inputs. */
-static int wire_in(const struct lower *l, const struct loom_exact_node *d,
-                   size_t i)
-{
-    int k = 0;
-    for (; i >= l->net->nodes[d->input[k]].n; k++)
-        i -= l->net->nodes[d->input[k]].n;
-    return l->wire[d->input[k]][i];
 }
 
 /* Numbers of the input elements that the terms of outputs first .. first + n
@@ -390,6 +497,7 @@ static void need_operands(struct loom_wires *w, const struct loom_wire *x)
         need(a, low, ALL);
         break;
     case LOOM_WIRE_CLIP:
+    case LOOM_WIRE_TABLE:
         need(a, 0, ALL);
         break;
     case LOOM_WIRE_NOT:
@@ -466,6 +574,10 @@ static void lower_node(struct lower *l, size_t at, int64_t *element)
             l->wire[at][j] = loom_wire_relu(w, l->wire[d->input[0]][j]);
         else if (d->op == LOOM_EXACT_MAX)
             l->wire[at][j] = maximum(l, d, j);
+        else if (d->op == LOOM_EXACT_MUL)
+            l->wire[at][j] = product(l, d, j);
+        else if (d->op == LOOM_EXACT_TABLE)
+            l->wire[at][j] = table(l, d, j);
         else
             l->wire[at][j] = quantize(l, d, j);
     }
@@ -478,12 +590,9 @@ static int lower_all(struct lower *l, const int *layer_of,
     struct loom_wires *w = l->w;
     int64_t element = 0;
     for (size_t k = 0; k < net->n_nodes; k++) {
-        enum loom_exact_op op = net->nodes[k].op;
-        if (op == LOOM_EXACT_MUL || op == LOOM_EXACT_TABLE)
-            return loom_fail(e, LOOM_ERR_ARG,
-                             "%s: products of two values and tables cannot be "
-                             "built yet; train without this layer",
-                             net->nodes[k].name);
+        int err = check_tables(l, &net->nodes[k], e);
+        if (err)
+            return err;
         l->wire[k] = loom_calloc(net->nodes[k].n, sizeof(**l->wire));
         w->at_layer = layer_of[k];
         lower_node(l, k, &element);

@@ -34,6 +34,13 @@ static int above(int a, int b)
     return a > b ? a - b : 0;
 }
 
+/* LUT4s that a function of so many bits takes: one up to four, and then a
+ * tree of tables and selections. */
+static int table_luts(int bits)
+{
+    return bits <= 4 ? 1 : bits == 5 ? 2 : (1 << (bits - 4)) * 4 / 3;
+}
+
 /* Cells of wire i. A carry chain takes a cell a bit, also where the sum bit is
  * dropped; max(x, 0) of a sum nobody else reads goes into the sum's LUTs. */
 static struct loom_cells wire_cells(const struct loom_design *d, int i,
@@ -60,6 +67,9 @@ static struct loom_cells wire_cells(const struct loom_design *d, int i,
     case LOOM_WIRE_NOT:
     case LOOM_WIRE_MUX:
         c.lut4 = c.lc = n;
+        break;
+    case LOOM_WIRE_TABLE:
+        c.lut4 = c.lc = n * table_luts(loom_wire_width(d->w, x->a));
         break;
     default:
         logic = false;

@@ -62,6 +62,19 @@ static bool find_in(const char *folders, const char *name, char *path,
     return false;
 }
 
+/* Where ./run install-ecp5 puts what Debian 12 lacks. */
+static bool find_in_prefix(const char *name, char *path, size_t size)
+{
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    bool own = data && *data;
+    int got = snprintf(path, size, "%s%s/bitloom/ecp5/bin/%s",
+                       own    ? data
+                       : home ? home
+                              : "",
+                       own ? "" : "/.local/share", name);
+    return got > 0 && (size_t)got < size && !access(path, X_OK);
+}
+
 int loom_tool_find(const char *name, char *path, size_t size,
                    struct loom_errmsg *e)
 {
@@ -70,9 +83,15 @@ int loom_tool_find(const char *name, char *path, size_t size,
         if (!access(path, X_OK))
             return 0;
     } else if (find_in(getenv("LOOM_TOOLS"), name, path, size) ||
-               find_in(getenv("PATH"), name, path, size)) {
+               find_in(getenv("PATH"), name, path, size) ||
+               find_in_prefix(name, path, size)) {
         return 0;
     }
+    if (!strcmp(name, "nextpnr-ecp5") || !strcmp(name, "ecppack"))
+        return loom_fail(e, LOOM_ERR_TOOL,
+                         "%s is not installed: ./run install-ecp5 (or name "
+                         "its folder in LOOM_TOOLS)",
+                         name);
     return loom_fail(e, LOOM_ERR_TOOL,
                      "%s is not installed: apt-get install %s (or name its "
                      "folder in LOOM_TOOLS)",

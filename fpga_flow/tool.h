@@ -27,8 +27,9 @@ struct loom_tool {
 
 enum { LOOM_TOOL_STOPPED = 1000 };
 
-/* Find a program in the folders of LOOM_TOOLS, then in PATH. LOOM_ERR_TOOL
- * with one line that names the Debian package. */
+/* Find a program in the folders of LOOM_TOOLS, then in PATH, then where
+ * ./run install-ecp5 puts it. LOOM_ERR_TOOL with one line that says what to
+ * type. */
 int loom_tool_find(const char *name, char *path, size_t size,
                    struct loom_errmsg *e);
 

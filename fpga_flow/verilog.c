@@ -71,6 +71,7 @@ static int lowest(const struct loom_design *d, int i, int slot)
     case LOOM_WIRE_NOT:
     case LOOM_WIRE_RELU:
     case LOOM_WIRE_MUX:
+    case LOOM_WIRE_TABLE:
         return x->low;
     default:
         return 0;
@@ -255,6 +256,12 @@ static void clip(const struct writer *o, const struct loom_wire *x, int slot)
     bits(o, x->a, 0, x->bits - 1, slot);
 }
 
+/* A table, cut to the bits that are read of wire x. */
+static void table_name(FILE *f, const struct loom_wire *x)
+{
+    fprintf(f, "table%d_%d_%d", (int)x->k, x->bits - 1, x->low);
+}
+
 static void expression(const struct writer *o, int i)
 {
     const struct loom_wire *x = &o->d->w->wire[i];
@@ -284,8 +291,56 @@ static void expression(const struct writer *o, int i)
         fputs(" : ", o->f);
         bits(o, x->c, x->low, top, slot);
         break;
+    case LOOM_WIRE_TABLE:
+        table_name(o->f, x);
+        fputc('(', o->f);
+        bits(o, x->a, 0, sign, slot);
+        fputc(')', o->f);
+        break;
     default:
         break;
+    }
+}
+
+/* ---- tables ------------------------------------------------------------- */
+
+/* The table of wire x as a function. */
+static void table_function(const struct writer *o, const struct loom_wire *x)
+{
+    const struct loom_wire_table *t = &o->d->w->table[x->k];
+    int n = x->bits - x->low, in = loom_wire_width(o->d->w, x->a);
+    fprintf(o->f, "    function [%d:0] ", n - 1);
+    table_name(o->f, x);
+    fprintf(o->f, ";\n        input [%d:0] a;\n        case (a)\n", in - 1);
+    for (size_t k = 0; k < t->n; k++) {
+        fputs("        ", o->f);
+        literal(o->f, in, t->lo + (int64_t)k);
+        fputs(": ", o->f);
+        table_name(o->f, x);
+        fputs(" = ", o->f);
+        literal(o->f, n, t->v[k] >> x->low);
+        fputs(";\n", o->f);
+    }
+    fputs("        default: ", o->f);
+    table_name(o->f, x);
+    fprintf(o->f, " = %d'bx;\n        endcase\n    endfunction\n", n);
+}
+
+/* The functions that the module's wires call, each once. */
+static void table_functions(const struct writer *o)
+{
+    const struct loom_wires *w = o->d->w;
+    for (size_t i = 0; i < w->n; i++) {
+        const struct loom_wire *x = &w->wire[i];
+        if (x->op != LOOM_WIRE_TABLE || !x->bits || x->layer != o->layer)
+            continue;
+        bool done = false;
+        for (size_t k = 0; k < i && !done; k++)
+            done = w->wire[k].op == x->op && w->wire[k].layer == x->layer &&
+                   w->wire[k].k == x->k && w->wire[k].bits == x->bits &&
+                   w->wire[k].low == x->low;
+        if (!done)
+            table_function(o, x);
     }
 }
 
@@ -480,6 +535,7 @@ static void layer_module(const struct writer *o)
     each_port(o, o->layer, true, port_in);
     each_port(o, o->layer, false, port_out);
     fputs("\n);\n", o->f);
+    table_functions(o);
     for (size_t i = 0; i < d->w->n; i++) {
         if (!is_real(d->w, (int)i) || layer_of(d->w, (int)i) != o->layer)
             continue;

@@ -15,7 +15,10 @@ void loom_wires_destroy(struct loom_wires *w)
         return;
     for (size_t i = 0; i < w->n_layers; i++)
         free(w->layer[i].name);
+    for (size_t i = 0; i < w->n_tables; i++)
+        free(w->table[i].v);
     free(w->layer);
+    free(w->table);
     free(w->wire);
     free(w->out);
     free(w->out_f);
@@ -84,6 +87,7 @@ static int level(const struct loom_wires *w, const struct loom_wire *x)
         if (arg[i] >= 0 && w->wire[arg[i]].level > top)
             top = w->wire[arg[i]].level;
     bool adds = x->op == LOOM_WIRE_CLIP || x->op == LOOM_WIRE_MUX ||
+                x->op == LOOM_WIRE_TABLE ||
                 (x->op == LOOM_WIRE_ADD && !disjoint(w, x));
     return top + adds;
 }
@@ -306,6 +310,73 @@ int loom_wire_mux(struct loom_wires *w, int sel, int b, int c)
     return intern(w, z);
 }
 
+/* The number of an equal table, new if there is none. */
+static int64_t keep_table(struct loom_wires *w, struct loom_wire_table t)
+{
+    for (size_t i = 0; i < w->n_tables; i++)
+        if (w->table[i].lo == t.lo && w->table[i].n == t.n &&
+            !memcmp(w->table[i].v, t.v, t.n * sizeof(*t.v)))
+            return (int64_t)i;
+    w->table = loom_realloc(w->table, (w->n_tables + 1) * sizeof(*w->table));
+    int64_t *v = loom_malloc(t.n * sizeof(*v));
+    memcpy(v, t.v, t.n * sizeof(*v));
+    w->table[w->n_tables] = (struct loom_wire_table){t.lo, t.n, v};
+    return (int64_t)w->n_tables++;
+}
+
+/* A table of x << s as one of x. */
+static int table_of_shifted(struct loom_wires *w, int x, int s,
+                            const struct loom_wire_table *t, int f)
+{
+    const struct loom_wire a = w->wire[x];
+    struct loom_wire_table u = {.lo = a.lo, .n = (size_t)(a.hi - a.lo) + 1};
+    u.v = loom_malloc(u.n * sizeof(*u.v));
+    for (size_t k = 0; k < u.n; k++)
+        u.v[k] = t->v[(u.lo + (int64_t)k) * (INT64_C(1) << s) - t->lo];
+    int y = loom_wire_table(w, x, &u, f);
+    free(u.v);
+    return y;
+}
+
+int loom_wire_table(struct loom_wires *w, int a,
+                    const struct loom_wire_table *t, int f)
+{
+    const struct loom_wire x = w->wire[a];
+    assert(x.lo >= t->lo && (uint64_t)(x.hi - t->lo) < t->n);
+    if (x.op == LOOM_WIRE_SHL)
+        return table_of_shifted(w, x.a, (int)x.k, t, f);
+    struct loom_wire_table u = {x.lo, (size_t)(x.hi - x.lo) + 1,
+                                t->v + (x.lo - t->lo)};
+    struct loom_wire y = unary(LOOM_WIRE_TABLE, w, a);
+    y.f = f;
+    y.lo = y.hi = u.v[0];
+    for (size_t k = 1; k < u.n; k++) {
+        y.lo = u.v[k] < y.lo ? u.v[k] : y.lo;
+        y.hi = u.v[k] > y.hi ? u.v[k] : y.hi;
+    }
+    if (y.lo < y.hi)
+        y.k = keep_table(w, u);
+    return intern(w, y);
+}
+
+int loom_wire_known(struct loom_wires *w, int a, int64_t lo, int64_t hi)
+{
+    const struct loom_wire x = w->wire[a];
+    lo = lo < x.lo ? x.lo : lo;
+    hi = hi > x.hi ? x.hi : hi;
+    if (lo == x.lo && hi == x.hi)
+        return a;
+    if (x.op == LOOM_WIRE_SHL)
+        return loom_wire_shl(
+            w, loom_wire_known(w, x.a, -(-lo >> x.k), hi >> x.k), (int)x.k);
+    struct loom_wire y = unary(LOOM_WIRE_WRAP, w, a);
+    y.k = loom_interval_width(lo, hi);
+    y.k2 = lo < 0;
+    y.lo = lo;
+    y.hi = hi;
+    return intern(w, y);
+}
+
 int loom_wire_shr(struct loom_wires *w, int a, int s)
 {
     struct loom_wire x = w->wire[a];
@@ -418,8 +489,8 @@ struct loom_wire_bit loom_wire_bit(const struct loom_wires *w, int id, int i)
 
 /* ---- interpreter -------------------------------------------------------- */
 
-static int64_t eval(const struct loom_wire *x, const int64_t *v,
-                    const int64_t *in)
+static int64_t eval(const struct loom_wires *w, const struct loom_wire *x,
+                    const int64_t *v, const int64_t *in)
 {
     switch (x->op) {
     case LOOM_WIRE_INPUT:
@@ -440,6 +511,8 @@ static int64_t eval(const struct loom_wire *x, const int64_t *v,
         return clip(v[x->a], x->k, x->k2);
     case LOOM_WIRE_MUX:
         return v[x->a] ? v[x->b] : v[x->c];
+    case LOOM_WIRE_TABLE:
+        return w->table[x->k].v[v[x->a] - w->table[x->k].lo];
     case LOOM_WIRE_SHL:
         return v[x->a] * (INT64_C(1) << x->k);
     case LOOM_WIRE_SHR:
@@ -462,7 +535,7 @@ void loom_wires_run(const struct loom_wires *w, const int64_t *q, size_t rows,
     int64_t *v = loom_calloc(w->n + 1, sizeof(*v));
     for (size_t r = 0; r < rows; r++) {
         for (size_t i = 0; i < w->n; i++) {
-            v[i] = eval(&w->wire[i], v, q + r * w->n_in);
+            v[i] = eval(w, &w->wire[i], v, q + r * w->n_in);
             assert(v[i] >= w->wire[i].lo && v[i] <= w->wire[i].hi);
         }
         for (size_t j = 0; j < w->n_out; j++)

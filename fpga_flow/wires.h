@@ -25,6 +25,7 @@ enum loom_wire_op {
     LOOM_WIRE_RELU,  /* max(a, 0) */
     LOOM_WIRE_CLIP,  /* min(max(a, k), k2) */
     LOOM_WIRE_MUX,   /* a ? b : c */
+    LOOM_WIRE_TABLE, /* table[k] at a */
     LOOM_WIRE_SHL,   /* a << k */
     LOOM_WIRE_SHR,   /* floor(a / 2^k) */
     LOOM_WIRE_WRAP,  /* low k bits of a, two's complement if k2 */
@@ -54,9 +55,18 @@ struct loom_wire_layer {
     int depth; /* DENSE nodes on the way here, this one included */
 };
 
+/* v[x - lo] for x of [lo, lo + n). */
+struct loom_wire_table {
+    int64_t lo;
+    size_t n;
+    int64_t *v;
+};
+
 struct loom_wires {
     size_t n, cap;
     struct loom_wire *wire;
+    size_t n_tables;
+    struct loom_wire_table *table; /* owned, each with its v */
     size_t n_layers;
     struct loom_wire_layer *layer;
     size_t n_in, n_out;
@@ -115,6 +125,12 @@ int loom_wire_not(struct loom_wires *w, int a);
 int loom_wire_relu(struct loom_wires *w, int a);
 int loom_wire_clip(struct loom_wires *w, int a, int64_t lo, int64_t hi);
 int loom_wire_mux(struct loom_wires *w, int sel, int b, int c);
+/* What t says of a, in steps of 2^-f; t covers all that a can be. Copies what
+ * it needs of t. */
+int loom_wire_table(struct loom_wires *w, int a,
+                    const struct loom_wire_table *t, int f);
+/* a, of which the caller knows that it lies in [lo, hi]. */
+int loom_wire_known(struct loom_wires *w, int a, int64_t lo, int64_t hi);
 int loom_wire_shl(struct loom_wires *w, int a, int s);
 int loom_wire_shr(struct loom_wires *w, int a, int s);
 int loom_wire_wrap(struct loom_wires *w, int a, int bits, bool sign);

@@ -19,7 +19,8 @@ static struct loom_exact_node *node(struct loom_exact *net, size_t at,
                                     enum loom_exact_op op, int input, size_t n)
 {
     struct loom_exact_node *d = &net->nodes[at];
-    static const char *const words[] = {"input", "q", "linear", "relu"};
+    static const char *const words[] = {"input", "q",   "linear", "relu",
+                                        "max",   "mul", "table"};
     d->op = op;
     d->name = loom_asprintf("%s_%zu", words[op], at);
     d->n_inputs = 1;
@@ -28,9 +29,12 @@ static struct loom_exact_node *node(struct loom_exact *net, size_t at,
     d->elem = loom_calloc(n, sizeof(*d->elem));
     if (op == LOOM_EXACT_INPUT || op == LOOM_EXACT_QUANTIZE)
         d->format = loom_calloc(n, sizeof(*d->format));
-    if (op == LOOM_EXACT_LINEAR) {
+    if (op == LOOM_EXACT_LINEAR || op == LOOM_EXACT_MAX ||
+        op == LOOM_EXACT_MUL) {
         d->start = loom_calloc(n + 1, sizeof(*d->start));
-        d->term = loom_calloc(net->nodes[input].n * n + 1, sizeof(*d->term));
+        d->term = loom_calloc((net->nodes[input].n + 3) * n, sizeof(*d->term));
+    }
+    if (op == LOOM_EXACT_LINEAR) {
         d->block = n;
         d->b = loom_calloc(n, sizeof(*d->b));
         d->bf = loom_calloc(n, sizeof(*d->bf));
@@ -116,36 +120,105 @@ static void wild_formats(struct loom_exact_node *d, uint64_t *s)
                                            (int16_t)(netgen_below(s, 12) - 4)};
 }
 
+static void wild_sums(struct loom_exact_node *d, uint64_t *s, size_t n_in)
+{
+    for (size_t j = 0; j < d->n; j++) {
+        for (size_t i = 0; i < n_in; i++)
+            if (netgen_below(s, 3))
+                add_term(d, i, odd(s, 1 + netgen_below(s, 7)),
+                         netgen_below(s, 9) - 3);
+        d->start[j + 1] = d->n_terms;
+        if (netgen_below(s, 3)) {
+            d->b[j] = odd(s, 1 + netgen_below(s, 7));
+            d->bf[j] = netgen_below(s, 11) - 3;
+        }
+    }
+}
+
+/* Terms of maxima and products: of one element and others of the same values,
+ * read once more. */
+static void wild_picks(struct loom_exact_node *d, uint64_t *s, size_t n_in)
+{
+    d->input[d->n_inputs++] = d->input[0];
+    for (size_t j = 0; j < d->n; j++) {
+        add_term(d, (size_t)netgen_below(s, (int)n_in), 1, 0);
+        size_t other = n_in + (size_t)netgen_below(s, (int)n_in);
+        add_term(d, other, 1, 0);
+        if (d->op == LOOM_EXACT_MAX && other + 1 < 2 * n_in)
+            add_term(d, other + 1, 1, 0);
+        d->start[j + 1] = d->n_terms;
+    }
+}
+
+/* A table for every element of x, which has few values; false if not. */
+static bool wild_tables(struct loom_exact_node *d, uint64_t *s,
+                        const struct loom_exact_node *x)
+{
+    enum { MOST = 300 };
+    d->at = loom_calloc(d->n, sizeof(*d->at));
+    d->table_f = loom_calloc(d->n, sizeof(*d->table_f));
+    d->table = loom_calloc(MOST * d->n, sizeof(*d->table));
+    for (size_t j = 0; j < d->n; j++) {
+        int bits = 1 + netgen_below(s, 9);
+        if (x->elem[j].hi - x->elem[j].lo >= MOST)
+            return false;
+        d->at[j] = d->n_table;
+        d->table_f[j] = netgen_below(s, 8) - 2;
+        for (int64_t v = x->elem[j].lo; v <= x->elem[j].hi; v++)
+            d->table[d->n_table++] =
+                netgen_below(s, 1 << bits) - netgen_below(s, 1 << bits);
+    }
+    return true;
+}
+
+/* Fill node k; false if it cannot be what it is. */
+static bool wild_node(struct loom_exact *net, size_t k, uint64_t *s)
+{
+    struct loom_exact_node *d = &net->nodes[k];
+    const struct loom_exact_node *in = &net->nodes[d->input[0]];
+    if (d->format)
+        wild_formats(d, s);
+    if (d->op == LOOM_EXACT_LINEAR)
+        wild_sums(d, s, in->n);
+    if (d->op == LOOM_EXACT_MAX || d->op == LOOM_EXACT_MUL)
+        wild_picks(d, s, in->n);
+    if (d->op == LOOM_EXACT_TABLE && !wild_tables(d, s, in))
+        return false;
+    size_t all = net->n_nodes;
+    net->n_nodes = k + 1; /* tables ask for the intervals so far */
+    bool fits = !loom_exact_intervals(net, NULL);
+    net->n_nodes = all;
+    return fits;
+}
+
 struct loom_exact *netgen_wild(uint64_t seed)
 {
+    static const enum loom_exact_op ops[] = {
+        LOOM_EXACT_INPUT,  LOOM_EXACT_QUANTIZE, LOOM_EXACT_QUANTIZE,
+        LOOM_EXACT_LINEAR, LOOM_EXACT_LINEAR,   LOOM_EXACT_QUANTIZE,
+        LOOM_EXACT_LINEAR, LOOM_EXACT_RELU,     LOOM_EXACT_MAX,
+        LOOM_EXACT_MUL,    LOOM_EXACT_TABLE};
     uint64_t s = seed * 2654435761u + 1442695040888963407u;
     size_t n_nodes = 2 + (size_t)netgen_below(&s, 8);
     struct loom_exact *net = new_net(n_nodes, 2);
     net->input_size[0] = 1 + (size_t)netgen_below(&s, 5);
     net->input_size[1] = 1 + (size_t)netgen_below(&s, 5);
     for (size_t k = 0; k < n_nodes; k++) {
-        int op = k == 0 ? 0 : netgen_below(&s, 8);
-        op = op == 0 ? 0 : op < 4 ? 1 : op < 7 ? 2 : 3;
-        int in = op == 0 ? netgen_below(&s, 2)
-                         : (int)k - 1 - netgen_below(&s, k > 1 ? 2 : 1);
-        size_t n = op == 0 ? net->input_size[in] : net->nodes[in].n;
-        if (op == 2)
+        enum loom_exact_op op =
+            k == 0 ? LOOM_EXACT_INPUT
+                   : ops[netgen_below(&s, sizeof(ops) / sizeof(*ops))];
+        bool input = op == LOOM_EXACT_INPUT;
+        int in = input ? netgen_below(&s, 2)
+                       : (int)k - 1 - netgen_below(&s, k > 1 ? 2 : 1);
+        size_t n = input ? net->input_size[in] : net->nodes[in].n;
+        if (op == LOOM_EXACT_LINEAR || op == LOOM_EXACT_MAX ||
+            op == LOOM_EXACT_MUL)
             n = 1 + (size_t)netgen_below(&s, 5);
-        struct loom_exact_node *d = node(net, k, (enum loom_exact_op)op, in, n);
-        if (d->format)
-            wild_formats(d, &s);
-        for (size_t m = 0; d->term && m < n * net->nodes[in].n; m++) {
-            if (netgen_below(&s, 3)) {
-                int64_t v = odd(&s, 1 + netgen_below(&s, 7));
-                add_term(d, m % net->nodes[in].n, v, netgen_below(&s, 9) - 3);
-            }
-            d->start[m / net->nodes[in].n + 1] = d->n_terms;
+        node(net, k, op, in, n);
+        if (!wild_node(net, k, &s)) {
+            loom_exact_destroy(net);
+            return NULL;
         }
-        for (size_t j = 0; d->b && j < n; j++)
-            if (netgen_below(&s, 3)) {
-                d->b[j] = odd(&s, 1 + netgen_below(&s, 7));
-                d->bf[j] = netgen_below(&s, 11) - 3;
-            }
     }
     net->output = (int)n_nodes - 1;
     return seal(net);

@@ -30,9 +30,9 @@ static inline int netgen_below(uint64_t *s, int n)
 struct loom_exact *netgen_like(uint64_t seed, const int *size, int n_sizes,
                                int keep, int bits);
 
-/* Anything that is legal: every rounding and overflow mode, widths from 0,
- * negative fractions, several inputs, nodes read twice. NULL when the draw
- * needs more than 62 bits. */
+/* Anything that is legal: every operation, rounding and overflow mode, widths
+ * from 0, negative fractions, several inputs, nodes read twice. NULL when the
+ * draw needs more than 62 bits, or a table of many entries. */
 struct loom_exact *netgen_wild(uint64_t seed);
 
 /* A row of integers within the input intervals. */

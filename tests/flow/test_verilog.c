@@ -1,4 +1,5 @@
-/* The Verilog in a simulator against the integer interpreter. */
+/* The Verilog in a simulator against the integer interpreter.
+ * LOOM_PROPERTY=1000 draws that many networks, LOOM_SEED=7 from that one on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,15 +69,17 @@ static void test_wild(void **state)
     (void)state;
     long vectors = 0;
     need("iverilog");
-    const char *from = getenv("LOOM_SEED");
-    uint64_t first = from ? strtoull(from, NULL, 10) : 1;
-    for (uint64_t seed = first; seed < first + 40; seed++) {
+    const char *from = getenv("LOOM_SEED"), *count = getenv("LOOM_PROPERTY");
+    uint64_t seed = from ? strtoull(from, NULL, 10) : 1;
+    long nets = count ? strtol(count, NULL, 10) : 50;
+    for (long n = 0; n < nets; seed++) {
         struct loom_exact *net = netgen_wild(seed);
         if (net)
             simulate(net, (int)(seed % 4), "iverilog", &vectors);
+        n += net != NULL;
         loom_exact_destroy(net);
     }
-    print_message("%ld vectors\n", vectors);
+    print_message("%ld networks, %ld vectors\n", nets, vectors);
 }
 
 static void test_like_trained(void **state)

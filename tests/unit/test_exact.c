@@ -47,19 +47,30 @@ static double plain_quantize(double x, struct loom_fixed t, enum loom_round r,
     return ldexp(y - floor((y - lo) / m) * m, -t.f);
 }
 
+/* x: the inputs' values side by side; in: the first one's intervals. */
 static void plain_node(const struct loom_exact_node *d, const double *x,
-                       double *y)
+                       const struct loom_exact_elem *in, double *y)
 {
     for (size_t j = 0; j < d->n; j++) {
-        if (d->op == LOOM_EXACT_RELU) {
+        const struct loom_exact_term *t =
+            d->start ? d->term + d->start[j] : NULL;
+        if (d->op == LOOM_EXACT_TABLE) {
+            size_t at = (size_t)(ldexp(x[j], in[j].f) - (double)in[j].lo);
+            y[j] = ldexp((double)d->table[d->at[j] + at], -d->table_f[j]);
+        } else if (d->op == LOOM_EXACT_MUL) {
+            y[j] = x[t[0].i] * x[t[1].i];
+        } else if (d->op == LOOM_EXACT_MAX) {
+            y[j] = x[t[0].i];
+            for (size_t k = 1; k < d->start[j + 1] - d->start[j]; k++)
+                y[j] = fmax(y[j], x[t[k].i]);
+        } else if (d->op == LOOM_EXACT_RELU) {
             y[j] = fmax(x[j], 0);
         } else if (d->op == LOOM_EXACT_QUANTIZE) {
             y[j] = plain_quantize(x[j], d->format[j], d->round, d->overflow);
         } else {
             y[j] = ldexp((double)d->b[j], -d->bf[j]);
-            for (size_t t = d->start[j]; t < d->start[j + 1]; t++)
-                y[j] += x[d->term[t].i] *
-                        ldexp((double)d->term[t].w, -d->term[t].f);
+            for (size_t k = 0; k < d->start[j + 1] - d->start[j]; k++)
+                y[j] += x[t[k].i] * ldexp((double)t[k].w, -t[k].f);
         }
     }
 }
@@ -76,6 +87,21 @@ static bool fits_doubles(const struct loom_exact *net)
     return true;
 }
 
+static void plain_inputs(const struct loom_exact *net,
+                         const struct loom_exact_node *d, double *const *v,
+                         double *y)
+{
+    size_t n = 0;
+    double *x = loom_calloc(loom_exact_n_in(net, d) + 1, sizeof(*x));
+    for (int i = 0; i < d->n_inputs; i++) {
+        const struct loom_exact_node *in = &net->nodes[d->input[i]];
+        memcpy(x + n, v[d->input[i]], in->n * sizeof(*x));
+        n += in->n;
+    }
+    plain_node(d, x, net->nodes[d->input[0]].elem, y);
+    free(x);
+}
+
 static void check_row(const struct loom_exact *net, const int64_t *q,
                       uint64_t seed)
 {
@@ -86,7 +112,7 @@ static void check_row(const struct loom_exact *net, const int64_t *q,
         const struct loom_exact_node *d = &net->nodes[k];
         v[k] = loom_calloc(d->n, sizeof(**v));
         if (d->op != LOOM_EXACT_INPUT)
-            plain_node(d, v[d->input[0]], v[k]);
+            plain_inputs(net, d, v, v[k]);
         else
             for (size_t j = 0; j < d->n; j++)
                 v[k][j] = ldexp((double)*q++, -d->elem[j].f);

@@ -288,26 +288,16 @@ static void draw_values(struct draw *d, struct loom_model *m)
     }
 }
 
-static bool has_no_wires(const struct loom_exact *net)
-{
-    for (size_t k = 0; k < net->n_nodes; k++)
-        if (net->nodes[k].op == LOOM_EXACT_MUL ||
-            net->nodes[k].op == LOOM_EXACT_TABLE)
-            return true;
-    return false;
-}
-
 static void check_wires(const struct loom_exact *net, const int64_t *q,
                         const int64_t *want, uint64_t seed)
 {
     struct loom_errmsg e = {""};
     struct loom_wires *w = loom_wires_lower(net, NULL, &e);
     if (!w) {
-        if (!has_no_wires(net) && !strstr(e.text, "62 bits"))
+        if (!strstr(e.text, "62 bits") && !strstr(e.text, "a table of "))
             fail_msg("seed %lu: %s", (unsigned long)seed, e.text);
         return;
     }
-    assert_false(has_no_wires(net));
     int64_t *y = loom_calloc(ROWS * net->out_size + 1, sizeof(*y));
     loom_wires_run(w, q, ROWS, y);
     for (size_t j = 0; j < ROWS * net->out_size; j++)
