@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ struct loom_build {
     int best_seed;
     json_t *seeds;
     json_t *report;
+    char tool[3][PATH_MAX];        /* Yosys, nextpnr, what packs bitstreams */
     char yosys[128], nextpnr[128]; /* versions */
     int reused;                    /* calls whose results were known */
     atomic_bool cancel;
@@ -97,15 +99,20 @@ struct loom_build *loom_build_new(const struct loom_build_conf *conf,
     if (check(conf, e) < 0)
         return NULL;
     int levels = loom_pipeline_levels(conf->levels);
-    struct loom_design *d =
-        (conf->plain ? loom_design_plain : loom_design_new)(
-            conf->net, conf->name ? conf->name : "net", levels, e);
+    const struct loom_device *device = loom_device_find(conf->device);
+    struct loom_design *d = loom_design_new(
+        conf->net,
+        &(struct loom_design_conf){.name = conf->name ? conf->name : "net",
+                                   .family = device->family,
+                                   .levels = levels,
+                                   .plain = conf->plain},
+        e);
     if (!d)
         return NULL;
     struct loom_build *b = loom_calloc(1, sizeof(*b));
     b->conf = *conf;
     b->d = d;
-    b->device = loom_device_find(conf->device);
+    b->device = device;
     b->conf.name = b->d->name;
     b->conf.device = b->device->name;
     b->conf.dir = loom_strdup(conf->dir);
@@ -238,13 +245,14 @@ static void forget(const struct loom_build *b, const char *name)
 /* Files that only a finished build leaves. */
 static void forget_results(const struct loom_build *b)
 {
-    static const char *const names[] = {"synth.json",   "design.asc",
-                                        "nextpnr.json", "seed.asc",
-                                        "seed.json",    "build.json"};
+    static const char *const names[] = {
+        "synth.json", "nextpnr.json", "seed.routed", "seed.json", "build.json"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         forget(b, names[i]);
-    char *bin = loom_asprintf("%s.bin", b->d->name);
-    char *part = loom_asprintf("%s.bin.part", b->d->name);
+    const char *suffix = b->device->family->suffix;
+    char *bin = loom_asprintf("%s.%s", b->d->name, suffix);
+    char *part = loom_asprintf("%s.%s.part", b->d->name, suffix);
+    forget(b, b->device->family->routed);
     forget(b, bin);
     forget(b, part);
     free(bin);
@@ -355,10 +363,10 @@ static int tool_failed(const struct loom_build *b, const char *tool,
 
 static int yosys(struct loom_build *b, struct loom_errmsg *e)
 {
-    char *script = loom_asprintf("read_verilog core.v serial.v; synth_ice40 "
+    char *script = loom_asprintf("read_verilog core.v serial.v; %s "
                                  "-top %s_serial -json synth.json",
-                                 b->d->name);
-    const char *const argv[] = {"yosys", "-p", script, NULL};
+                                 b->device->family->synth, b->d->name);
+    const char *const argv[] = {b->tool[0], "-p", script, NULL};
     static const char *const in[] = {"core.v", "serial.v", NULL};
     static const char *const out[] = {"synth.json", NULL};
     struct loom_memo m = {
@@ -406,8 +414,8 @@ static int does_not_fit(const struct loom_build *b, struct loom_errmsg *e)
 static int keep_best(struct loom_build *b, int seed,
                      const struct loom_placed *p, struct loom_errmsg *e)
 {
-    static const char *const moves[][2] = {{"seed.asc", "design.asc"},
-                                           {"seed.json", "nextpnr.json"}};
+    const char *const moves[][2] = {{"seed.routed", b->device->family->routed},
+                                    {"seed.json", "nextpnr.json"}};
     for (int i = 0; i < 2; i++) {
         char *from = in_dir(b, moves[i][0]), *to = in_dir(b, moves[i][1]);
         int failed = rename(from, to);
@@ -449,26 +457,27 @@ static int nextpnr(struct loom_build *b, int seed, struct loom_errmsg *e)
     double t = now();
     snprintf(freq, sizeof(freq), "%g", b->conf.clock_mhz);
     snprintf(number, sizeof(number), "%d", seed);
-    const char *const argv[] = {"nextpnr-ice40",
+    const struct loom_family *f = b->device->family;
+    const char *const argv[] = {b->tool[1],
                                 b->device->flag,
                                 "--package",
                                 b->device->package,
                                 "--json",
                                 "synth.json",
-                                "--pcf",
-                                "pins.pcf",
+                                f->pins_flag,
+                                f->pins,
                                 "--freq",
                                 freq,
                                 "--seed",
                                 number,
                                 "--report",
                                 "seed.json",
-                                "--asc",
-                                "seed.asc",
+                                f->route_flag,
+                                "seed.routed",
                                 "--timing-allow-fail",
                                 NULL};
-    static const char *const in[] = {"synth.json", "pins.pcf", NULL};
-    static const char *const out[] = {"seed.asc", "seed.json", NULL};
+    const char *const in[] = {"synth.json", f->pins, NULL};
+    static const char *const out[] = {"seed.routed", "seed.json", NULL};
     struct loom_memo m = {
         .argv = argv, .version = b->nextpnr, .in = in, .out = out};
     int err = run_once(b, &m, "nextpnr.log", LOOM_PHASE_PACK, e);
@@ -481,12 +490,12 @@ static int nextpnr(struct loom_build *b, int seed, struct loom_errmsg *e)
         return 0;
     }
     if (err)
-        return tool_failed(b, "nextpnr-ice40", "nextpnr.log", err, e);
+        return tool_failed(b, f->nextpnr, "nextpnr.log", err, e);
     char *report = in_dir(b, "seed.json");
     err = loom_report_placed(report, b->d, &p, e);
     free(report);
     if (err)
-        return tool_failed(b, "nextpnr-ice40", "nextpnr.log", 0, e);
+        return tool_failed(b, f->nextpnr, "nextpnr.log", 0, e);
     note_seed(b, seed, "done", &p, now() - t);
     if (p.fmax_mhz > b->best.fmax_mhz || !b->best_seed) {
         err = keep_best(b, seed, &p, e);
@@ -505,36 +514,36 @@ static int place_and_route(struct loom_build *b, struct loom_errmsg *e)
             if (done)
                 break;
             return loom_fail(e, LOOM_ERR_TOOL,
-                             "nextpnr-ice40: none of %d seeds could be "
-                             "routed; the device is too full, make the "
-                             "network smaller",
-                             seed - 1);
+                             "%s: none of %d seeds could be routed; the "
+                             "device is too full, make the network smaller",
+                             b->device->family->nextpnr, seed - 1);
         }
         int got = nextpnr(b, seed, e);
         if (got < 0)
             return got;
         done += got;
     }
-    forget(b, "seed.asc");
+    forget(b, "seed.routed");
     forget(b, "seed.json");
     return 0;
 }
 
 static int bitstream(struct loom_build *b, char sha[65], struct loom_errmsg *e)
 {
-    char *part = loom_asprintf("%s.bin.part", b->d->name);
+    const struct loom_family *f = b->device->family;
+    char *part = loom_asprintf("%s.%s.part", b->d->name, f->suffix);
     char *from = in_dir(b, part);
-    char *to = loom_asprintf("%s/%s.bin", b->conf.dir, b->d->name);
-    const char *const argv[] = {"icepack", "design.asc", part, NULL};
+    char *to = loom_asprintf("%s/%s.%s", b->conf.dir, b->d->name, f->suffix);
+    const char *const argv[] = {b->tool[2], f->routed, part, NULL};
     void *data = NULL;
     size_t n = 0;
     int err = run_tool(b, argv, "nextpnr.log", LOOM_PHASE_BITSTREAM, e);
     if (err > 0)
-        err = tool_failed(b, "icepack", "nextpnr.log", err, e);
+        err = tool_failed(b, f->pack, "nextpnr.log", err, e);
     if (!err)
         err = loom_file_read(from, 64 << 20, &data, &n, e);
     if (!err && n < 1000)
-        err = tool_failed(b, "icepack", "nextpnr.log", 0, e);
+        err = tool_failed(b, f->pack, "nextpnr.log", 0, e);
     if (!err) {
         loom_sha256(data, n, sha);
         err = loom_file_write(to, data, n, e);
@@ -654,14 +663,13 @@ static int write_report(struct loom_build *b, const char *sha,
 /* Before the first second of work: are the tools there? */
 static int check_tools(struct loom_build *b, struct loom_errmsg *e)
 {
-    static const char *const tools[] = {"yosys", "nextpnr-ice40", "icepack"};
-    char path[4096];
-    for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++)
-        if (loom_tool_find(tools[i], path, sizeof(path), e))
-            return LOOM_ERR_TOOL;
-    loom_tool_version("yosys", "-V", b->yosys, sizeof(b->yosys));
-    loom_tool_version("nextpnr-ice40", "--version", b->nextpnr,
-                      sizeof(b->nextpnr));
+    const struct loom_family *f = b->device->family;
+    if (loom_tool_find(f->nextpnr, b->tool[1], PATH_MAX, e) ||
+        loom_tool_find(f->pack, b->tool[2], PATH_MAX, e) ||
+        loom_tool_find_beside(b->tool[1], "yosys", b->tool[0], PATH_MAX, e))
+        return LOOM_ERR_TOOL;
+    loom_tool_version(b->tool[0], "-V", b->yosys, sizeof(b->yosys));
+    loom_tool_version(b->tool[1], "--version", b->nextpnr, sizeof(b->nextpnr));
     return 0;
 }
 

@@ -8,8 +8,8 @@
 static const double ROOM = 0.85;
 
 /* The checkpoint's network and its predicted cells. */
-static int predict(const char *path, int levels, struct loom_exact **net,
-                   int *lc, struct loom_errmsg *e)
+static int predict(const char *path, const struct loom_design_conf *conf,
+                   struct loom_exact **net, int *lc, struct loom_errmsg *e)
 {
     struct loom_checkpoint c;
     int err = loom_checkpoint_read(path, &c, e);
@@ -18,7 +18,7 @@ static int predict(const char *path, int levels, struct loom_exact **net,
     struct loom_design *d = NULL;
     *net = loom_model_freeze(c.model, e);
     if (*net)
-        d = loom_design_new(*net, "net", levels, e);
+        d = loom_design_new(*net, conf, e);
     if (d)
         *lc = loom_target_predict(d, -1).lc;
     else
@@ -38,11 +38,14 @@ int loom_choose(const char *const *paths, int n,
 {
     int err = loom_fail(e, LOOM_ERR_MISSING, "the front has no point yet");
     *out = (struct loom_choice){.index = -1};
-    levels = loom_pipeline_levels(levels);
+    const struct loom_design_conf conf = {.name = "net",
+                                          .family = device->family,
+                                          .levels =
+                                              loom_pipeline_levels(levels)};
     for (int k = 0; k < n && !out->fits; k++) {
         struct loom_exact *net = NULL;
         int lc = 0;
-        err = predict(paths[k], levels, &net, &lc, e);
+        err = predict(paths[k], &conf, &net, &lc, e);
         if (err && err != LOOM_ERR_RANGE)
             break;
         if (!err && (out->index < 0 || lc < out->predicted_lc)) {

@@ -89,17 +89,21 @@ static int pack_out(struct loom_design *d)
     return at ? at : 1;
 }
 
-static struct loom_design *make(const struct loom_exact *net, const char *name,
-                                int levels, const struct loom_share *share,
+static struct loom_design *make(const struct loom_exact *net,
+                                const struct loom_design_conf *conf,
+                                const struct loom_share *share,
                                 struct loom_errmsg *e)
 {
-    struct loom_wires *w = loom_wires_lower(net, share, e);
+    struct loom_wires *w =
+        loom_wires_lower(net, share, conf->family->subtracts, e);
     if (!w)
         return NULL;
     struct loom_design *d = loom_calloc(1, sizeof(*d));
     d->net = net;
+    d->family = conf->family;
+    d->plain = conf->plain;
     d->w = w;
-    d->name = identifier(name, NULL, 0);
+    d->name = identifier(conf->name, NULL, 0);
     d->layer = loom_calloc(w->n_layers, sizeof(*d->layer));
     for (size_t i = 0; i < w->n_layers; i++)
         d->layer[i] = identifier(w->layer[i].name, d->layer, i);
@@ -107,15 +111,8 @@ static struct loom_design *make(const struct loom_exact *net, const char *name,
     d->out = loom_calloc(w->n_out + 1, sizeof(*d->out));
     d->in_bits = pack_in(d);
     d->out_bits = pack_out(d);
-    loom_pipeline_make(&d->p, w, levels);
+    loom_pipeline_make(&d->p, w, conf->levels);
     return d;
-}
-
-struct loom_design *loom_design_plain(const struct loom_exact *net,
-                                      const char *name, int levels,
-                                      struct loom_errmsg *e)
-{
-    return make(net, name, levels, NULL, e);
 }
 
 static double now(void)
@@ -167,7 +164,7 @@ static void weigh(struct choice *c, struct loom_design *d,
 
 /* Try all ways with a seed of its own for each round; false if one fails. */
 static bool try_ways(struct choice *c, const struct loom_exact *net,
-                     const char *name, int levels, int round,
+                     const struct loom_design_conf *conf, int round,
                      struct loom_errmsg *e)
 {
     enum { MOST = 6 };
@@ -179,7 +176,7 @@ static bool try_ways(struct choice *c, const struct loom_exact *net,
         way.steps <<= round < MOST ? round : MOST;
         for (size_t k = 0; k < net->n_nodes; k++)
             all[k] = way;
-        struct loom_design *d = make(net, name, levels, all, e);
+        struct loom_design *d = make(net, conf, all, e);
         done = d != NULL;
         if (!done)
             break;
@@ -189,33 +186,25 @@ static bool try_ways(struct choice *c, const struct loom_exact *net,
     return done;
 }
 
-struct loom_design *loom_design_search(const struct loom_exact *net,
-                                       const char *name, int levels,
-                                       double seconds, struct loom_errmsg *e)
+struct loom_design *loom_design_new(const struct loom_exact *net,
+                                    const struct loom_design_conf *conf,
+                                    struct loom_errmsg *e)
 {
+    if (conf->plain)
+        return make(net, conf, NULL, e);
     struct choice c = {
         .share = loom_calloc(net->n_nodes + 1, sizeof(*c.share)),
         .layer_cost = loom_calloc(net->n_nodes + 1, sizeof(*c.layer_cost))};
-    double end = now() + seconds;
-    for (int round = 0; try_ways(&c, net, name, levels, round, e); round++)
-        if (seconds <= 0 || now() > end)
+    double end = now() + conf->seconds;
+    for (int round = 0; try_ways(&c, net, conf, round, e); round++)
+        if (conf->seconds <= 0 || now() > end)
             break;
-    struct loom_design *mixed =
-        c.best ? make(net, name, levels, c.share, e) : NULL;
+    struct loom_design *mixed = c.best ? make(net, conf, c.share, e) : NULL;
     if (mixed)
         weigh(&c, mixed, NULL);
     free(c.share);
     free(c.layer_cost);
-    if (c.best)
-        c.best->shares = true;
     return c.best;
-}
-
-struct loom_design *loom_design_new(const struct loom_exact *net,
-                                    const char *name, int levels,
-                                    struct loom_errmsg *e)
-{
-    return loom_design_search(net, name, levels, 0, e);
 }
 
 void loom_design_destroy(struct loom_design *d)

@@ -12,6 +12,8 @@
 #include "fpga_flow/pipeline.h"
 #include "fpga_flow/wires.h"
 
+struct loom_family; /* target.h */
+
 /* The bits of one element in a port. */
 struct loom_port {
     int at, bits; /* bits 0: not in the port */
@@ -19,31 +21,32 @@ struct loom_port {
 
 struct loom_design {
     const struct loom_exact *net; /* borrowed */
+    const struct loom_family *family;
     char *name;                   /* a Verilog identifier */
     struct loom_wires *w;
     struct loom_pipeline p;
-    bool shares;           /* made by loom_design_new, not _plain */
+    bool plain;            /* as asked for */
     char **layer;          /* [w->n_layers] identifiers, unique */
     struct loom_port *in;  /* [n_in] */
     struct loom_port *out; /* [n_out] */
     int in_bits, out_bits; /* of the ports, at least 1 */
 };
 
-/* levels: adder levels a stage, 0 for a stage a layer. Layers share sums in
- * the way that should take the fewest cells; the same network always gives the
- * same design. NULL and a sentence when a width passes 62 bits. */
+struct loom_design_conf {
+    const char *name;
+    const struct loom_family *family; /* for which cells are counted */
+    int levels;     /* adder levels a stage, 0 for a stage a layer */
+    bool plain;     /* layers share no sums: the reference */
+    double seconds; /* to go on looking for a smaller one; ends the round that
+                       it is in when they have passed */
+};
+
+/* Layers share sums in the way that should take the fewest cells; the same
+ * network always gives the same design, if no seconds are given. NULL and a
+ * sentence when a width passes 62 bits. */
 struct loom_design *loom_design_new(const struct loom_exact *net,
-                                    const char *name, int levels,
+                                    const struct loom_design_conf *conf,
                                     struct loom_errmsg *e);
-/* The same, and then goes on to look for a smaller one; ends the round that
- * it is in when `seconds` have passed. */
-struct loom_design *loom_design_search(const struct loom_exact *net,
-                                       const char *name, int levels,
-                                       double seconds, struct loom_errmsg *e);
-/* The same with nothing shared: the reference. */
-struct loom_design *loom_design_plain(const struct loom_exact *net,
-                                      const char *name, int levels,
-                                      struct loom_errmsg *e);
 void loom_design_destroy(struct loom_design *d);
 
 /* What the adders and registers come to; layer -1 for all.

@@ -2,7 +2,7 @@
  * needs no bitloom.
  *   core.v serial.v    the network, and the harness around it
  *   bench.v vectors.hex expected.hex   a self-checking simulation
- *   pins.pcf Makefile
+ *   pins.pcf or .lpf, Makefile
  *   net.json           the integer network
  *   design.json        name, device, clock, levels, effort */
 #pragma once
@@ -21,7 +21,7 @@ int loom_emit(const struct loom_design *d, const struct loom_device *dev,
               double clock_mhz, const int64_t *vectors, size_t n_vectors,
               const char *dir, struct loom_errmsg *e);
 
-/* The levels of a design folder, whether it is plain, and its name (fresh
- * memory). */
-int loom_emit_read(const char *dir, char **name, int *levels, bool *plain,
+/* How a design folder's design was made; its name is fresh memory, also
+ * conf->name. */
+int loom_emit_read(const char *dir, char **name, struct loom_design_conf *conf,
                    struct loom_errmsg *e);

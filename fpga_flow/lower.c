@@ -377,7 +377,7 @@ static int larger(struct loom_wires *w, int a, int b)
         return a;
     if (w->wire[b].lo >= w->wire[a].hi)
         return b;
-    int less = loom_wire_add(w, a, 0, loom_wire_not(w, b), 0, 0); /* a - b */
+    int less = loom_wire_sub(w, a, 0, b, 0);
     return loom_wire_mux(w, loom_wire_bit_of(w, less, 62), b, a);
 }
 
@@ -616,10 +616,11 @@ static int lower_all(struct lower *l, const int *layer_of,
 
 struct loom_wires *loom_wires_lower(const struct loom_exact *net,
                                     const struct loom_share *share,
-                                    struct loom_errmsg *e)
+                                    bool subtracts, struct loom_errmsg *e)
 {
     struct lower l = {.net = net, .share = share};
     l.w = loom_calloc(1, sizeof(*l.w));
+    l.w->subtracts = subtracts;
     l.wire = loom_calloc(net->n_nodes, sizeof(*l.wire));
     l.extra = loom_calloc(net->n_nodes, sizeof(*l.extra));
     int *layer_of = loom_calloc(net->n_nodes, sizeof(*layer_of));

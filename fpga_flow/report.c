@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/mem.h"
+#include "fpga_flow/target.h"
 
 static json_t *load(const char *path, struct loom_errmsg *e)
 {
@@ -106,9 +107,9 @@ int loom_report_placed(const char *path, const struct loom_design *d,
         if (out->fmax_mhz < 0 || f < out->fmax_mhz)
             out->fmax_mhz = f;
     }
-    out->lc = used(report, "ICESTORM_LC");
-    out->bram = used(report, "ICESTORM_RAM");
-    out->dsp = used(report, "ICESTORM_DSP");
+    out->lc = used(report, d->family->used_cells);
+    out->bram = used(report, d->family->used_bram);
+    out->dsp = used(report, d->family->used_dsp);
     out->path = critical_path(d, report);
     json_decref(report);
     return 0;
@@ -116,13 +117,19 @@ int loom_report_placed(const char *path, const struct loom_design *d,
 
 /* ---- Yosys -------------------------------------------------------------- */
 
-static void count(struct loom_synthesized *s, const char *type)
+static bool begins(const char *type, const char *with)
 {
-    s->lut4 += !strcmp(type, "SB_LUT4");
-    s->carry += !strcmp(type, "SB_CARRY");
-    s->ff += !strncmp(type, "SB_DFF", 6);
-    s->bram += !strncmp(type, "SB_RAM", 6);
-    s->dsp += !strcmp(type, "SB_MAC16");
+    return !strncmp(type, with, strlen(with));
+}
+
+static void count(struct loom_synthesized *s, const struct loom_family *f,
+                  const char *type)
+{
+    s->lut4 += begins(type, f->lut);
+    s->carry += begins(type, f->carry);
+    s->ff += begins(type, f->ff);
+    s->bram += begins(type, f->bram);
+    s->dsp += begins(type, f->dsp);
 }
 
 int loom_report_netlist(const char *path, const struct loom_design *d,
@@ -143,9 +150,9 @@ int loom_report_netlist(const char *path, const struct loom_design *d,
         int output, l = layer_of_name(d, name, &output);
         if (!type)
             continue;
-        count(all, type);
+        count(all, d->family, type);
         if (l >= 0)
-            count(&layer[l], type);
+            count(&layer[l], d->family, type);
     }
     free(top);
     json_decref(netlist);

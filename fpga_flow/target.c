@@ -1,25 +1,81 @@
 #include "fpga_flow/target.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/mem.h"
 
+const struct loom_family loom_ice40 = {
+    .name = "ice40",
+    .synth = "synth_ice40",
+    .nextpnr = "nextpnr-ice40",
+    .pack = "icepack",
+    .pins = "pins.pcf",
+    .pins_flag = "--pcf",
+    .routed = "design.asc",
+    .route_flag = "--asc",
+    .suffix = "bin",
+    .lut = "SB_LUT4",
+    .carry = "SB_CARRY",
+    .ff = "SB_DFF",
+    .bram = "SB_RAM",
+    .dsp = "SB_MAC16",
+    .used_cells = "ICESTORM_LC",
+    .used_bram = "ICESTORM_RAM",
+    .used_dsp = "ICESTORM_DSP",
+};
+
+/* A carry chain takes four LUTs beside those of its bits. Measured on a
+ * 2,549-EBOP network with a register after every level, LUTs and MHz: all sums
+ * in chains 3,907, 198; up to 7 bits in LUTs 3,693, 191; up to 9 bits 3,583,
+ * 135. Wider LUTs (-nowidelut forbids them) are two of these each. */
+const struct loom_family loom_ecp5 = {
+    .name = "ecp5",
+    .synth = "synth_ecp5 -nowidelut",
+    .nextpnr = "nextpnr-ecp5",
+    .pack = "ecppack",
+    .pins = "pins.lpf",
+    .pins_flag = "--lpf",
+    .routed = "design.config",
+    .route_flag = "--textcfg",
+    .suffix = "bit",
+    .lut = "LUT4",
+    .carry = "CCU2C",
+    .ff = "TRELLIS_FF",
+    .bram = "DP16KD",
+    .dsp = "MULT18X18D",
+    .used_cells = "TRELLIS_COMB",
+    .used_bram = "DP16KD",
+    .used_dsp = "MULT18X18D",
+    .lut_adder = 7,
+    .subtracts = true,
+};
+
 /* Pins are those of common boards: iCEstick, HX8K breakout, UPduino, TinyFPGA
- * BX; the first is the board's oscillator. */
+ * BX, ULX3S; the first is the board's oscillator. nextpnr takes a 12k part for
+ * the 25k die that is in it: what it may use is counted here. */
 const struct loom_device loom_devices[] = {
-    {"ice40-hx1k-tq144", "hx1k", LOOM_ICE40, "--hx1k", "tq144", 1280, 16, 0, 60,
-     "21 78 79 80"},
-    {"ice40-hx8k-ct256", "hx8k", LOOM_ICE40, "--hx8k", "ct256", 7680, 32, 0, 60,
-     "J3 B1 C1 D1"},
-    {"ice40-lp1k-cm81", "lp1k", LOOM_ICE40, "--lp1k", "cm81", 1280, 16, 0, 40,
+    {"ice40-hx1k-tq144", "hx1k", &loom_ice40, "--hx1k", "tq144", 1280, 16, 0,
+     60, "21 78 79 80"},
+    {"ice40-hx8k-ct256", "hx8k", &loom_ice40, "--hx8k", "ct256", 7680, 32, 0,
+     60, "J3 B1 C1 D1"},
+    {"ice40-lp1k-cm81", "lp1k", &loom_ice40, "--lp1k", "cm81", 1280, 16, 0, 40,
      "B2 A1 A2 B1"},
-    {"ice40-lp8k-cm81", "lp8k", LOOM_ICE40, "--lp8k", "cm81", 7680, 32, 0, 40,
+    {"ice40-lp8k-cm81", "lp8k", &loom_ice40, "--lp8k", "cm81", 7680, 32, 0, 40,
      "B2 A1 A2 B1"},
-    {"ice40-up5k-sg48", "up5k", LOOM_ICE40, "--up5k", "sg48", 5280, 30, 8, 24,
+    {"ice40-up5k-sg48", "up5k", &loom_ice40, "--up5k", "sg48", 5280, 30, 8, 24,
      "35 2 3 4"},
-    {NULL, NULL, LOOM_ICE40, NULL, NULL, 0, 0, 0, 0, NULL}};
+    {"ecp5-12k-CABGA381", "ecp5-12k", &loom_ecp5, "--12k", "CABGA381", 12144,
+     32, 28, 60, "G2 B11 A10 C11"},
+    {"ecp5-25k-CABGA381", "ecp5-25k", &loom_ecp5, "--25k", "CABGA381", 24288,
+     56, 28, 60, "G2 B11 A10 C11"},
+    {"ecp5-45k-CABGA381", "ecp5-45k", &loom_ecp5, "--45k", "CABGA381", 43848,
+     108, 72, 60, "G2 B11 A10 C11"},
+    {"ecp5-85k-CABGA381", "ecp5-85k", &loom_ecp5, "--85k", "CABGA381", 83640,
+     208, 156, 60, "G2 B11 A10 C11"},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL}};
 
 const struct loom_device *loom_device_find(const char *name)
 {
@@ -41,23 +97,111 @@ static int table_luts(int bits)
     return bits <= 4 ? 1 : bits == 5 ? 2 : (1 << (bits - 4)) * 4 / 3;
 }
 
-/* Cells of wire i. A carry chain takes a cell a bit, also where the sum bit is
- * dropped; max(x, 0) of a sum nobody else reads goes into the sum's LUTs. */
+/* Bit k of a wire: 0 or 1 where it is constant, else -1. */
+static int constant_bit(const struct loom_wires *w, int a, int k)
+{
+    struct loom_wire_bit b = loom_wire_bit(w, a, k);
+    return b.wire < 0 ? b.i : -1;
+}
+
+/* What is left of an adder when constants are taken out. */
+struct adder {
+    int sums;    /* bits that depend on something */
+    int carries; /* that do, of those that a bit above takes */
+    int full;    /* bits that both operands have, and whose carry is taken */
+};
+
+static struct adder adder_parts(const struct loom_wires *w,
+                                const struct loom_wire *x)
+{
+    struct adder r = {0};
+    int c = x->sub || x->carry >= 0;
+    for (int k = loom_wire_chain(x); k < x->bits; k++) {
+        int a = constant_bit(w, x->a, k - x->sa);
+        int b = constant_bit(w, x->b, k - x->sb);
+        if (x->sub && b >= 0)
+            b = !b;
+        bool last = k == x->bits - 1, full = a < 0 && b < 0;
+        r.sums += k >= x->low && (a < 0 || b < 0 || c < 0);
+        c = a == b && a >= 0 ? a : a == c && a >= 0 ? a : b == c ? b : -1;
+        r.carries += !last && c < 0;
+        r.full += !last && full;
+    }
+    return r;
+}
+
+/* A carry chain takes a cell a bit, also where the sum bit is dropped. */
+static struct loom_cells ice40_adder(const struct loom_wires *w,
+                                     const struct loom_wire *x)
+{
+    struct adder r = adder_parts(w, x);
+    return (struct loom_cells){.lut4 = r.sums,
+                               .carry = r.carries,
+                               .lc =
+                                   r.sums > r.carries ? r.sums : r.carries + 1};
+}
+
+/* In LUTs one a sum, and one more for a carry where both operands have bits
+ * but at the lower end; or a chain. */
+static struct loom_cells ecp5_adder(const struct loom_wires *w,
+                                    const struct loom_wire *x)
+{
+    int n = above(x->bits, loom_wire_chain(x));
+    if (n <= loom_ecp5.lut_adder) {
+        struct adder r = adder_parts(w, x);
+        int luts = r.sums + above(r.full, 1);
+        return (struct loom_cells){.lut4 = luts, .lc = luts};
+    }
+    int pairs = (n + 1) / 2;
+    return (struct loom_cells){.carry = pairs, .lc = 2 * pairs + 4};
+}
+
+/* For each bit of each wire, the last slot at which it is registered; 0 for
+ * none. The bits of a sum below its chain are an operand's, and are registered
+ * there. */
+struct last_slots {
+    int16_t slot[64];
+};
+
+static struct last_slots *last_slots(const struct loom_design *d)
+{
+    const struct loom_wires *w = d->w;
+    struct last_slots *last = loom_calloc(w->n + 1, sizeof(*last));
+    for (int i = (int)w->n - 1; i >= 0; i--) {
+        const struct loom_wire *x = &w->wire[i];
+        if (loom_wire_is_view(w, i))
+            continue;
+        bool adds = x->op == LOOM_WIRE_ADD, a_low = x->sub || x->sa <= x->sb;
+        for (int k = x->low; k < x->bits; k++) {
+            int16_t *at = &last[i].slot[k];
+            if (loom_pipeline_banks(&d->p, i) && *at < d->p.last[i])
+                *at = (int16_t)d->p.last[i];
+            if (!adds || k >= loom_wire_chain(x))
+                continue;
+            struct loom_wire_bit b = a_low ? loom_wire_bit(w, x->a, k - x->sa)
+                                           : loom_wire_bit(w, x->b, k - x->sb);
+            if (b.wire >= 0 && last[b.wire].slot[b.i] < *at)
+                last[b.wire].slot[b.i] = *at;
+            *at = 0;
+        }
+    }
+    return last;
+}
+
+/* Cells of wire i; max(x, 0) of a sum nobody else reads goes into the sum's
+ * LUTs. */
 static struct loom_cells wire_cells(const struct loom_design *d, int i,
-                                    bool merged)
+                                    const struct last_slots *last, bool merged)
 {
     const struct loom_wire *x = &d->w->wire[i];
     struct loom_cells c = {0};
-    int n = above(x->bits, x->low), banks = loom_pipeline_banks(&d->p, i);
+    int n = above(x->bits, x->low), t = d->p.stage[i];
     bool logic = true;
     switch (x->op) {
-    case LOOM_WIRE_ADD: {
-        int chain = loom_wire_chain(x);
-        c.lut4 = above(x->bits, chain > x->low ? chain : x->low);
-        c.lc = above(x->bits, chain);
-        c.carry = above(c.lc, 1);
+    case LOOM_WIRE_ADD:
+        c = d->family == &loom_ice40 ? ice40_adder(d->w, x)
+                                     : ecp5_adder(d->w, x);
         break;
-    }
     case LOOM_WIRE_CLIP:
         c.lut4 = c.lc = 2 * n;
         break;
@@ -74,10 +218,16 @@ static struct loom_cells wire_cells(const struct loom_design *d, int i,
     default:
         logic = false;
     }
-    c.ff = banks * n;
-    /* A cell has one output: its register is free only if nobody reads the
-     * sum before it. */
-    c.lc += (banks - (logic && banks && !d->p.early[i])) * n;
+    for (int k = 0; k < x->bits; k++) {
+        int banks = above(last[i].slot[k] + 1, t);
+        if (!last[i].slot[k])
+            continue;
+        c.ff += banks;
+        /* A cell of an iCE40 has one output: its register is free only if
+         * nobody reads the sum before it. An ECP5's stand beside the LUTs. */
+        if (d->family == &loom_ice40)
+            c.lc += banks - (logic && banks && !d->p.early[i]);
+    }
     return c;
 }
 
@@ -94,39 +244,49 @@ static int *count_readers(const struct loom_wires *w)
     return n;
 }
 
-/* Whether max(x, 0) has its sum, and every view between, to itself. */
-static bool is_merged(const struct loom_wires *w, const int *readers,
+/* Whether max(x, 0) has its sum, and every view between, to itself, and that
+ * is made of LUTs. */
+static bool is_merged(const struct loom_design *d, const int *readers,
                       const struct loom_wire *x)
 {
+    const struct loom_wires *w = d->w;
     int a = x->a;
     while (loom_wire_is_view(w, a) && readers[a] == 1 && w->wire[a].b < 0)
         a = w->wire[a].a;
-    return w->wire[a].op == LOOM_WIRE_ADD && readers[a] == 1;
+    const struct loom_wire *sum = &w->wire[a];
+    return sum->op == LOOM_WIRE_ADD && readers[a] == 1 &&
+           (d->family == &loom_ice40 ||
+            sum->bits - loom_wire_chain(sum) <= d->family->lut_adder);
 }
 
 struct loom_cells loom_target_predict(const struct loom_design *d, int layer)
 {
     struct loom_cells sum = {0};
     int *readers = count_readers(d->w);
+    struct last_slots *last = last_slots(d);
     for (size_t i = 0; i < d->w->n; i++) {
         const struct loom_wire *x = &d->w->wire[i];
         if (!x->bits || x->op == LOOM_WIRE_CONST ||
             loom_wire_is_view(d->w, (int)i) ||
             (layer >= 0 && x->layer != layer))
             continue;
-        bool merged = x->op == LOOM_WIRE_RELU && is_merged(d->w, readers, x);
-        struct loom_cells c = wire_cells(d, (int)i, merged);
+        /* The harness's chain holds every input's past already. */
+        if (layer < 0 && x->op == LOOM_WIRE_INPUT)
+            continue;
+        bool merged = x->op == LOOM_WIRE_RELU && is_merged(d, readers, x);
+        struct loom_cells c = wire_cells(d, (int)i, last, merged);
         sum.lut4 += c.lut4;
         sum.carry += c.carry;
         sum.ff += c.ff;
         sum.lc += c.lc;
     }
     free(readers);
+    free(last);
     if (layer < 0) { /* the harness */
         int ff = d->in_bits + d->out_bits + d->p.latency + 3;
         sum.lut4 += d->out_bits + 1;
         sum.ff += ff;
-        sum.lc += ff;
+        sum.lc += d->family == &loom_ice40 ? ff : d->out_bits + 1;
     }
     return sum;
 }

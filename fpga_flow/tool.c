@@ -98,6 +98,19 @@ int loom_tool_find(const char *name, char *path, size_t size,
                      name, package_of(name));
 }
 
+int loom_tool_find_beside(const char *mate, const char *name, char *path,
+                          size_t size, struct loom_errmsg *e)
+{
+    const char *end = strrchr(mate, '/');
+    if (find_in(getenv("LOOM_TOOLS"), name, path, size))
+        return 0;
+    int got = snprintf(path, size, "%.*s/%s", end ? (int)(end - mate) : 0, mate,
+                       name);
+    if (end && got > 0 && (size_t)got < size && !access(path, X_OK))
+        return 0;
+    return loom_tool_find(name, path, size, e);
+}
+
 /* ---- the keeper (after fork: async-signal-safe calls only) --------------- */
 
 static void reset_signals(void)

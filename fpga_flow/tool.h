@@ -33,6 +33,11 @@ enum { LOOM_TOOL_STOPPED = 1000 };
 int loom_tool_find(const char *name, char *path, size_t size,
                    struct loom_errmsg *e);
 
+/* The same, but from the folder of the program at path `mate` if that has one
+ * and LOOM_TOOLS has none: tools of one version go together. */
+int loom_tool_find_beside(const char *mate, const char *name, char *path,
+                          size_t size, struct loom_errmsg *e);
+
 /* Run to the end. Returns the exit status 0..255, 128 + signal, or
  * LOOM_TOOL_STOPPED; LOOM_ERR_CANCELLED, LOOM_ERR_TOOL (deadline, or there
  * is no such program) or LOOM_ERR_IO with a sentence. Ends within a second of

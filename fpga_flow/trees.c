@@ -164,7 +164,7 @@ static int difference(struct loom_wires *w, struct sum *pos, struct sum *neg,
                       int64_t k, int f)
 {
     int64_t kp = k > 0 ? k : 0, kn = k < 0 ? -k : 0;
-    bool flip = lowest(pos) <= lowest(neg) && !kp && !kn &&
+    bool flip = !w->subtracts && lowest(pos) <= lowest(neg) && !kp && !kn &&
                 complement_cost(w, pos, kp) < complement_cost(w, neg, kn);
     struct term p = build(w, pos, kp, f), n = build(w, neg, kn, f);
     if (flip && p.shift <= n.shift) { /* p - n = ~(~p + n) */
@@ -174,15 +174,15 @@ static int difference(struct loom_wires *w, struct sum *pos, struct sum *neg,
         int r = loom_wire_not(w, loom_wire_shl(w, y.wire, back));
         return loom_wire_shl(w, r, p.shift);
     }
-    n.wire = loom_wire_not(w, n.wire); /* p - n = p + ~n + 1 */
-    return loom_wire_add(w, p.wire, p.shift, n.wire, n.shift, n.shift);
+    return loom_wire_sub(w, p.wire, p.shift, n.wire, n.shift);
 }
 
 /* -neg + k */
 static int negative(struct loom_wires *w, struct sum *neg, int64_t k, int f)
 {
     int z = lowest(neg);
-    if (k <= -(INT64_C(1) << z)) { /* -(n << z) = (~n << z) + 2^z */
+    if (k <= -(INT64_C(1) << z) &&
+        !w->subtracts) { /* -(n << z) = (~n << z) + 2^z */
         struct term n = build(w, neg, -k - (INT64_C(1) << z), f);
         int back = n.shift - z;
         if (back < 0) /* the constant reached below: as it stands */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/mem.h"
+#include "fpga_flow/target.h"
 
 /* A wire at a slot that crosses into a module. */
 struct cross {
@@ -168,21 +169,34 @@ static void bits(const struct writer *o, int id, int low, int top, int slot)
         fputc('}', o->f);
 }
 
+/* Whether ADD wire x is written as logic: too short for a carry chain. */
+static bool in_luts(const struct loom_design *d, const struct loom_wire *x)
+{
+    int n = x->bits - loom_wire_chain(x);
+    return n > 0 && n <= d->family->lut_adder;
+}
+
 static void add(const struct writer *o, const struct loom_wire *x, int slot)
 {
     int chain = loom_wire_chain(x), low = x->low < chain ? x->low : chain;
     int top = x->bits - 1;
-    int below = x->sa <= x->sb ? x->a : x->b;
-    int s = x->sa <= x->sb ? x->sa : x->sb;
+    bool a_low = x->sub || x->sa <= x->sb;
+    int below = a_low ? x->a : x->b, s = a_low ? x->sa : x->sb;
     if (x->inv)
         fputc('~', o->f);
     if (low < chain)
         fputc('{', o->f);
     else if (x->inv)
         fputc('(', o->f);
-    if (top >= chain) {
+    if (in_luts(o->d, x)) {
+        fprintf(o->f, "sum%d(", top - chain + 1);
         bits(o, x->a, chain - x->sa, top - x->sa, slot);
-        fputs(" + ", o->f);
+        fputs(x->sub ? ", ~" : ", ", o->f);
+        bits(o, x->b, chain - x->sb, top - x->sb, slot);
+        fprintf(o->f, ", 1'b%d)", x->sub || x->carry >= 0);
+    } else if (top >= chain) {
+        bits(o, x->a, chain - x->sa, top - x->sa, slot);
+        fputs(x->sub ? " - " : " + ", o->f);
         bits(o, x->b, chain - x->sb, top - x->sb, slot);
         if (x->carry >= 0)
             fputs(" + 1'b1", o->f);
@@ -324,6 +338,38 @@ static void table_function(const struct writer *o, const struct loom_wire *x)
     fputs("        default: ", o->f);
     table_name(o->f, x);
     fprintf(o->f, " = %d'bx;\n        endcase\n    endfunction\n", n);
+}
+
+/* Adders of n bits as logic, for those lengths that the module has. */
+static void sum_functions(const struct writer *o)
+{
+    const struct loom_wires *w = o->d->w;
+    uint64_t done = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        const struct loom_wire *x = &w->wire[i];
+        int n = x->bits - loom_wire_chain(x);
+        if (x->op != LOOM_WIRE_ADD || !x->bits || x->layer != o->layer ||
+            loom_wire_is_view(w, (int)i) || !in_luts(o->d, x) || done >> n & 1)
+            continue;
+        done |= UINT64_C(1) << n;
+        /* Its own variable for the carry: Yosys 0.23 computes something else
+         * when a function writes to its input. */
+        fprintf(o->f,
+                "    function [%d:0] sum%d;\n"
+                "        input [%d:0] a, b;\n"
+                "        input carry;\n"
+                "        reg c;\n"
+                "        integer i;\n"
+                "        begin\n"
+                "            c = carry;\n"
+                "            for (i = 0; i < %d; i = i + 1) begin\n"
+                "                sum%d[i] = a[i] ^ b[i] ^ c;\n"
+                "                c = a[i] & b[i] | c & (a[i] ^ b[i]);\n"
+                "            end\n"
+                "        end\n"
+                "    endfunction\n",
+                n - 1, n, n - 1, n, n);
+    }
 }
 
 /* The functions that the module's wires call, each once. */
@@ -536,6 +582,7 @@ static void layer_module(const struct writer *o)
     each_port(o, o->layer, false, port_out);
     fputs("\n);\n", o->f);
     table_functions(o);
+    sum_functions(o);
     for (size_t i = 0; i < d->w->n; i++) {
         if (!is_real(d->w, (int)i) || layer_of(d->w, (int)i) != o->layer)
             continue;

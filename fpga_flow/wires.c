@@ -41,7 +41,7 @@ static uint64_t mix(uint64_t h, uint64_t v)
 
 static size_t hash_wire(const struct loom_wire *x)
 {
-    uint64_t h = mix((uint64_t)x->op * 2 + x->inv, 1);
+    uint64_t h = mix((uint64_t)x->op * 4 + x->inv * 2 + x->sub, 1);
     h = mix(h, (uint64_t)(uint32_t)x->a << 32 | (uint32_t)x->b);
     h = mix(h, (uint64_t)(uint32_t)x->c);
     h = mix(h, (uint64_t)(uint32_t)x->sa << 16 ^
@@ -52,9 +52,10 @@ static size_t hash_wire(const struct loom_wire *x)
 
 static bool same_wire(const struct loom_wire *x, const struct loom_wire *y)
 {
-    return x->op == y->op && x->inv == y->inv && x->carry == y->carry &&
-           x->a == y->a && x->b == y->b && x->c == y->c && x->sa == y->sa &&
-           x->sb == y->sb && x->k == y->k && x->k2 == y->k2;
+    return x->op == y->op && x->inv == y->inv && x->sub == y->sub &&
+           x->carry == y->carry && x->a == y->a && x->b == y->b &&
+           x->c == y->c && x->sa == y->sa && x->sb == y->sb && x->k == y->k &&
+           x->k2 == y->k2;
 }
 
 static void rehash(struct loom_wires *w)
@@ -73,7 +74,7 @@ static void rehash(struct loom_wires *w)
 /* No bit of one operand meets a bit of the other, and nothing is carried. */
 static bool disjoint(const struct loom_wires *w, const struct loom_wire *x)
 {
-    if (x->op != LOOM_WIRE_ADD || x->carry >= 0 || x->inv)
+    if (x->op != LOOM_WIRE_ADD || x->carry >= 0 || x->inv || x->sub)
         return false;
     int below = x->sa ? x->b : x->a, s = x->sa + x->sb;
     return s && w->wire[below].lo >= 0 && loom_wire_width(w, below) <= s;
@@ -123,7 +124,7 @@ static int intern(struct loom_wires *w, struct loom_wire x)
 
 int loom_wire_chain(const struct loom_wire *x)
 {
-    return x->carry >= 0 ? x->carry : x->sa > x->sb ? x->sa : x->sb;
+    return x->carry >= 0 ? x->carry : x->sub || x->sb > x->sa ? x->sb : x->sa;
 }
 
 static struct loom_wire unary(enum loom_wire_op op, const struct loom_wires *w,
@@ -208,6 +209,11 @@ static void add_interval(const struct loom_wires *w, struct loom_wire *z)
     int64_t one = z->carry >= 0 ? shl(1, z->carry) : 0;
     int64_t v[4] = {shl(x->lo, z->sa), shl(x->hi, z->sa), shl(y->lo, z->sb),
                     shl(y->hi, z->sb)};
+    if (z->sub) {
+        int64_t lo = v[2];
+        v[2] = -v[3];
+        v[3] = -lo;
+    }
     for (int i = 0; i < 4; i++)
         if (v[i] <= -LIMIT || v[i] >= LIMIT || one >= LIMIT / 2) {
             z->hi = LIMIT;
@@ -248,12 +254,34 @@ int loom_wire_add(struct loom_wires *w, int a, int sa, int b, int sb, int carry)
     return loom_wire_shl(w, intern(w, z), common);
 }
 
+int loom_wire_sub(struct loom_wires *w, int a, int sa, int b, int sb)
+{
+    strip(w, &b, &sb);
+    if (!w->subtracts) /* a - b = a + ~b + 1 */
+        return loom_wire_add(w, a, sa, loom_wire_not(w, b), sb, sb);
+    strip(w, &a, &sa);
+    if (is_const(w, b))
+        return loom_wire_add(
+            w, a, sa, loom_wire_const(w, -w->wire[b].k, w->wire[b].f), sb, -1);
+    if (a == b && sa == sb)
+        return loom_wire_const(w, 0, w->wire[a].f + sa);
+    int common = is_const(w, a) && !w->wire[a].k ? sb : sa < sb ? sa : sb;
+    struct loom_wire z = {.op = LOOM_WIRE_ADD, .a = a, .b = b, .c = -1};
+    z.sub = true;
+    z.sa = sa > common ? sa - common : 0;
+    z.sb = sb - common;
+    z.carry = -1;
+    z.f = w->wire[b].f + z.sb;
+    add_interval(w, &z);
+    return loom_wire_shl(w, intern(w, z), common);
+}
+
 int loom_wire_not(struct loom_wires *w, int a)
 {
     struct loom_wire y = w->wire[a];
     if (y.op == LOOM_WIRE_NOT)
         return y.a;
-    if (y.op == LOOM_WIRE_ADD && !disjoint(w, &y))
+    if (y.op == LOOM_WIRE_ADD && !disjoint(w, &y) && !w->subtracts)
         y.inv = !y.inv;
     else
         y = unary(LOOM_WIRE_NOT, w, a);
@@ -498,8 +526,9 @@ static int64_t eval(const struct loom_wires *w, const struct loom_wire *x,
     case LOOM_WIRE_CONST:
         return x->k;
     case LOOM_WIRE_ADD: {
-        int64_t y = v[x->a] * (INT64_C(1) << x->sa) +
-                    v[x->b] * (INT64_C(1) << x->sb) +
+        int64_t a = v[x->a] * (INT64_C(1) << x->sa);
+        int64_t b = v[x->b] * (INT64_C(1) << x->sb);
+        int64_t y = (x->sub ? a - b : a + b) +
                     (x->carry < 0 ? 0 : INT64_C(1) << x->carry);
         return x->inv ? -y - 1 : y;
     }

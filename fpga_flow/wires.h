@@ -20,7 +20,8 @@ enum loom_wire_op {
     LOOM_WIRE_INPUT, /* element k of the row of integers */
     LOOM_WIRE_CONST, /* k */
     LOOM_WIRE_ADD,   /* (a << sa) + (b << sb) + 2^carry (none if carry < 0;
-                        carry <= max(sa, sb)); complemented if inv */
+                        carry <= max(sa, sb)); complemented if inv;
+                        (a << sa) - (b << sb) if sub, without both */
     LOOM_WIRE_NOT,   /* -a - 1 */
     LOOM_WIRE_RELU,  /* max(a, 0) */
     LOOM_WIRE_CLIP,  /* min(max(a, k), k2) */
@@ -34,7 +35,7 @@ enum loom_wire_op {
 
 struct loom_wire {
     enum loom_wire_op op;
-    bool inv;
+    bool inv, sub;
     int carry;
     int a, b, c;   /* wires, -1 if unused */
     int sa, sb;    /* shifts of a and b in ADD */
@@ -74,7 +75,9 @@ struct loom_wires {
     int *out_f; /* [n_out] its f in the network */
 
     int at_layer, at_index; /* stamped on new wires */
-    bool wide;              /* an interval passed 62 bits */
+    bool subtracts; /* the target subtracts for nothing, but complements no
+                       sums for nothing; else the other way round */
+    bool wide;      /* an interval passed 62 bits */
     int *bucket;            /* hash of wires while building; NULL afterwards */
     size_t n_buckets;
 };
@@ -82,11 +85,11 @@ struct loom_wires {
 struct loom_share; /* share.h */
 
 /* Lower a network, LINEAR node k with its sums shared as share[k] says (NULL:
- * none shares); NULL and a sentence when a width passes 62 bits. The
- * result does not refer to net. */
+ * none shares), for a target that subtracts or one that complements; NULL and
+ * a sentence when a width passes 62 bits. The result does not refer to net. */
 struct loom_wires *loom_wires_lower(const struct loom_exact *net,
                                     const struct loom_share *share,
-                                    struct loom_errmsg *e);
+                                    bool subtracts, struct loom_errmsg *e);
 void loom_wires_destroy(struct loom_wires *w);
 
 /* Run rows of integers through the program: q [rows][n_in], y [rows][n_out].
@@ -120,7 +123,10 @@ int loom_wire_const(struct loom_wires *w, int64_t k, int f);
  * sa, sb >= 0, carry <= max(sa, sb), where it costs nothing. */
 int loom_wire_add(struct loom_wires *w, int a, int sa, int b, int sb,
                   int carry);
-/* -a - 1; free when a is an adder, whose sum is then stored complemented. */
+/* (a << sa) - (b << sb), in the way that the target likes; sa, sb >= 0. */
+int loom_wire_sub(struct loom_wires *w, int a, int sa, int b, int sb);
+/* -a - 1; of an adder it is a sum that is stored complemented, unless the
+ * target subtracts. */
 int loom_wire_not(struct loom_wires *w, int a);
 int loom_wire_relu(struct loom_wires *w, int a);
 int loom_wire_clip(struct loom_wires *w, int a, int64_t lo, int64_t hi);

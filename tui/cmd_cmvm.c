@@ -19,7 +19,7 @@
 struct cmvm_arg {
     const char *file, *target;
     enum loom_cmvm_goal goal;
-    bool cells; /* of an iCE40, not a goal of the graph */
+    const struct loom_family *family; /* cells of it, not a goal of the graph */
     double seconds, steps, max_depth, seed, threads;
     bool json, quiet;
 };
@@ -42,13 +42,17 @@ static int number(const char *command, const char *option, const char *value,
 
 static int target(const char *command, struct cmvm_arg *a)
 {
-    a->cells = !strcmp(a->target, "ice40");
+    a->family = !strcmp(a->target, loom_ice40.name)  ? &loom_ice40
+                : !strcmp(a->target, loom_ecp5.name) ? &loom_ecp5
+                                                     : NULL;
     a->goal = strcmp(a->target, "bits") ? LOOM_CMVM_ADDERS : LOOM_CMVM_BITS;
-    if (a->goal == LOOM_CMVM_ADDERS && !a->cells && strcmp(a->target, "adders"))
-        return cli_usage(command, "--target %s: expected ice40, adders or bits",
+    if (a->goal == LOOM_CMVM_ADDERS && !a->family &&
+        strcmp(a->target, "adders"))
+        return cli_usage(command,
+                         "--target %s: expected ice40, ecp5, adders or bits",
                          a->target);
-    if (a->cells && (a->max_depth || a->steps))
-        return cli_usage(command, "--target ice40 takes --time only");
+    if (a->family && (a->max_depth || a->steps))
+        return cli_usage(command, "--target %s takes --time only", a->target);
     return CLI_DONE;
 }
 
@@ -235,8 +239,13 @@ static int solve_cells(const struct cmvm_arg *a, const struct matrix *m,
     enum { BITS = 8 };
     struct loom_exact *net = loom_cmvm_net(m->rows, m->cols, m->w, BITS, e);
     struct loom_design *d =
-        net ? loom_design_search(net, "matrix", LOOM_PIPELINE_LEVELS,
-                                 a->seconds, e)
+        net ? loom_design_new(
+                  net,
+                  &(struct loom_design_conf){.name = "matrix",
+                                             .family = a->family,
+                                             .levels = LOOM_PIPELINE_LEVELS,
+                                             .seconds = a->seconds},
+                  e)
             : NULL;
     if (d) {
         struct loom_design_size s = loom_design_size(d, -1);
@@ -268,7 +277,7 @@ static int report(const struct cmvm_arg *a, const struct matrix *m,
         printf("%d x %d: %d adders, %d adder bits, depth %d, %s %d, %.2f s, "
                "%s\n",
                m->rows, m->cols, r->adders, r->bits, r->depth,
-               a->cells ? "cells (model)" : a->target, r->cost, took,
+               a->family ? "cells (model)" : a->target, r->cost, took,
                r->exact ? "exact" : "NOT EXACT");
     return status;
 }
@@ -285,7 +294,7 @@ int cmd_cmvm(int argc, char **argv)
     int err = read_matrix(a.file, &m, &e);
     double start = clock_s();
     if (!err)
-        err = (a.cells ? solve_cells : solve_graph)(&a, &m, &r, &e);
+        err = (a.family ? solve_cells : solve_graph)(&a, &m, &r, &e);
     status = err ? cli_fail(err, &e) : report(&a, &m, &r, clock_s() - start);
     free(m.w);
     return status;

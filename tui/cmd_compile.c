@@ -69,8 +69,13 @@ int cmd_compile(int argc, char **argv)
     double clock = a.clock_mhz > 0 ? a.clock_mhz : a.device->clock_mhz;
     int levels = a.levels < 0 ? 0 : a.levels ? a.levels : LOOM_PIPELINE_LEVELS;
     int status = CLI_DONE;
-    struct loom_design *d = (a.plain ? loom_design_plain : loom_design_new)(
-        in.model.net, in.model.name, levels, &e);
+    struct loom_design *d =
+        loom_design_new(in.model.net,
+                        &(struct loom_design_conf){.name = in.model.name,
+                                                   .family = a.device->family,
+                                                   .levels = levels,
+                                                   .plain = a.plain},
+                        &e);
     err = d ? loom_emit(d, a.device, clock, in.vectors, in.n_vectors, a.out, &e)
             : LOOM_ERR_RANGE;
     if (err)

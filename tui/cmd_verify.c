@@ -74,19 +74,20 @@ static int open_design(const struct flow_arg *a, const struct flow_input *in,
                        struct loom_errmsg *e)
 {
     char *name = NULL;
-    int levels = a->levels < 0 ? 0
-                 : a->levels   ? a->levels
-                               : LOOM_PIPELINE_LEVELS;
-    bool compiled = is_compiled(a->model), plain = a->plain;
+    struct loom_design_conf conf = {.name = in->model.name,
+                                    .family = a->device ? a->device->family
+                                                        : &loom_ice40,
+                                    .levels = loom_pipeline_levels(a->levels),
+                                    .plain = a->plain};
+    bool compiled = is_compiled(a->model);
     if (compiled) {
-        int err = loom_emit_read(a->model, &name, &levels, &plain, e);
+        int err = loom_emit_read(a->model, &name, &conf, e);
         if (err)
             return err;
         f->core = loom_asprintf("%s/core.v", a->model);
         f->serial = loom_asprintf("%s/serial.v", a->model);
     }
-    *d = (plain ? loom_design_plain : loom_design_new)(
-        in->model.net, name ? name : in->model.name, levels, e);
+    *d = loom_design_new(in->model.net, &conf, e);
     free(name);
     if (!*d)
         return LOOM_ERR_RANGE;

@@ -243,7 +243,11 @@ static int predict(void *ctx, int i, struct loom_cells *out)
     if (err)
         return err;
     if (!cli_model_freeze(&m, NULL))
-        d = loom_design_new(m.net, "net", loom_pipeline_levels(j->levels),
+        d = loom_design_new(m.net,
+                            &(struct loom_design_conf){
+                                .name = "net",
+                                .family = j->conf->device->family,
+                                .levels = loom_pipeline_levels(j->levels)},
                             NULL);
     if (d)
         *out = loom_target_predict(d, -1);

@@ -220,8 +220,11 @@ static void test_net(void **state)
         problem_init(&p, seed, 8, 6, 6, 700, seed & 1);
         struct loom_exact *net = loom_cmvm_net(p.m.n_in, p.m.n_out, p.w, 8, &e);
         assert_non_null(net);
-        struct loom_design *plain = loom_design_plain(net, "m", 2, &e);
-        struct loom_design *shared = loom_design_new(net, "m", 2, &e);
+        struct loom_design_conf conf = {
+            .name = "m", .family = &loom_ice40, .levels = 2};
+        struct loom_design *shared = loom_design_new(net, &conf, &e);
+        conf.plain = true;
+        struct loom_design *plain = loom_design_new(net, &conf, &e);
         assert_non_null(plain);
         assert_non_null(shared);
         assert_true(loom_cmvm_net_is(plain->w, p.w));

@@ -14,6 +14,7 @@
 #include "engine/file.h"
 #include "engine/mem.h"
 #include "fpga_flow/design.h"
+#include "fpga_flow/target.h"
 #include "fpga_flow/verify.h"
 #include "fpga_flow/verilog.h"
 #include "tests/flow/netgen.h"
@@ -28,11 +29,23 @@ static char *put(const char *name, char *text)
     return path;
 }
 
-static void simulate(const struct loom_exact *net, int levels,
+static struct loom_design *design(const struct loom_exact *net,
+                                  const struct loom_family *family, int levels,
+                                  struct loom_errmsg *e)
+{
+    return loom_design_new(net,
+                           &(struct loom_design_conf){.name = "net",
+                                                      .family = family,
+                                                      .levels = levels},
+                           e);
+}
+
+static void simulate(const struct loom_exact *net,
+                     const struct loom_family *family, int levels,
                      const char *simulator, long *vectors)
 {
     struct loom_errmsg e = {""};
-    struct loom_design *d = loom_design_new(net, "net", levels, &e);
+    struct loom_design *d = design(net, family, levels, &e);
     if (!d)
         return;
     char *core = put("core.v", loom_verilog_core(d));
@@ -75,7 +88,8 @@ static void test_wild(void **state)
     for (long n = 0; n < nets; seed++) {
         struct loom_exact *net = netgen_wild(seed);
         if (net)
-            simulate(net, (int)(seed % 4), "iverilog", &vectors);
+            simulate(net, seed & 4 ? &loom_ecp5 : &loom_ice40, (int)(seed % 4),
+                     "iverilog", &vectors);
         n += net != NULL;
         loom_exact_destroy(net);
     }
@@ -90,7 +104,7 @@ static void test_like_trained(void **state)
     need("iverilog");
     for (int levels = 0; levels < 4; levels++) {
         struct loom_exact *net = netgen_like(5, sizes, 4, 400, 5);
-        simulate(net, levels, "iverilog", &vectors);
+        simulate(net, &loom_ecp5, levels, "iverilog", &vectors);
         loom_exact_destroy(net);
     }
 }
@@ -102,7 +116,7 @@ static void test_verilator(void **state)
     long vectors = 0;
     need("verilator");
     struct loom_exact *net = netgen_like(6, sizes, 3, 400, 5);
-    simulate(net, 1, "verilator", &vectors);
+    simulate(net, &loom_ice40, 1, "verilator", &vectors);
     loom_exact_destroy(net);
 }
 
@@ -116,8 +130,8 @@ static void test_mismatch(void **state)
     struct loom_exact *other = netgen_like(9, sizes, 2, 1000, 4);
     other->nodes[1].b[0] += 2;
     loom_exact_intervals(other, NULL);
-    struct loom_design *d = loom_design_new(net, "net", 1, NULL);
-    struct loom_design *wrong = loom_design_new(other, "net", 1, NULL);
+    struct loom_design *d = design(net, &loom_ice40, 1, NULL);
+    struct loom_design *wrong = design(other, &loom_ice40, 1, NULL);
     char *core = put("core.v", loom_verilog_core(wrong));
     struct loom_verify v = {
         .d = d, .core = core, .simulator = "iverilog", .timeout_s = 300};
