@@ -33,6 +33,42 @@ static int read_penalties(const struct loom_affine *a, struct loom_model *m,
     return err;
 }
 
+/* Zeros and ones of nested lists, in their order, from missing[n] on; the
+ * number behind the last, or an error. */
+static int read_ones(const json_t *j, bool *missing, int n, int most)
+{
+    const json_t *v;
+    size_t k;
+    if (!json_is_array(j)) {
+        double x = json_is_number(j) ? json_number_value(j) : -1.0;
+        if (n >= most || (x != 0.0 && x != 1.0))
+            return LOOM_ERR_ARG;
+        missing[n] = x == 0.0;
+        return n + 1;
+    }
+    json_array_foreach(j, k, v)
+    {
+        n = n < 0 ? n : read_ones(v, missing, n, most);
+    }
+    return n;
+}
+
+static int read_mask(struct loom_affine *a, struct loom_model *m,
+                     const struct loom_layer *l, struct loom_errmsg *e)
+{
+    const json_t *j = json_object_get(l->conf, "mask");
+    int n = (int)(a->k * a->units);
+    bool *missing =
+        j ? loom_model_memory(m, (size_t)n, sizeof(*missing)) : NULL;
+    a->kernel.missing = missing;
+    if (!missing || read_ones(j, missing, 0, n) == n)
+        return 0;
+    return loom_fail(e, LOOM_ERR_SHAPE,
+                     "%s: field \"mask\" must be %d zeros and ones, %zu for "
+                     "each of %zu inputs of an output",
+                     l->name, n, a->units, a->k);
+}
+
 static int add_param(const struct loom_affine *a, struct loom_model *m,
                      const struct loom_layer *l, const char *name, bool trained)
 {
@@ -104,6 +140,9 @@ int loom_affine_build(struct loom_affine *a, struct loom_model *m,
     if (err)
         return err;
     loom_weights_build(&a->kernel, m, l->name, "kq", &a->kernel_shape, &kernel);
+    err = read_mask(a, m, l, e);
+    if (err)
+        return err;
     if (a->patch) /* v1 counts a weight once for each place that has its own */
         a->kernel.q.share /= sqrtf((float)((double)a->positions * a->share));
     if (a->has_bias) {
@@ -196,6 +235,10 @@ static void quantize(struct loom_affine *a, struct loom_model *m)
 void loom_affine_prepare(struct loom_model *m, struct loom_layer *l)
 {
     struct loom_affine *a = l->state;
+    const bool *missing = a->kernel.missing;
+    for (size_t j = 0; missing && j < a->k * a->units; j++)
+        if (missing[j])
+            loom_theta(m, a->kernel_value)[j] = 0.0f;
     if (a->norm && loom_in_step(m)) {
         lay_out(a, loom_theta(m, a->kernel_value), a->float_w,
                 a->wt + a->ldu * a->ldk);
@@ -263,8 +306,10 @@ static void reduce_norm(struct loom_affine *a, struct loom_model *m,
         gamma[u] = scale_gradient(a, m, u) / sqrtf(s->variance[u] + s->epsilon);
         for (size_t k = 0; k < a->k; k++)
             grad[k * a->units + u] =
-                a->grad_kernel[k * a->units + u] * a->scale[u] +
-                through[k * a->ldu + u];
+                a->kernel.missing && a->kernel.missing[k * a->units + u]
+                    ? 0.0f
+                    : a->grad_kernel[k * a->units + u] * a->scale[u] +
+                          through[k * a->ldu + u];
     }
     loom_moments_follow(s, m);
 }
@@ -342,8 +387,8 @@ double loom_affine_ebops(struct loom_model *m, struct loom_layer *l, float beta)
         }
         total += row * column;
         if (beta != 0.0f)
-            loom_qstate_bits_grad(&a->kernel.q, m, k * a->units, a->units,
-                                  share * (float)column);
+            loom_weights_bits_grad(&a->kernel, m, k * a->units, a->units,
+                                   share * (float)column);
     }
     return total * a->share + loom_affine_bias_ebops(m, a, beta);
 }

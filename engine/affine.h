@@ -53,12 +53,14 @@ struct loom_affine {
 };
 
 /* The fields that loom_affine_build reads from a layer's conf. */
-#define LOOM_AFFINE_FIELDS "kernel", "bias", "norm", "kernel_l1", "kernel_l2"
+#define LOOM_AFFINE_FIELDS                                                     \
+    "kernel", "bias", "norm", "mask", "kernel_l1", "kernel_l2"
 
 /* Add parameters and room; l's shape is set. conf: kernel, bias = quantizer
- * fields (bias = false: none), norm = true or {epsilon, momentum}, kernel_l1
- * and kernel_l2: these times sum |w| and sum w^2 of the float kernel join the
- * loss. */
+ * fields (bias = false: none); norm = true or {epsilon, momentum}; mask =
+ * lists of zeros and ones like the kernel, a 0 for a weight that is not there;
+ * kernel_l1 and kernel_l2: these times sum |w| and sum w^2 of the float kernel
+ * join the loss. */
 int loom_affine_build(struct loom_affine *a, struct loom_model *m,
                       struct loom_layer *l, struct loom_errmsg *e);
 

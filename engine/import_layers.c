@@ -214,6 +214,76 @@ static int einsum_dense(struct import *im, const struct import_layer *l,
     return finish_affine(im, l, "dense", at, conf, err, e);
 }
 
+/* A quantizer of the channels into conf. */
+static int channel_quantizer(struct import *im, const struct import_layer *l,
+                             const char *field, const char *group,
+                             const char *ours, json_t *conf,
+                             struct loom_errmsg *e)
+{
+    json_t *q;
+    char param[80];
+    snprintf(param, sizeof(param), "%s/%s", l->name, group);
+    int err = import_quantizer(im, l, field, -1, false, 1, group, param, &q, e);
+    if (!err)
+        json_object_set_new(conf, ours, q);
+    return err;
+}
+
+/* Variables: gamma and beta, where they are, then the moving ones. */
+static void load_norm(struct import *im, const struct import_layer *l,
+                      bool gamma, bool beta)
+{
+    static const char *const names[] = {"gamma", "beta", "moving_mean",
+                                        "moving_variance"};
+    int at = 0;
+    for (int k = 0; k < 4; k++) {
+        char set[24], param[80];
+        if ((k == 0 && !gamma) || (k == 1 && !beta))
+            continue;
+        snprintf(set, sizeof(set), "vars/%d", at++);
+        snprintf(param, sizeof(param), "%s/%s", l->name, names[k]);
+        import_load(im, l, set, "%s", param);
+    }
+}
+
+static int batch_norm(struct import *im, const struct import_layer *l,
+                      struct loom_errmsg *e)
+{
+    static const char *const numbers[] = {"epsilon", "momentum"};
+    bool gamma, beta;
+    int axis, at = add_input_quantizer(im, l, e);
+    int err = at < 0 ? at : import_flag(l, "scale", true, &gamma, e);
+    if (!err)
+        err = import_flag(l, "center", true, &beta, e);
+    if (!err)
+        err = import_whole(l, "axis", -1, &axis, e);
+    if (!err && axis != -1 && axis != shape_of(im, at)->rank)
+        err = import_fail(l, "axis", e, "only the last can be handled");
+    if (!err)
+        err = expect_text(l, "freeze_statistics", "false", e);
+    if (err)
+        return err;
+    json_t *conf = json_pack("{s:b,s:b}", "gamma", gamma, "beta", beta);
+    for (int k = 0; !err && k < 2; k++) {
+        json_t *v = json_object_get(l->config, numbers[k]);
+        if (v && !json_is_number(v))
+            err = import_fail(l, numbers[k], e, "a number is expected");
+        else if (v)
+            json_object_set(conf, numbers[k], v);
+    }
+    if (!err)
+        err = channel_quantizer(im, l, "kq_conf", "kq", "scale", conf, e);
+    if (!err)
+        err = channel_quantizer(im, l, "bq_conf", "bq", "offset", conf, e);
+    if (err) {
+        json_decref(conf);
+        return err;
+    }
+    load_norm(im, l, gamma, beta);
+    at = import_add(im, l, "batch_norm", "", &at, 1, conf, e);
+    return at < 0 ? at : add_tail(im, l, at, e);
+}
+
 /* A field of one number an axis, as it is. */
 static void copy_sizes(const struct import_layer *l, const char *field,
                        const char *ours, json_t *conf)
@@ -619,6 +689,7 @@ int import_translate(struct import *im, const struct import_layer *l, int *at,
         {"QDense", 1, dense},
         {"QEinsumDense", 1, einsum_dense},
         {"QEinsumDenseBatchnorm", 1, einsum_dense},
+        {"QBatchNormalization", 1, batch_norm},
         {"QConv1D", 1, conv},
         {"QConv2D", 1, conv},
         {"QAdd", LOOM_MAX_INPUTS, merge},

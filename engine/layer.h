@@ -87,14 +87,15 @@ static inline float loom_weight_bits(const struct loom_layer_weights *w,
 
 extern const struct loom_layer_ops loom_layer_input, loom_layer_quantize,
     loom_layer_dense, loom_layer_conv1d, loom_layer_conv2d,
-    loom_layer_depthwise_conv2d, loom_layer_relu,
-    loom_layer_leaky_relu, loom_layer_function, loom_layer_add,
-    loom_layer_subtract, loom_layer_multiply, loom_layer_maximum,
-    loom_layer_minimum, loom_layer_scale, loom_layer_sum, loom_layer_max,
-    loom_layer_max_pool1d, loom_layer_max_pool2d, loom_layer_average_pool1d,
-    loom_layer_average_pool2d, loom_layer_global_max_pool,
-    loom_layer_global_average_pool, loom_layer_reshape, loom_layer_flatten,
-    loom_layer_permute, loom_layer_slice, loom_layer_concatenate;
+    loom_layer_depthwise_conv2d, loom_layer_relu, loom_layer_leaky_relu,
+    loom_layer_function, loom_layer_add, loom_layer_subtract,
+    loom_layer_multiply, loom_layer_maximum, loom_layer_minimum,
+    loom_layer_scale, loom_layer_sum, loom_layer_max, loom_layer_max_pool1d,
+    loom_layer_max_pool2d, loom_layer_average_pool1d, loom_layer_average_pool2d,
+    loom_layer_global_max_pool, loom_layer_global_average_pool,
+    loom_layer_reshape, loom_layer_flatten, loom_layer_permute,
+    loom_layer_slice, loom_layer_concatenate, loom_layer_batch_norm,
+    loom_layer_dropout;
 
 /* Floats a row of its own output and gradient, where they are not its input's.
  */

@@ -38,6 +38,8 @@ static const struct loom_layer_ops *const kinds[] = {
     &loom_layer_permute,
     &loom_layer_slice,
     &loom_layer_concatenate,
+    &loom_layer_batch_norm,
+    &loom_layer_dropout,
 };
 
 /* MAX_FLOATS: of one model and one worker's activations, 1 GB. A file that

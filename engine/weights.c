@@ -150,8 +150,8 @@ static void count_v1(struct loom_weights *w, enum loom_mode mode)
         q->bits[j] = fmaxf(high[group ? group[j] : j] + q->rf[j], 0.0f);
 }
 
-void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
-                          const float *v)
+static void quantize(struct loom_weights *w, struct loom_model *m,
+                     const float *v)
 {
     struct loom_qstate *q = &w->q;
     if (m->mode == LOOM_MODE_REAL) {
@@ -181,6 +181,25 @@ void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
                             w->dx, w->di, w->df);
     if (q->conf.v1)
         count_v1(w, m->mode);
+}
+
+void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
+                          const float *v)
+{
+    quantize(w, m, v);
+    for (size_t j = 0; w->missing && j < w->q.n; j++)
+        if (w->missing[j])
+            w->dx[j] = w->di[j] = w->df[j] = w->q.bits[j] = 0.0f;
+}
+
+void loom_weights_bits_grad(const struct loom_weights *w, struct loom_model *m,
+                            size_t j, size_t n, float g)
+{
+    if (!w->missing)
+        loom_qstate_bits_grad(&w->q, m, j, n, g);
+    for (size_t c = j; w->missing && c < j + n; c++)
+        if (!w->missing[c])
+            loom_qstate_bits_grad(&w->q, m, c, 1, g);
 }
 
 void loom_weights_reduce(struct loom_weights *w, struct loom_model *m,

@@ -12,6 +12,9 @@ struct loom_weights {
     float *qv;           /* [n] quantized */
     float *dx, *di, *df; /* [n] local derivatives, of the last training step */
     float *kept;         /* [2 groups] i and k while calibration tries others */
+    /* [n] weights that are not there: their values are 0, they have no bits and
+     * no gradients. NULL: all are. */
+    const bool *missing;
 };
 
 /* Field `name` of a layer's conf, a table of quantizer fields, over the
@@ -42,6 +45,10 @@ void loom_weights_prepare(struct loom_weights *w, struct loom_model *m,
 void loom_weights_reduce(struct loom_weights *w, struct loom_model *m,
                          const float *sum, size_t n_rows, size_t n, size_t ld,
                          float *grad);
+
+/* Add g, a gradient on the bits of weights j .. j + n, to the stored bits'. */
+void loom_weights_bits_grad(const struct loom_weights *w, struct loom_model *m,
+                            size_t j, size_t n, float g);
 
 /* Derivative of quantized weight j by its value, in a step. */
 static inline float loom_weights_slope(const struct loom_weights *w,

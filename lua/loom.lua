@@ -232,7 +232,8 @@ loom.sgd = optimizer("sgd", "sgd", {"momentum", "nesterov"}, {momentum = 0.9})
 -- all that; input, the quantizer before it; semantics, of its quantizers.
 local shared = {"name", "of", "relu", "output", "input", "semantics"}
 
-local weights = {"kernel", "bias", "norm", "parallel", "kernel_l1", "kernel_l2"}
+local weights = {"kernel", "bias", "norm", "parallel", "mask", "kernel_l1",
+  "kernel_l2"}
 local window = {"size", "stride", "padding", "parallel"}
 
 -- kind = {own fields, first = field that t[1] is,
@@ -258,6 +259,9 @@ local kinds = {
   global_average_pool = {{}, before = "asked"},
   reshape = {{"shape"}, before = "asked"},
   flatten = {{}, before = "asked"},
+  batch_norm = {{"scale", "offset", "gamma", "beta", "epsilon", "momentum"},
+    before = "always"},
+  dropout = {{"rate"}, first = "rate", before = "asked"},
   max = {{"axes", "keep"}, before = "asked"},
   leaky_relu = {{"slope"}, before = "asked"},
   scale = {{"factor", "shift"}, before = "asked"},
@@ -276,7 +280,7 @@ end
 
 -- The layers: loom.dense{64, relu = true}, loom.conv2d{16, size = 3}, ...
 -- The first value is the number of outputs (dense), of filters (conv1d,
--- conv2d) or the size of the window (pools).
+-- conv2d), the size of the window (pools) or the share (dropout).
 for kind, k in pairs(kinds) do
   local known = k.first and {[1] = 1} or {}
   for _, list in ipairs({shared, table.unpack(k)}) do
@@ -459,6 +463,10 @@ function graph:layer(name, kind, t)
     local bias = self.semantics ~= "v1" and {overflow = "SAT_SYM"} or {}
     conf.kernel = self:quantizer(t.kernel)
     conf.bias = t.bias ~= false and self:quantizer(over(bias, t.bias))
+  end
+  if kind == "batch_norm" then
+    conf.scale = self:quantizer(t.scale)
+    conf.offset = self:quantizer(over({overflow = "SAT_SYM"}, t.offset))
   end
   if k.becomes and kind ~= "map" then
     conf.name = kind

@@ -87,6 +87,32 @@ static json_t *draw_window(struct draw *d, int at, const char *field,
                      "padding", same ? "same" : "valid");
 }
 
+/* Like the kernel of a dense layer. */
+static json_t *draw_mask(struct draw *d, int at, const json_t *conf)
+{
+    const struct loom_shape *s = shape_at(d, at);
+    json_int_t units = json_integer_value(json_object_get(conf, "units"));
+    json_t *rows = json_array();
+    for (size_t k = 0; k < s->dim[s->rank - 1]; k++) {
+        json_t *row = json_array();
+        for (json_int_t u = 0; u < units; u++)
+            json_array_append_new(row, json_integer(between(d, 0, 1)));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static int batch_norm(struct draw *d, int at)
+{
+    if (between(d, 0, 1))
+        at = add(d, "dropout", at, json_pack("{s:f}", "rate", 0.5));
+    return add(d, "batch_norm", quantize(d, at),
+               json_pack("{s:o,s:o,s:b,s:b}", "scale",
+                         draw_quantizer(d, true, 1), "offset",
+                         draw_quantizer(d, true, 1), "gamma", between(d, 0, 1),
+                         "beta", between(d, 0, 1)));
+}
+
 static int weighted(struct draw *d, int at)
 {
     int rank = shape_at(d, at)->rank, axes = rank - 1;
@@ -108,6 +134,8 @@ static int weighted(struct draw *d, int at)
         return add(d, "depthwise_conv2d", at, conf);
     if (json_is_object(json_object_get(conf, "bias")) && !between(d, 0, 2))
         json_object_set_new(conf, "norm", json_true());
+    if (!conv && !between(d, 0, 3))
+        json_object_set_new(conf, "mask", draw_mask(d, at, conf));
     return add(d, !conv ? "dense" : axes == 1 ? "conv1d" : "conv2d", at, conf);
 }
 
@@ -239,7 +267,10 @@ static struct loom_model *draw_model(struct draw *d, uint64_t seed)
         at = add_all(d, "concatenate", in, 2, json_object());
     }
     for (int n = between(d, 1, 4); n > 0; n--) {
-        switch (between(d, 0, 6)) {
+        switch (between(d, 0, 7)) {
+        case 7:
+            at = batch_norm(d, at);
+            break;
         case 0:
             at = pool(d, at);
             break;

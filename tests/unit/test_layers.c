@@ -414,12 +414,108 @@ static void test_bounds(void **state)
     rig_destroy(r);
 }
 
+/* Weights that are masked are zero, have no bits and no gradient, and cost
+ * nothing: the rest is as it is without them. */
+static void test_mask(void **state)
+{
+    (void)state;
+    struct rig *r =
+        rig_new("[['input','x',{'n':3}],['quantize','q',{'i0':2,'f0':3}],"
+                "['dense','d',{'units':2,'kernel':{'b0':4},'bias':false,"
+                "'mask':[[1,0],[0,0],[1,1]]}]]",
+                6);
+    static const int there[6] = {1, 0, 0, 0, 1, 1};
+    struct loom_model *m = r->m;
+    const struct loom_param *w = loom_model_param(m, "d/kernel");
+    const struct loom_param *b = loom_model_param(m, "d/kq/b");
+    run(r);
+    assert_true(loom_model_ebops(m, 1.0f, NULL) == 3 * 5 * 4);
+    for (size_t j = 0; j < 6; j++) {
+        assert_true((m->theta[w->at + j] != 0) == there[j]);
+        assert_true((m->grad[w->at + j] != 0) == there[j]);
+        assert_true((m->grad[b->at + j] != 0) == there[j]);
+    }
+    const struct loom_param *f = loom_model_param(m, "q/f");
+    assert_true(m->grad[f->at + 1] == 0); /* nobody reads that input */
+    for (size_t k = 0; k < ROWS; k++)
+        for (size_t u = 0; u < 2; u++) {
+            double want = 0;
+            for (size_t j = 0; j < 3; j++) {
+                double q = rint((double)m->theta[w->at + 2 * j + u] * 4) / 4;
+                double x = (double)r->s.out[1][k * m->layer[1].ld + j];
+                want += there[2 * j + u] ? q * x : 0;
+            }
+            assert_true(
+                fabs(want - (double)r->s.out[2][k * m->layer[2].ld + u]) <
+                1e-5);
+        }
+    rig_destroy(r);
+}
+
+static void test_wrong_masks(void **state)
+{
+    (void)state;
+    static const char *const masks[] = {"[[1,0],[0,1]]", "[1,0,1,0,1,0,1]",
+                                        "[1,0,1,0,1,2]", "true",
+                                        "['1','0','0','0','0','0']"};
+    for (size_t k = 0; k < sizeof(masks) / sizeof(*masks); k++) {
+        struct loom_errmsg e = {""};
+        char *text = loom_asprintf("[['input','x',{'n':3}],['quantize','q',{}],"
+                                   "['dense','d',{'units':2,'mask':%s}]]",
+                                   masks[k]);
+        assert_null(unit_try_chain(text, &e));
+        assert_non_null(strstr(e.text, "d: field \"mask\" must be 6 zeros"));
+        free(text);
+    }
+}
+
+/* The share asked for goes, the rest makes up for it; the way back is the
+ * same; the lot falls by step, row and element; evaluation drops nothing. */
+static void test_dropout(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new("[['input','x',{'n':8}],['quantize','q',{'f0':9}],"
+                            "['dropout','o',{'rate':0.25}]]",
+                            2);
+    struct loom_model *m = r->m;
+    float first[ROWS * 16];
+    int dropped = 0, moved = 0;
+    assert_int_equal(m->layer[2].ld, 16);
+    run(r);
+    memcpy(first, r->s.out[2], sizeof(first));
+    for (size_t j = 0; j < ROWS * 16; j++) {
+        float x = r->s.out[1][j], y = first[j], g = r->s.gout[2][j];
+        dropped += j % 16 < 8 && x != 0 && y == 0;
+        if (j % 16 < 8 && x != 0) {
+            assert_true(y == 0 || fabsf(y - x / 0.75f) < 1e-6f * fabsf(y));
+            float want = y == 0 ? 0 : g / 0.75f;
+            assert_true(fabsf(r->s.gout[1][j] - want) <= 1e-6f * fabsf(want));
+        }
+    }
+    assert_true(dropped > ROWS * 8 / 8 && dropped < ROWS * 8 / 2);
+    run(r);
+    assert_memory_equal(first, r->s.out[2], sizeof(first));
+    m->noise++;
+    run(r);
+    for (size_t j = 0; j < ROWS * 16; j++)
+        moved += (first[j] == 0) != (r->s.out[2][j] == 0);
+    assert_true(moved > 40);
+    loom_model_prepare(m, LOOM_MODE_EVAL);
+    loom_model_forward(m, &r->s, ROWS, &r->sums);
+    for (size_t j = 0; j < ROWS * 16; j++)
+        assert_true(r->s.out[2][j] == r->s.out[1][j]);
+    rig_destroy(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_differences),
         cmocka_unit_test(test_ebops),
         cmocka_unit_test(test_penalties),
+        cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_wrong_masks),
+        cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_depthwise),
         cmocka_unit_test(test_depthwise_alone),
         cmocka_unit_test(test_table_ebops),

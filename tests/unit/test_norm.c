@@ -91,7 +91,7 @@ static const float *values(const struct rig *r, const char *layer,
 struct plain {
     const char *name;
     size_t n_in, positions, step, k, units;
-    bool norm;
+    bool norm, unbiased;
     double mean[8], variance[8]; /* of the last time */
 };
 
@@ -99,7 +99,7 @@ static void plain_norm(struct plain *a, const struct rig *r, const double *x,
                        double *y)
 {
     const float *w = values(r, a->name, "kernel");
-    const float *b = values(r, a->name, "bias");
+    const float *b = a->unbiased ? NULL : values(r, a->name, "bias");
     const float *gamma = a->norm ? values(r, a->name, "gamma") : NULL;
     double count = (double)(ROWS * a->positions);
     for (size_t u = 0; u < a->units; u++) {
@@ -120,7 +120,7 @@ static void plain_norm(struct plain *a, const struct rig *r, const double *x,
         a->variance[u] = square / count;
         double scale =
             a->norm ? (double)gamma[u] / sqrt(square / count + 1e-7) : 1;
-        double shift = (double)b[u] - (a->norm ? mean * scale : 0);
+        double shift = (b ? (double)b[u] : 0) - (a->norm ? mean * scale : 0);
         for (size_t t = 0; t < ROWS * a->positions; t++)
             y[t * a->units + u] = y[t * a->units + u] * scale + shift;
     }
@@ -173,6 +173,30 @@ static double paths_loss(struct plain *a, size_t n, const struct rig *r)
     return half_square(y[3], ROWS * a[0].units);
 }
 
+/* The norm of its own between a and b, over 2 positions of 4 channels. */
+static double standalone_loss(struct plain *a, size_t n, const struct rig *r)
+{
+    static double x[2][MAX_VALUES];
+    const float *gamma = values(r, "n", "gamma"),
+                *beta = values(r, "n", "beta");
+    (void)n;
+    plain_input(r, x[0]);
+    plain_norm(&a[0], r, x[0], x[1]);
+    for (size_t c = 0; c < 4; c++) {
+        double mean = 0, variance = 0;
+        for (size_t t = 0; t < 2 * ROWS; t++)
+            mean += x[1][t * 4 + c] / (2 * ROWS);
+        for (size_t t = 0; t < 2 * ROWS; t++)
+            variance += pow(x[1][t * 4 + c] - mean, 2) / (2 * ROWS);
+        double scale = (double)gamma[c] / sqrt(variance + 1e-3);
+        for (size_t t = 0; t < 2 * ROWS; t++)
+            x[1][t * 4 + c] =
+                fmax((x[1][t * 4 + c] - mean) * scale + (double)beta[c], 0);
+    }
+    plain_norm(&a[1], r, x[1], x[0]);
+    return half_square(x[0], ROWS * 3);
+}
+
 static void check_differences(struct rig *r, plain_loss *loss, struct plain *a,
                               size_t n, const struct loom_param *p)
 {
@@ -195,12 +219,11 @@ static void check_differences(struct rig *r, plain_loss *loss, struct plain *a,
 static void check_net(struct rig *r, plain_loss *loss, struct plain *a,
                       size_t n)
 {
-    assert_int_equal(r->m->n_phases, 3);
     run(r);
     for (int p = 0; p < r->m->n_params; p++) {
         const char *word = strrchr(r->m->param[p].name, '/') + 1;
         if (!strcmp(word, "kernel") || !strcmp(word, "bias") ||
-            !strcmp(word, "gamma"))
+            !strcmp(word, "gamma") || !strcmp(word, "beta"))
             check_differences(r, loss, a, n, &r->m->param[p]);
     }
     loss(a, n, r);
@@ -280,6 +303,52 @@ static void test_paths(void **state)
                       "['add','t',{},'c','s'],['multiply','o',{},'t','d']]",
                       4),
               paths_loss, a, 4);
+}
+
+static void test_standalone(void **state)
+{
+    (void)state;
+    struct plain a[] = {
+        {.name = "a",
+         .n_in = 6,
+         .positions = 2,
+         .step = 3,
+         .k = 3,
+         .units = 4,
+         .unbiased = true},
+        {.name = "b", .n_in = 8, .positions = 1, .k = 8, .units = 3}};
+    check_net(
+        rig_new("[['input','x',{'shape':[2,3]}],['quantize','q'," FINE "],"
+                "['dense','a',{'units':4,'bias':false,'kernel':" KERNEL "}],"
+                "['quantize','o'," FINE "],"
+                "['batch_norm','n',{'scale':" KERNEL ",'offset':" KERNEL "}],"
+                "['relu','r',{}],['flatten','f',{}],['quantize','s'," FINE "],"
+                "['dense','b',{'units':3," EXACT "}]]",
+                6),
+        standalone_loss, a, 2);
+}
+
+/* Cost of a norm of its own: input bits times scale bits, and the offset's. */
+static void test_ebops(void **state)
+{
+    (void)state;
+    struct loom_model *m =
+        unit_chain("[['input','x',{'shape':[2,3]}],"
+                   "['quantize','q',{'i0':2,'f0':3}],"
+                   "['batch_norm','n',{'scale':{'b0':4},'offset':{'b0':5}}]]");
+    loom_model_prepare(m, LOOM_MODE_EVAL);
+    memset(m->grad, 0, m->n_theta * sizeof(float));
+    assert_true(loom_model_ebops(m, 0.5f, NULL) == 6 * 5 * 4 + 6 * 5);
+    const struct {
+        const char *name;
+        float want;
+    } cases[] = {{"q/f", 4}, {"n/kq/b", 2 * 5}, {"n/bq/b", 2}};
+    for (size_t k = 0; k < 3; k++) {
+        const struct loom_param *p = loom_model_param(m, cases[k].name);
+        for (size_t j = 0; j < p->n; j++)
+            assert_true(m->grad[p->at + j] == 0.5f * cases[k].want);
+    }
+    loom_model_destroy(m);
 }
 
 /* ---- straight through --------------------------------------------------- */
@@ -401,10 +470,9 @@ static void test_coarse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dense),
-        cmocka_unit_test(test_conv),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_coarse),
+        cmocka_unit_test(test_dense), cmocka_unit_test(test_conv),
+        cmocka_unit_test(test_paths), cmocka_unit_test(test_standalone),
+        cmocka_unit_test(test_ebops), cmocka_unit_test(test_coarse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
