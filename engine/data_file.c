@@ -123,7 +123,7 @@ static int read_kind(const char *path, enum kind kind,
                          path, conf->member);
     switch (kind) {
     case NPY:
-        return loom_npy_read(path, &out->a, e);
+        return loom_npy_map(path, &out->a, e);
     case CSV:
         return loom_csv_read(path, &conf->csv, out, e);
     case ARFF:

@@ -35,7 +35,8 @@ void loom_dataset_destroy(struct loom_dataset *d)
     if (!d)
         return;
     for (int p = 0; p < LOOM_N_PARTS; p++) {
-        free(d->part[p].x);
+        if (!d->part[p].map)
+            free(d->part[p].x);
         free(d->part[p].y);
         free(d->part[p].t);
     }
@@ -57,29 +58,69 @@ static void *alloc_rows(const struct loom_dataset *d, size_t rows, size_t width,
     return loom_try_alloc(n, 4, d->name, e);
 }
 
-int loom_dataset_alloc(struct loom_dataset *d, enum loom_part part, size_t rows,
-                       int classes, struct loom_errmsg *e)
+/* Room for `rows` of labels or targets, and for inputs unless they are lent. */
+static int make_part(struct loom_dataset *d, enum loom_part part, size_t rows,
+                     int classes, const float *lent, const struct loom_map *map,
+                     struct loom_errmsg *e)
 {
     struct loom_rows *r = &d->part[part];
     if (r->x)
         return loom_fail(e, LOOM_ERR_ARG, "%s: the %s part is there already",
                          d->name, part_word[part]);
-    r->x = alloc_rows(d, rows, d->n_in, e);
+    float *own = lent ? NULL : alloc_rows(d, rows, d->n_in, e);
     if (classes)
         r->y = alloc_rows(d, rows, 1, e);
     else
         r->t = alloc_rows(d, rows, d->n_out, e);
-    if (!r->x || !(r->y || r->t)) {
-        free(r->x);
+    if (!(lent || own) || !(r->y || r->t)) {
+        free(own);
         free(r->y);
         free(r->t);
         *r = (struct loom_rows){0};
         return LOOM_ERR_NOMEM;
     }
+    r->x = lent ? (float *)(uintptr_t)lent : own;
+    r->map = map;
     r->rows = rows;
     if (!d->metric[0])
         snprintf(d->metric, sizeof(d->metric), classes ? "accuracy" : "rms");
     return 0;
+}
+
+int loom_dataset_alloc(struct loom_dataset *d, enum loom_part part, size_t rows,
+                       int classes, struct loom_errmsg *e)
+{
+    return make_part(d, part, rows, classes, NULL, NULL, e);
+}
+
+int loom_dataset_lend(struct loom_dataset *d, enum loom_part part, size_t rows,
+                      int classes, const float *x, const struct loom_map *map,
+                      struct loom_errmsg *e)
+{
+    return make_part(d, part, rows, classes, x, map, e);
+}
+
+int loom_dataset_own(struct loom_dataset *d, enum loom_part part,
+                     struct loom_errmsg *e)
+{
+    struct loom_rows *r = &d->part[part];
+    if (!r->map)
+        return 0;
+    float *x = alloc_rows(d, r->rows, d->n_in, e);
+    if (!x)
+        return LOOM_ERR_NOMEM;
+    memcpy(x, r->x, r->rows * d->n_in * sizeof(*x));
+    r->x = x;
+    r->map = NULL;
+    return 0;
+}
+
+int loom_dataset_intact(const struct loom_dataset *d, struct loom_errmsg *e)
+{
+    int err = 0;
+    for (int p = 0; !err && p < LOOM_N_PARTS; p++)
+        err = d->part[p].map ? loom_map_check(d->part[p].map, e) : 0;
+    return err;
 }
 
 static void copy_row(const struct loom_dataset *d, struct loom_rows *to,
@@ -117,7 +158,9 @@ int loom_dataset_split_val(struct loom_dataset *d, double fraction,
     free(val->y);
     free(val->t);
     *val = (struct loom_rows){0};
-    int err = loom_dataset_alloc(d, LOOM_VAL, want, train->y != NULL, e);
+    int err = loom_dataset_own(d, LOOM_TRAIN, e);
+    if (!err)
+        err = loom_dataset_alloc(d, LOOM_VAL, want, train->y != NULL, e);
     if (err)
         return err;
     /* Selection sampling: one pass, exactly `want` rows, order kept. */
@@ -206,6 +249,8 @@ int loom_dataset_standardize(struct loom_dataset *d, struct loom_errmsg *e)
         return loom_fail(e, LOOM_ERR_ARG, "%s: it is standardized already",
                          d->name);
     int err = loom_dataset_check(d, e);
+    for (int p = 0; !err && p < LOOM_N_PARTS; p++)
+        err = loom_dataset_own(d, (enum loom_part)p, e);
     if (err)
         return err;
     float *mean = loom_malloc(d->n_in * sizeof(float));

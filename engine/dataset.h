@@ -7,12 +7,16 @@
 #include <stdint.h>
 
 #include "engine/err.h"
+#include "engine/map.h"
 
 enum loom_part { LOOM_TRAIN, LOOM_VAL, LOOM_TEST, LOOM_N_PARTS };
 
 struct loom_rows {
     size_t rows;
     float *x; /* [rows][n_in] */
+    /* NULL, or the file that x is mapped from: then x is not the set's, and not
+     * to be written. Lent by whoever made the set, for as long as it lives. */
+    const struct loom_map *map;
     int *y;   /* [rows] class labels, or NULL for regression */
     float *t; /* [rows][n_out] targets, or NULL for classification */
 };
@@ -43,6 +47,11 @@ void loom_dataset_destroy(struct loom_dataset *d);
 int loom_dataset_alloc(struct loom_dataset *d, enum loom_part part, size_t rows,
                        int classes, struct loom_errmsg *e);
 
+/* The same, with inputs x [rows][n_in] that lie in a mapped file. */
+int loom_dataset_lend(struct loom_dataset *d, enum loom_part part, size_t rows,
+                      int classes, const float *x, const struct loom_map *map,
+                      struct loom_errmsg *e);
+
 /* Move a seeded random `fraction` of the training rows into the empty
  * validation part (at least one row on either side). The order of the rows
  * is kept on both sides. */
@@ -65,6 +74,13 @@ int loom_dataset_weigh(struct loom_dataset *d, const float *w,
 /* Check: shapes agree, values finite, labels in range; names the first bad
  * row and column, counted from 0. */
 int loom_dataset_check(const struct loom_dataset *d, struct loom_errmsg *e);
+
+/* LOOM_ERR_IO if a file that rows are mapped from is not what it was. */
+int loom_dataset_intact(const struct loom_dataset *d, struct loom_errmsg *e);
+
+/* Make the rows of a part the set's own, to be written to. */
+int loom_dataset_own(struct loom_dataset *d, enum loom_part part,
+                     struct loom_errmsg *e);
 
 /* CRC-32 over all rows of all parts, their shapes and the weights of classes:
  * tells two data sets apart. */

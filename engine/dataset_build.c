@@ -162,7 +162,7 @@ static void put_row(struct build *u, const struct loom_block *b,
     struct loom_rows *r = &u->d->part[part];
     size_t columns = loom_array_columns(&b->x->a), i = u->at[part]++;
     float *x = r->x + i * u->d->n_in;
-    for (size_t k = 0; k < columns; k++)
+    for (size_t k = 0; !r->map && k < columns; k++)
         if (is_feature(b, k))
             *x++ = (float)loom_array_get(&b->x->a, row * columns + k);
     for (size_t k = 0; !u->classes && k < u->d->n_out; k++)
@@ -191,25 +191,38 @@ static int put_block(struct build *u, const struct loom_block *b,
     return 0;
 }
 
+/* Whether a block is just a part, row by row as its file has it. */
+static bool is_lent(const struct build *u, const struct loom_block *b)
+{
+    const struct loom_array *a = &b->x->a;
+    return a->map.data && a->dtype == LOOM_F32 && b->y && !b->part &&
+           !u->conf->drop_missing && count_features(b) == loom_array_columns(a);
+}
+
 /* Room for the rows that there will be. */
 static int make_room(struct build *u, const struct loom_block *block, size_t n,
                      struct loom_errmsg *e)
 {
     size_t rows[LOOM_N_PARTS + 1] = {0};
+    const struct loom_block *only[LOOM_N_PARTS + 1] = {NULL};
     bool missing;
+    int err = 0;
     for (size_t k = 0; k < n; k++)
         for (size_t row = 0; row < rows_of(&block[k]); row++) {
-            rows[part_of(u, &block[k], row, &missing)]++;
+            int p = part_of(u, &block[k], row, &missing);
+            only[p] = rows[p]++ && only[p] != &block[k] ? NULL : &block[k];
             u->dropped += missing;
         }
-    for (int p = 0; p < LOOM_N_PARTS; p++) {
-        int err = rows[p] ? loom_dataset_alloc(u->d, (enum loom_part)p, rows[p],
-                                               u->classes, e)
-                          : 0;
-        if (err)
-            return err;
+    for (int p = 0; !err && p < LOOM_N_PARTS; p++) {
+        const struct loom_array *a = only[p] ? &only[p]->x->a : NULL;
+        if (a && rows[p] && is_lent(u, only[p]))
+            err = loom_dataset_lend(u->d, (enum loom_part)p, rows[p],
+                                    u->classes, a->data, &a->map, e);
+        else if (rows[p])
+            err = loom_dataset_alloc(u->d, (enum loom_part)p, rows[p],
+                                     u->classes, e);
     }
-    return 0;
+    return err;
 }
 
 /* Names of features, where the columns have some, and of classes. */

@@ -28,7 +28,8 @@ struct loom_build_conf {
 
 /* One set of all blocks, names of features and classes where they are known.
  * Labels that are words are matched by their words, over the order of the
- * first block. The rows of a part keep the order of the blocks. `dropped` (may
+ * first block. Inputs of float32 that are mapped from a file and used as they
+ * are stay there: such arrays must outlive the set. The rows of a part keep the order of the blocks. `dropped` (may
  * be NULL): rows left out for what is missing. Not checked yet for values
  * (loom_dataset_check). NULL with a sentence. */
 struct loom_dataset *loom_dataset_build(const struct loom_block *block,

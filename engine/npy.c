@@ -73,7 +73,10 @@ int loom_array_init(struct loom_array *a, enum loom_dtype dtype, int n_dims,
 
 void loom_array_deinit(struct loom_array *a)
 {
-    free(a->data);
+    if (a->map.data)
+        loom_map_close(&a->map);
+    else
+        free(a->data);
     *a = (struct loom_array){0};
 }
 
@@ -317,24 +320,34 @@ static int read_header(struct loom_bytes *b, struct header *h,
     return err;
 }
 
-int loom_npy_decode_bytes(struct loom_bytes *b, struct loom_array *out,
-                          struct loom_errmsg *e)
+/* The header, as a type that is read and in an order that is read. */
+static int read_type(struct loom_bytes *b, struct header *h,
+                     enum loom_dtype *dtype, struct loom_errmsg *e)
 {
-    struct header h;
-    *out = (struct loom_array){0};
-    int err = read_header(b, &h, e);
+    int err = read_header(b, h, e);
     if (err)
         return err;
-    int dtype = find_dtype(&h, e);
-    if (dtype < 0)
-        return dtype;
-    if (h.fortran && h.n_dims > 1)
+    int found = find_dtype(h, e);
+    if (found < 0)
+        return found;
+    *dtype = (enum loom_dtype)found;
+    if (h->fortran && h->n_dims > 1)
         return loom_fail(e, LOOM_ERR_FORMAT,
                          "%s: in Fortran order; save it with "
                          "numpy.ascontiguousarray(array)",
                          b->name);
-    err = loom_array_init(out, (enum loom_dtype)dtype, h.n_dims, h.dim, b->left,
-                          b->name, e);
+    return 0;
+}
+
+int loom_npy_decode_bytes(struct loom_bytes *b, struct loom_array *out,
+                          struct loom_errmsg *e)
+{
+    struct header h;
+    enum loom_dtype dtype;
+    *out = (struct loom_array){0};
+    int err = read_type(b, &h, &dtype, e);
+    if (!err)
+        err = loom_array_init(out, dtype, h.n_dims, h.dim, b->left, b->name, e);
     if (!err)
         err = loom_bytes_read(b, out->data, out->n * dtypes[dtype].size, e);
     if (!err)
@@ -342,6 +355,51 @@ int loom_npy_decode_bytes(struct loom_bytes *b, struct loom_array *out,
     if (err)
         loom_array_deinit(out);
     return err;
+}
+
+/* The array whose header is at the start of a map, its numbers where they are.
+ * Positive: they cannot be used there (packed, or not aligned). */
+static int decode_map(const struct loom_map *m, struct loom_array *out,
+                      struct loom_errmsg *e)
+{
+    enum { NOT_HERE = 1 };
+    struct header h;
+    struct loom_bytes b;
+    enum loom_dtype dtype;
+    if (m->size < 2 || !memcmp(m->data, "\x1f\x8b", 2))
+        return NOT_HERE;
+    loom_bytes_memory(&b, m->data, m->size, m->path);
+    int err = read_type(&b, &h, &dtype, e);
+    size_t n = 1, size = dtypes[dtype].size;
+    for (int k = 0; !err && k < h.n_dims; k++)
+        if (__builtin_mul_overflow(n, h.dim[k], &n))
+            return NOT_HERE;
+    if (err || n > b.left / size || n * size != b.left ||
+        (uintptr_t)b.at % size)
+        return err ? err : NOT_HERE;
+    *out = (struct loom_array){
+        .dtype = dtype, .n_dims = h.n_dims, .n = n, .map = *m};
+    memcpy(out->dim, h.dim, sizeof(out->dim));
+    out->data = (void *)(uintptr_t)b.at;
+    return 0;
+}
+
+int loom_npy_map(const char *path, struct loom_array *out,
+                 struct loom_errmsg *e)
+{
+    enum { SMALL = 1 << 20 };
+    struct loom_map m;
+    *out = (struct loom_array){0};
+    int err = loom_map_open(&m, path, e);
+    /* Empty: the reader's own sentence. No room for a map: read it. */
+    if (err == LOOM_ERR_FORMAT || err == LOOM_ERR_NOMEM)
+        return loom_npy_read(path, out, e);
+    if (err)
+        return err;
+    err = m.size < SMALL ? 1 : decode_map(&m, out, e);
+    if (err)
+        loom_map_close(&m);
+    return err > 0 ? loom_npy_read(path, out, e) : err;
 }
 
 int loom_npy_decode(const void *bytes, size_t n, const char *name,

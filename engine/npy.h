@@ -8,6 +8,7 @@
 
 #include "engine/bytes.h"
 #include "engine/err.h"
+#include "engine/map.h"
 
 enum { LOOM_NPY_MAX_DIMS = 8 };
 
@@ -30,7 +31,8 @@ struct loom_array {
     int n_dims; /* 0: a scalar */
     size_t dim[LOOM_NPY_MAX_DIMS];
     size_t n;   /* elements */
-    void *data; /* owned, 64-byte aligned */
+    void *data; /* owned, 64-byte aligned; or in `map`, not to be written */
+    struct loom_map map;
 };
 
 /* Bytes of one element. */
@@ -60,6 +62,11 @@ int loom_npy_decode(const void *bytes, size_t n, const char *name,
 /* From a file, plain or gzip. */
 int loom_npy_read(const char *path, struct loom_array *out,
                   struct loom_errmsg *e);
+
+/* The same, but the numbers of a plain file of a megabyte or more stay in the
+ * file, mapped (loom_map_check tells whether they still do). */
+int loom_npy_map(const char *path, struct loom_array *out,
+                 struct loom_errmsg *e);
 
 /* From any stream: the one decoder behind all the readers. */
 int loom_npy_decode_bytes(struct loom_bytes *b, struct loom_array *out,

@@ -552,7 +552,9 @@ int loom_trainer_step(struct loom_trainer *t, struct loom_errmsg *e)
         err = due ? loom_trainer_save(t, e) : 0;
         return err ? err : LOOM_STEP_BATCH;
     }
-    err = end_epoch(t, e);
+    err = loom_dataset_intact(t->data, e);
+    if (!err)
+        err = end_epoch(t, e);
     return err ? err : LOOM_STEP_EPOCH;
 }
 

@@ -61,7 +61,7 @@ static int dataset_index(lua_State *L)
 /* The anchor first: what is stored in it is freed on any error. */
 static struct loom_dataset **push_dataset(lua_State *L)
 {
-    struct loom_dataset **d = lua_newuserdatauv(L, sizeof(*d), 0);
+    struct loom_dataset **d = lua_newuserdatauv(L, sizeof(*d), 1);
     *d = NULL;
     luaL_setmetatable(L, LOOM_DATASET_TYPE);
     return d;
@@ -295,6 +295,10 @@ static void standardize_like(lua_State *L, struct loom_dataset *d)
             loom_script_raise(L, LOOM_ERR_SHAPE,
                               "data: like = a set that was standardized, "
                               "with as many inputs");
+        struct loom_errmsg e;
+        for (int p = 0; p < LOOM_N_PARTS; p++)
+            if (loom_dataset_own(d, (enum loom_part)p, &e) < 0)
+                bad_data(L, &e);
         for (int p = 0; p < LOOM_N_PARTS; p++)
             for (size_t j = 0; j < d->part[p].rows * d->n_in; j++)
                 d->part[p].x[j] = (d->part[p].x[j] - o->mean[j % d->n_in]) /
@@ -345,6 +349,22 @@ static bool drop_missing(lua_State *L)
     return !strcmp(word, "drop");
 }
 
+/* The set on the stack's top may use rows of the arrays it is made of: it
+ * keeps them, and knows where they come from. */
+static void keep_arrays(lua_State *L, struct loom_dataset *d)
+{
+    static const char *const fields[] = {"x", "x_train", "x_val", "x_test"};
+    lua_newtable(L);
+    for (lua_Integer k = 0; k < 4; k++) {
+        const struct loom_script_array *a = array_field(L, fields[k]);
+        if (a)
+            add_source(d, a->source);
+        lua_getfield(L, 1, fields[k]);
+        lua_rawseti(L, -2, k + 1);
+    }
+    lua_setiuservalue(L, -2, 1);
+}
+
 /* The anchored set of all blocks. */
 static struct loom_dataset *build(lua_State *L, size_t *dropped,
                                   char words[static 96])
@@ -365,12 +385,7 @@ static struct loom_dataset *build(lua_State *L, size_t *dropped,
     *d = loom_dataset_build(block, n, &conf, dropped, &err, &e);
     if (!*d)
         bad_data(L, &e);
-    static const char *const fields[] = {"x", "x_train", "x_val", "x_test"};
-    for (size_t k = 0; k < sizeof(fields) / sizeof(*fields); k++) {
-        const struct loom_script_array *a = array_field(L, fields[k]);
-        if (a)
-            add_source(*d, a->source);
-    }
+    keep_arrays(L, *d);
     return *d;
 }
 

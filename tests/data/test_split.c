@@ -53,7 +53,8 @@ static void ratio(void **state)
 
 static struct loom_array numbers(double *v, size_t n)
 {
-    return (struct loom_array){LOOM_F64, 1, {n}, n, v};
+    return (struct loom_array){
+        .dtype = LOOM_F64, .n_dims = 1, .dim = {n}, .n = n, .data = v};
 }
 
 static void by_index(void **state)
