@@ -252,9 +252,10 @@ void loom_affine_prepare(struct loom_model *m, struct loom_layer *l)
 }
 
 void loom_affine_sync(struct loom_model *m, struct loom_layer *l,
-                      const double *stat, size_t rows)
+                      const double *stat, const float *top, size_t rows)
 {
     struct loom_affine *a = l->state;
+    (void)top;
     loom_moments_use_batch(&a->norm_of, stat, (double)(rows * a->positions));
     fuse(a, m);
     quantize(a, m);

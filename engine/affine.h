@@ -98,7 +98,7 @@ void loom_affine_backward(const struct loom_model *m,
 void loom_affine_look(const struct loom_model *m, const struct loom_layer *l,
                       const struct loom_block *b);
 void loom_affine_sync(struct loom_model *m, struct loom_layer *l,
-                      const double *stat, size_t rows);
+                      const double *stat, const float *top, size_t rows);
 void loom_affine_look_back(const struct loom_model *m,
                            const struct loom_layer *l,
                            const struct loom_block *b);

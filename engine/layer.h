@@ -39,13 +39,14 @@ struct loom_layer_ops {
     void (*backward)(const struct loom_model *m, const struct loom_layer *l,
                      const struct loom_block *b);
     /* Of layers that set l->sync while they are built, in training, for a
-     * batch of so many rows: sums over the inputs into b->stat; what follows
-     * from all of them, before forward; sums over gout into b->sum; what
-     * follows from all of those, before backward. */
+     * batch of so many rows: sums over the inputs into b->stat and maxima into
+     * b->top; what follows from all of them, before forward; sums over gout
+     * into b->sum; what follows from all of those, before backward (the latter
+     * two may be NULL). */
     void (*look)(const struct loom_model *m, const struct loom_layer *l,
                  const struct loom_block *b);
     void (*sync)(struct loom_model *m, struct loom_layer *l, const double *stat,
-                 size_t rows);
+                 const float *top, size_t rows);
     void (*look_back)(const struct loom_model *m, const struct loom_layer *l,
                       const struct loom_block *b);
     void (*sync_back)(struct loom_model *m, struct loom_layer *l,

@@ -165,9 +165,10 @@ static void look(const struct loom_model *m, const struct loom_layer *l,
 }
 
 static void sync(struct loom_model *m, struct loom_layer *l, const double *stat,
-                 size_t rows)
+                 const float *top, size_t rows)
 {
     struct norm *s = l->state;
+    (void)top;
     loom_moments_use_batch(&s->of, stat, (double)(rows * s->positions));
     quantize(s, m);
 }

@@ -14,6 +14,7 @@ struct quantize {
     float *modulus, *over, *bias; /* [ld] of wrapping, in evaluation */
     float *unit; /* [n] what the sums are to be multiplied by */
     bool fast;
+    bool waits; /* KBI with WRAP: its f follows the range of the whole batch */
 };
 
 static const float LN2 = 0.693147180559945309f;
@@ -27,12 +28,6 @@ static int build(struct loom_model *m, struct loom_layer *l,
     int err = loom_qconf_read(&c, l->conf, &shape, l->name, e);
     if (err)
         return err;
-    /* Its f would depend on the range of the whole batch. */
-    if (c.type == LOOM_KBI && c.mode.overflow == LOOM_WRAP)
-        return loom_fail(e, LOOM_ERR_ARG,
-                         "%s: data cannot be quantized by type kbi with "
-                         "overflow WRAP; use kif, SAT or SAT_SYM",
-                         l->name);
     loom_layer_shape(l, shape.rank, shape.dim);
     s->fast = c.mode.round == LOOM_RND && c.mode.overflow == LOOM_WRAP &&
               !c.stochastic;
@@ -48,7 +43,9 @@ static int build(struct loom_model *m, struct loom_layer *l,
     for (size_t j = 0; s->unit && j < l->n; j++)
         s->unit[j] = s->fast ? LN2 : 1.0f;
     l->sum_n = 2 * l->ld; /* gradients on f, i */
-    l->top_n = (c.v1 ? 3 : 2) * l->ld; /* |q|, -q, q */
+    s->waits = c.type == LOOM_KBI && c.mode.overflow == LOOM_WRAP && c.trained;
+    l->sync = s->waits;
+    l->top_n = (c.v1 || s->waits ? 3 : 2) * l->ld; /* |q|, -q, q or |x| */
     return 0;
 }
 
@@ -60,11 +57,11 @@ static void init(struct loom_model *m, struct loom_layer *l,
     loom_qstate_init(&s->q, m);
 }
 
-static void prepare(struct loom_model *m, struct loom_layer *l)
+/* From the bits read. */
+static void set_grid(const struct loom_model *m, const struct loom_layer *l)
 {
-    struct quantize *s = l->state;
+    const struct quantize *s = l->state;
     const struct loom_qstate *q = &s->q;
-    loom_qstate_prepare(&s->q, m);
     for (size_t j = 0; j < l->n; j++) {
         float i = q->ri[j] > -q->rf[j] ? q->ri[j] : -q->rf[j];
         bool dead =
@@ -75,6 +72,41 @@ static void prepare(struct loom_model *m, struct loom_layer *l)
         s->over[j] = 1.0f / s->modulus[j];
         s->bias[j] = dead ? 0.0f : 0.5f * q->rk[j] * s->modulus[j];
     }
+}
+
+static void prepare(struct loom_model *m, struct loom_layer *l)
+{
+    struct quantize *s = l->state;
+    loom_qstate_prepare(&s->q, m);
+    set_grid(m, l);
+}
+
+/* Where a quantizer that waits keeps the largest |x|. */
+static size_t raw_top(const struct loom_layer *l)
+{
+    return 2 * l->ld;
+}
+
+static void look(const struct loom_model *m, const struct loom_layer *l,
+                 const struct loom_block *b)
+{
+    float *top = b->top + raw_top(l);
+    (void)m;
+    for (size_t r = 0; r < b->rows; r++)
+        for (size_t j = 0; j < l->n; j++)
+            top[j] = fmaxf(top[j], fabsf(b->in[0][r * l->ld + j]));
+}
+
+static void sync(struct loom_model *m, struct loom_layer *l, const double *stat,
+                 const float *top, size_t rows)
+{
+    struct quantize *s = l->state;
+    (void)stat;
+    (void)rows;
+    if (m->mode == LOOM_MODE_REAL)
+        return;
+    loom_qstate_track(&s->q, m, top + raw_top(l), NULL);
+    set_grid(m, l);
 }
 
 static void forward_eval(const struct loom_model *m, const struct loom_layer *l,
@@ -147,6 +179,8 @@ static void forward(const struct loom_model *m, const struct loom_layer *l,
         raise_top(b, l->ld, -1.0f, b->top + l->ld);
     if (q->conf.v1)
         raise_top(b, l->ld, 1.0f, b->top + 2 * l->ld);
+    if (s->waits && m->mode == LOOM_MODE_TRACE)
+        look(m, l, b);
 }
 
 bool loom_quantize_grid(const struct loom_layer *l, const float **scale,
@@ -155,7 +189,8 @@ bool loom_quantize_grid(const struct loom_layer *l, const float **scale,
     const struct quantize *s = l->state;
     *scale = s->scale;
     *inverse = s->inverse;
-    return s->fast && !s->q.conf.v1; /* that looks at signs, too */
+    /* v1 looks at signs, too. */
+    return s->fast && !s->q.conf.v1 && !s->waits;
 }
 
 static void backward(const struct loom_model *m, const struct loom_layer *l,
@@ -193,14 +228,15 @@ static void reduce(struct loom_model *m, struct loom_layer *l, const float *sum,
 {
     struct quantize *s = l->state;
     loom_qstate_grad(&s->q, m, 0, l->n, s->unit, sum + l->ld, sum);
-    loom_qstate_track(&s->q, m, top, top + l->ld);
+    if (!s->waits)
+        loom_qstate_track(&s->q, m, top, top + l->ld);
 }
 
 static void trace(struct loom_model *m, struct loom_layer *l, const float *top)
 {
     struct quantize *s = l->state;
-    loom_qstate_trace(&s->q, m, s->q.conf.v1 ? top + 2 * l->ld : top,
-                      top + l->ld);
+    bool third = s->q.conf.v1 || s->waits;
+    loom_qstate_trace(&s->q, m, third ? top + 2 * l->ld : top, top + l->ld);
 }
 
 static int freeze(struct loom_model *m, struct loom_layer *l,
@@ -243,6 +279,8 @@ const struct loom_layer_ops loom_layer_quantize = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .look = look,
+    .sync = sync,
     .reduce = reduce,
     .trace = trace,
     .freeze = freeze,

@@ -225,6 +225,8 @@ void loom_model_backward_phase(const struct loom_model *m,
         backward_layer(m, s, rows, sums, m->order[o]);
     for (int o = own - 1; o >= m->first[phase]; o--) {
         int k = m->order[o];
+        if (!m->layer[k].ops->look_back)
+            continue;
         struct loom_block b = block_at(m, s, rows, sums, k);
         b.summed = m->layer[k].summed;
         m->layer[k].ops->look_back(m, &m->layer[k], &b);
@@ -238,10 +240,15 @@ void loom_model_sync(struct loom_model *m, struct loom_sums *chunk,
     for (int o = next; o < end_of_sync(m, phase + 1); o++) {
         struct loom_layer *l = &m->layer[m->order[o]];
         double *stat = chunk[0].stat + l->stat_at;
-        for (int c = 1; c < n_chunks; c++)
+        float *top = chunk[0].top + l->top_at;
+        for (int c = 1; c < n_chunks; c++) {
+            const float *more = chunk[c].top + l->top_at;
             for (size_t j = 0; j < l->stat_n; j++)
                 stat[j] += chunk[c].stat[l->stat_at + j];
-        l->ops->sync(m, l, stat, rows);
+            for (size_t j = 0; j < l->top_n; j++)
+                top[j] = top[j] > more[j] ? top[j] : more[j];
+        }
+        l->ops->sync(m, l, stat, top, rows);
     }
 }
 
@@ -260,7 +267,8 @@ void loom_model_sync_back(struct loom_model *m, struct loom_sums *chunk,
                 more[j] = 0.0f;
             }
         }
-        l->ops->sync_back(m, l, sum, rows);
+        if (l->ops->sync_back)
+            l->ops->sync_back(m, l, sum, rows);
     }
 }
 

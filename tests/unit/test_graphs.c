@@ -45,10 +45,10 @@ static int add(struct draw *d, const char *kind, int in, json_t *conf)
     return add_all(d, kind, &in, 1, conf);
 }
 
-static json_t *draw_quantizer(struct draw *d, bool weight, int rank)
+static json_t *draw_quantizer(struct draw *d, int rank)
 {
     bool kbi = between(d, 0, 2) == 0;
-    int o = between(d, kbi && !weight ? 1 : 0, LOOM_N_OVERFLOWS - 1);
+    int o = between(d, 0, LOOM_N_OVERFLOWS - 1);
     int r = between(d, 0, 2) ? LOOM_RND : between(d, 0, LOOM_N_ROUNDS - 1);
     json_t *q = json_pack("{s:s,s:s,s:s}", "type", kbi ? "kbi" : "kif", "round",
                           loom_round_word((enum loom_round)r), "overflow",
@@ -67,8 +67,7 @@ static json_t *draw_quantizer(struct draw *d, bool weight, int rank)
 
 static int quantize(struct draw *d, int at)
 {
-    return add(d, "quantize", at,
-               draw_quantizer(d, false, shape_at(d, at)->rank));
+    return add(d, "quantize", at, draw_quantizer(d, shape_at(d, at)->rank));
 }
 
 static json_t *draw_window(struct draw *d, int at, const char *field,
@@ -107,10 +106,9 @@ static int batch_norm(struct draw *d, int at)
     if (between(d, 0, 1))
         at = add(d, "dropout", at, json_pack("{s:f}", "rate", 0.5));
     return add(d, "batch_norm", quantize(d, at),
-               json_pack("{s:o,s:o,s:b,s:b}", "scale",
-                         draw_quantizer(d, true, 1), "offset",
-                         draw_quantizer(d, true, 1), "gamma", between(d, 0, 1),
-                         "beta", between(d, 0, 1)));
+               json_pack("{s:o,s:o,s:b,s:b}", "scale", draw_quantizer(d, 1),
+                         "offset", draw_quantizer(d, 1), "gamma",
+                         between(d, 0, 1), "beta", between(d, 0, 1)));
 }
 
 static int weighted(struct draw *d, int at)
@@ -125,11 +123,9 @@ static int weighted(struct draw *d, int at)
                         : conv ? "filters"
                                : "units",
                         json_integer(between(d, 1, deep ? 2 : 4)));
-    json_object_set_new(conf, "kernel",
-                        draw_quantizer(d, true, conv ? axes + 2 : 2));
+    json_object_set_new(conf, "kernel", draw_quantizer(d, conv ? axes + 2 : 2));
     json_object_set_new(conf, "bias",
-                        between(d, 0, 2) ? draw_quantizer(d, true, 1)
-                                         : json_false());
+                        between(d, 0, 2) ? draw_quantizer(d, 1) : json_false());
     if (deep)
         return add(d, "depthwise_conv2d", at, conf);
     if (json_is_object(json_object_get(conf, "bias")) && !between(d, 0, 2))

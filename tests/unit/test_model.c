@@ -113,7 +113,6 @@ static void test_wrong(void **state)
         {"[" X "['quantize','q',{'f':[-999,1]}]]", {"q", "\"f\"", "32"}},
         {"[" X "['quantize','q',{'i':['a',1]}]]", {"q", "\"i\""}},
         {"[" X "['quantize','q',{'l1':-1}]]", {"q", "l1"}},
-        {"[" X "['quantize','q',{'type':'kbi'}]]", {"q", "kbi", "WRAP"}},
         {"[" Q "['dense','d',{}]]", {"d", "units", "missing"}},
         {"[" Q "['dense','d',{'units':0}]]", {"d", "units"}},
         {"[" Q "['dense','d',{'units':1.5}]]", {"d", "units", "whole"}},

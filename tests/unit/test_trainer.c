@@ -67,14 +67,15 @@ static const char classifier[] =
     "['dense','c',{'units':3,'kernel':{'b0':4,'per':'tensor'},"
     "  'bias':{'round':'RND_CONV'}}]]";
 
-/* Four phases a step, and what is drawn by lot. */
+/* Five phases a step, one for bits that wait for a range, and what is drawn by
+ * lot. */
 static const char normed[] =
     "[['input','x',{'n':6}],"
     "['quantize','a/iq',{'f0':4}],"
     "['dense','a',{'units':12,'norm':true,'kernel':{'b0':4,'i0':1}}],"
     "['relu','a/relu',{}],['dropout','a/drop',{'rate':0.1}],"
     "['quantize','n/iq',{'f0':4}],['batch_norm','n',{}],"
-    "['quantize','b/iq',{'f0':4,'per':'tensor'}],"
+    "['quantize','b/iq',{'type':'kbi','b0':6,'i0':2}],"
     "['dense','b',{'units':9,'norm':{'momentum':0.9},'kernel':{'type':'kif',"
     "  'overflow':'WRAP','f0':4,'i0':1},'bias':{'overflow':'SAT_SYM'}}],"
     "['quantize','c/iq',{'f0':4,'overflow':'SAT','i0':3}],"
