@@ -20,6 +20,7 @@ struct pool {
     size_t *start;   /* [n + 1] */
     int32_t *member; /* [start[n]] rising within j */
     float *scale;    /* [n]; NULL: their maximum is taken */
+    size_t run; /* outputs at a time whose members lie side by side: channels */
     size_t n_in, ld_in;
     double share, unit;
     struct loom_qstate *in; /* the quantizer before it; NULL: none */
@@ -30,9 +31,9 @@ static int no_memory(const struct loom_layer *l, struct loom_errmsg *e)
     return loom_fail(e, LOOM_ERR_NOMEM, "%s: no memory for it", l->name);
 }
 
-/* Room for at most `members` in all. */
+/* Room for at most `members` in all, `run` of them side by side. */
 static bool build_room(struct loom_model *m, struct loom_layer *l,
-                       size_t members, bool sums)
+                       size_t members, size_t run, bool sums)
 {
     struct pool *s = l->state;
     struct loom_layer *src = &m->layer[l->input[0]];
@@ -41,6 +42,8 @@ static bool build_room(struct loom_model *m, struct loom_layer *l,
     s->scale = sums ? loom_model_floats(m, l->n) : NULL;
     s->n_in = src->n;
     s->ld_in = src->ld;
+    s->run = run;
+    l->work_n = run; /* gradients that are still to be given out */
     s->share = 1.0;
     s->in = src->ops->output_bits ? src->ops->output_bits(src) : NULL;
     return s->start && s->member && (s->scale || !sums);
@@ -62,7 +65,8 @@ static int build_axes(struct loom_model *m, struct loom_layer *l, unsigned axes,
     if (!rank) /* all axes */
         dim[rank++] = 1;
     loom_layer_shape(l, rank, dim);
-    if (!build_room(m, l, n, sums))
+    size_t run = axes >> (in.rank - 1) & 1 ? 1 : in.dim[in.rank - 1];
+    if (!build_room(m, l, n, run, sums))
         return no_memory(l, e);
     size_t per = n / l->n;
     size_t *fill = loom_model_memory(m, l->n, sizeof(*fill));
@@ -185,7 +189,7 @@ static int build_windows(struct loom_model *m, struct loom_layer *l, int axes,
     if (err)
         return err;
     loom_window_shape(&w, w.channels, l);
-    if (!build_room(m, l, l->n * w.n, sums))
+    if (!build_room(m, l, l->n * w.n, w.channels, sums))
         return no_memory(l, e);
     s->share = parallel > 0 ? parallel / (double)w.n_positions : 1.0;
     size_t n = 0;
@@ -240,14 +244,14 @@ static void forward_max(const struct loom_model *m, const struct loom_layer *l,
                         const struct loom_block *b)
 {
     const struct pool *s = l->state;
-    (void)m;
     for (size_t r = 0; r < b->rows; r++) {
         const float *x = b->in[0] + r * s->ld_in;
-        for (size_t j = 0; j < l->n; j++) {
-            float top = x[s->member[s->start[j]]];
-            for (size_t t = s->start[j] + 1; t < s->start[j + 1]; t++)
-                top = x[s->member[t]] > top ? x[s->member[t]] : top;
-            b->out[r * l->ld + j] = top;
+        float *y = b->out + r * l->ld;
+        for (size_t j = 0; j < l->n; j += s->run) {
+            size_t t = s->start[j];
+            memcpy(y + j, x + s->member[t], s->run * sizeof(*y));
+            while (++t < s->start[j + 1])
+                m->kernels->max(s->run, x + s->member[t], y + j);
         }
     }
 }
@@ -257,19 +261,17 @@ static void backward_max(const struct loom_model *m, const struct loom_layer *l,
                          const struct loom_block *b)
 {
     const struct pool *s = l->state;
-    (void)m;
     if (!b->gin[0])
         return;
     memset(b->gin[0], 0, b->rows * s->ld_in * sizeof(float));
     for (size_t r = 0; r < b->rows; r++) {
-        const float *x = b->in[0] + r * s->ld_in;
-        for (size_t j = 0; j < l->n; j++) {
-            size_t t = s->start[j];
-            while (t + 1 < s->start[j + 1] &&
-                   x[s->member[t]] != b->out[r * l->ld + j])
-                t++;
-            b->gin[0][r * s->ld_in + (size_t)s->member[t]] +=
-                b->gout[r * l->ld + j];
+        const float *x = b->in[0] + r * s->ld_in, *y = b->out + r * l->ld;
+        float *g = b->gin[0] + r * s->ld_in, *left = b->work;
+        for (size_t j = 0; j < l->n; j += s->run) {
+            memcpy(left, b->gout + r * l->ld + j, s->run * sizeof(*left));
+            for (size_t t = s->start[j]; t < s->start[j + 1]; t++)
+                m->kernels->max_back(s->run, x + s->member[t], y + j, left,
+                                     g + s->member[t]);
         }
     }
 }
