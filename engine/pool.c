@@ -12,9 +12,10 @@
 
 #include "engine/mem.h"
 
-/* A job is short (a training step), so a worker looks for the next one this
- * often before it sleeps. */
-enum { SPINS = 2000, NICE = 10, MAX_THREADS = 256 };
+/* A job is short (a training step) and the next one comes soon (once the
+ * parameters are updated), so a worker looks for it this often, some 50
+ * microseconds, before it sleeps: waking takes as long as a small step. */
+enum { SPINS = 4000, NICE = 10, MAX_THREADS = 256 };
 
 struct worker {
     struct loom_pool *pool;
@@ -36,6 +37,15 @@ struct loom_pool {
     void *ud;
 };
 
+static void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 static void take_items(struct loom_pool *p, int worker)
 {
     int item;
@@ -49,6 +59,8 @@ static bool wait_job(struct loom_pool *p, unsigned seen)
     for (int i = 0; i < SPINS; i++)
         if (atomic_load_explicit(&p->job, memory_order_acquire) != seen)
             return !p->quit;
+        else
+            relax();
     pthread_mutex_lock(&p->lock);
     while (atomic_load(&p->job) == seen)
         pthread_cond_wait(&p->begin, &p->lock);
@@ -150,7 +162,7 @@ void loom_pool_run(struct loom_pool *p, int n,
         announce(p);
     take_items(p, 0);
     for (int i = 0; i < SPINS && atomic_load(&p->active); i++)
-        ;
+        relax();
     pthread_mutex_lock(&p->lock);
     while (atomic_load(&p->active))
         pthread_cond_wait(&p->end, &p->lock);
