@@ -215,11 +215,12 @@ static const float *bias_values(const struct loom_affine *a,
 static void lay_out(const struct loom_affine *a, const float *v, float *w,
                     float *wt)
 {
+    /* Line by line as they are written: other threads have read them. */
     for (size_t k = 0; k < a->k; k++)
-        for (size_t u = 0; u < a->units; u++) {
-            w[k * a->ldu + u] = v[k * a->units + u];
+        memcpy(w + k * a->ldu, v + k * a->units, a->units * sizeof(*w));
+    for (size_t u = 0; u < a->units; u++)
+        for (size_t k = 0; k < a->k; k++)
             wt[u * a->ldk + k] = v[k * a->units + u];
-        }
 }
 
 static void quantize(struct loom_affine *a, struct loom_model *m)

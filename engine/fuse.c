@@ -37,12 +37,13 @@ static void plan_forward(struct loom_model *m, const int *readers, int k)
 static void plan_backward(struct loom_model *m, const int *readers, int k)
 {
     struct loom_layer *l = &m->layer[k], *q = &m->layer[l->input[0]], *src;
-    if (readers[l->input[0]] != 1 || !only_rounds(q))
+    src = &m->layer[q->input[0]];
+    bool ends = src->ops == &loom_layer_input;
+    if (readers[l->input[0]] != 1 || !only_rounds(q) || !(q->shares || ends))
         return;
     l->error = true;
     q->in_backward = true;
-    src = &m->layer[q->input[0]];
-    if (readers[q->input[0]] != 1)
+    if (ends)
         return;
     if (src->ops == &loom_layer_relu && src->shares) {
         l->mask = true;

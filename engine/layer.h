@@ -32,7 +32,7 @@ struct loom_layer_ops {
                  struct loom_errmsg *e);
     void (*init)(struct loom_model *m, struct loom_layer *l,
                  struct loom_rng *rng);
-    /* Once a step: everything that depends on parameters alone. */
+    /* Once a step: everything that depends on its parameters alone. */
     void (*prepare)(struct loom_model *m, struct loom_layer *l);
     void (*forward)(const struct loom_model *m, const struct loom_layer *l,
                     const struct loom_block *b);
@@ -51,7 +51,8 @@ struct loom_layer_ops {
                       const struct loom_block *b);
     void (*sync_back)(struct loom_model *m, struct loom_layer *l,
                       const float *sum, size_t rows);
-    /* Once a step, from the batch's sums: gradients, tracked ranges. */
+    /* Once a step, from the batch's sums: gradients of its own parameters (zero
+     * before), tracked ranges. */
     void (*reduce)(struct loom_model *m, struct loom_layer *l, const float *sum,
                    const float *top);
     void (*trace)(struct loom_model *m, struct loom_layer *l, const float *top);

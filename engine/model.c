@@ -261,7 +261,9 @@ int loom_model_add(struct loom_model *m, const char *kind, const char *name,
         l->input[k] = inputs[k];
     l->conf = conf ? json_deep_copy(conf) : json_object();
     l->state = ops->state_size ? loom_calloc(1, ops->state_size) : NULL;
+    l->theta_at = m->n_theta;
     err = ops->build(m, l, e);
+    l->theta_n = m->n_theta - l->theta_at;
     m->n_floats += 2 * LOOM_BLOCK * l->ld + l->work_n;
     if (!err && (m->out_of_memory || m->n_floats > MAX_FLOATS))
         err = loom_fail(e, LOOM_ERR_NOMEM,
@@ -500,26 +502,41 @@ double loom_model_ebops(struct loom_model *m, float beta, double *rounded)
     return total;
 }
 
+static bool is_regular(const struct loom_param *p)
+{
+    return p->l1 != 0.0f || p->absolute != 0.0f || p->square != 0.0f;
+}
+
+void loom_model_l1_gradient(struct loom_model *m)
+{
+    for (int k = 0; k < m->n_params; k++) {
+        const struct loom_param *p = &m->param[k];
+        const float *restrict v = m->theta + p->at;
+        float *restrict g = m->grad + p->at;
+        for (size_t j = 0; is_regular(p) && j < p->n; j++) {
+            float sign = (float)((v[j] > 0.0f) - (v[j] < 0.0f));
+            g[j] += p->l1 + p->absolute * sign + 2.0f * p->square * v[j];
+        }
+    }
+}
+
 double loom_model_l1(struct loom_model *m, bool add)
 {
     double total = 0.0;
     for (int k = 0; k < m->n_params; k++) {
         const struct loom_param *p = &m->param[k];
         double sum = 0.0, absolute = 0.0, square = 0.0;
-        if (p->l1 == 0.0f && p->absolute == 0.0f && p->square == 0.0f)
-            continue;
-        for (size_t j = p->at; j < p->at + p->n; j++) {
-            float v = m->theta[j], sign = (float)((v > 0.0f) - (v < 0.0f));
-            sum += (double)v;
-            absolute += fabs((double)v);
-            square += (double)v * (double)v;
-            if (add)
-                m->grad[j] +=
-                    p->l1 + p->absolute * sign + 2.0f * p->square * v;
+        for (size_t j = p->at; is_regular(p) && j < p->at + p->n; j++) {
+            double v = (double)m->theta[j];
+            sum += v;
+            absolute += fabs(v);
+            square += v * v;
         }
         total += sum * (double)p->l1 + absolute * (double)p->absolute +
                  square * (double)p->square;
     }
+    if (add)
+        loom_model_l1_gradient(m);
     return total;
 }
 

@@ -86,6 +86,7 @@ struct loom_layer {
     size_t work_n;              /* floats it needs while it computes */
     size_t sum_at, sum_n;       /* its floats among a chunk's sums */
     size_t top_at, top_n;       /* and among its maxima */
+    size_t theta_at, theta_n;   /* its parameters, all of them */
     /* Set by its kind: it multiplies patches of its input with a matrix; all of
      * it with one; where a bias' sums begin among its sums (0: none). */
     bool affine, matrix;
@@ -198,6 +199,8 @@ void loom_sums_deinit(struct loom_sums *s);
 void loom_sums_clear(struct loom_sums *s, const struct loom_model *m);
 
 void loom_model_prepare(struct loom_model *m, enum loom_mode mode);
+/* The part of layer k alone, in m->mode; layers may run on several threads. */
+void loom_model_prepare_layer(struct loom_model *m, int k);
 
 /* Put a row of data x [n_in] into row r of the input layers. */
 void loom_scratch_put(struct loom_scratch *s, const struct loom_model *m,
@@ -232,6 +235,9 @@ void loom_model_sync_back(struct loom_model *m, struct loom_sums *chunk,
  * nothing flows) and update tracked ranges. */
 void loom_model_reduce(struct loom_model *m, struct loom_sums *chunk,
                        int n_chunks);
+/* The part of layer k alone; layers may run on several threads. */
+void loom_model_reduce_layer(struct loom_model *m, struct loom_sums *chunk,
+                             int n_chunks, int k);
 
 /* After forwards in mode TRACE: set the ranges to what was seen. */
 void loom_model_trace(struct loom_model *m, struct loom_sums *chunk,
@@ -242,7 +248,9 @@ void loom_model_trace(struct loom_model *m, struct loom_sums *chunk,
  * number as HGQ2 counts them, are in `rounded` (may be NULL). */
 double loom_model_ebops(struct loom_model *m, float beta, double *rounded);
 
-/* Sum of the l1 terms and the like; adds their gradients to m->grad when add is true. */
+/* Sum of the l1 terms and the like; adds their gradients to m->grad when add
+ * is true. The gradients alone: for a step, which asks for no sum. */
+void loom_model_l1_gradient(struct loom_model *m);
 double loom_model_l1(struct loom_model *m, bool add);
 
 /* Put the parameters of theta[begin, end) back into their bounds. */

@@ -102,12 +102,17 @@ void loom_sums_clear(struct loom_sums *s, const struct loom_model *m)
 
 /* ---- a step ------------------------------------------------------------ */
 
+void loom_model_prepare_layer(struct loom_model *m, int k)
+{
+    if (m->layer[k].ops->prepare)
+        m->layer[k].ops->prepare(m, &m->layer[k]);
+}
+
 void loom_model_prepare(struct loom_model *m, enum loom_mode mode)
 {
     m->mode = mode;
     for (int k = 0; k < m->n_layers; k++)
-        if (m->layer[k].ops->prepare)
-            m->layer[k].ops->prepare(m, &m->layer[k]);
+        loom_model_prepare_layer(m, k);
 }
 
 static struct loom_block block_at(const struct loom_model *m,
@@ -272,38 +277,44 @@ void loom_model_sync_back(struct loom_model *m, struct loom_sums *chunk,
     }
 }
 
+/* Layer k's sums and maxima of all chunks into those of the first. */
 static void merge(const struct loom_model *m, struct loom_sums *chunk,
-                  int n_chunks)
+                  int n_chunks, int k)
 {
-    float *restrict sum = chunk[0].sum, *restrict top = chunk[0].top;
+    const struct loom_layer *l = &m->layer[k];
     for (int c = 1; c < n_chunks; c++) {
-        const float *restrict s = chunk[c].sum, *restrict t = chunk[c].top;
-        for (size_t j = 0; j < m->n_sum; j++)
-            sum[j] += s[j];
-        for (size_t j = 0; j < m->n_top; j++)
-            top[j] = top[j] > t[j] ? top[j] : t[j];
+        m->kernels->add(l->sum_n, chunk[c].sum + l->sum_at,
+                        chunk[0].sum + l->sum_at);
+        m->kernels->max(l->top_n, chunk[c].top + l->top_at,
+                        chunk[0].top + l->top_at);
     }
+}
+
+void loom_model_reduce_layer(struct loom_model *m, struct loom_sums *chunk,
+                             int n_chunks, int k)
+{
+    struct loom_layer *l = &m->layer[k];
+    memset(m->grad + l->theta_at, 0, l->theta_n * sizeof(float));
+    merge(m, chunk, n_chunks, k);
+    if (l->ops->reduce && !loom_fuse_is_off(m, k))
+        l->ops->reduce(m, l, chunk[0].sum + l->sum_at,
+                       chunk[0].top + l->top_at);
 }
 
 void loom_model_reduce(struct loom_model *m, struct loom_sums *chunk,
                        int n_chunks)
 {
-    merge(m, chunk, n_chunks);
-    memset(m->grad, 0, m->n_theta * sizeof(float));
-    for (int k = 0; k < m->n_layers; k++) {
-        struct loom_layer *l = &m->layer[k];
-        if (l->ops->reduce && !loom_fuse_is_off(m, k))
-            l->ops->reduce(m, l, chunk[0].sum + l->sum_at,
-                           chunk[0].top + l->top_at);
-    }
+    for (int k = 0; k < m->n_layers; k++)
+        loom_model_reduce_layer(m, chunk, n_chunks, k);
 }
 
 void loom_model_trace(struct loom_model *m, struct loom_sums *chunk,
                       int n_chunks)
 {
-    merge(m, chunk, n_chunks);
-    for (int k = 0; k < m->n_layers; k++)
-        if (m->layer[k].ops->trace)
-            m->layer[k].ops->trace(m, &m->layer[k],
-                                   chunk[0].top + m->layer[k].top_at);
+    for (int k = 0; k < m->n_layers; k++) {
+        struct loom_layer *l = &m->layer[k];
+        merge(m, chunk, n_chunks, k);
+        if (l->ops->trace)
+            l->ops->trace(m, l, chunk[0].top + l->top_at);
+    }
 }

@@ -17,19 +17,20 @@
  * microseconds, before it sleeps: waking takes as long as a small step. */
 enum { SPINS = 4000, NICE = 10, MAX_THREADS = 256 };
 
+/* On cache lines of its own: `next` is written at every item. */
 struct worker {
     struct loom_pool *pool;
     pthread_t thread;
     int number;
-};
+    atomic_int next; /* item of its part to take */
+} __attribute__((aligned(64)));
 
 struct loom_pool {
     int threads;
-    struct worker *worker; /* [threads - 1], numbered from 1 */
+    struct worker *worker; /* [threads]; 0 is the caller */
     pthread_mutex_t lock;
     pthread_cond_t begin, end;
     atomic_uint job;   /* rises with every job; written under the lock */
-    atomic_int next;   /* item to take */
     atomic_int active; /* workers still busy with this job */
     bool quit;
     int n;
@@ -46,11 +47,21 @@ static void relax(void)
 #endif
 }
 
+/* Where the part of worker w begins. */
+static int part(const struct loom_pool *p, int w)
+{
+    return (int)((long)p->n * w / p->threads);
+}
+
+/* Its own part first, then what is left of the others'. */
 static void take_items(struct loom_pool *p, int worker)
 {
-    int item;
-    while ((item = atomic_fetch_add(&p->next, 1)) < p->n)
-        p->work(p->ud, item, worker);
+    for (int k = 0; k < p->threads; k++) {
+        int owner = (worker + k) % p->threads, item;
+        while ((item = atomic_fetch_add(&p->worker[owner].next, 1)) <
+               part(p, owner + 1))
+            p->work(p->ud, item, worker);
+    }
 }
 
 /* Wait for a job newer than `seen`; false when the pool ends. */
@@ -110,14 +121,20 @@ struct loom_pool *loom_pool_new(int threads, struct loom_errmsg *e)
     if (threads > MAX_THREADS)
         threads = MAX_THREADS;
     struct loom_pool *p = loom_calloc(1, sizeof(*p));
-    p->worker = loom_calloc((size_t)threads, sizeof(*p->worker));
+    p->worker = loom_try_alloc((size_t)threads, sizeof(*p->worker), "threads",
+                               e);
+    if (!p->worker) {
+        free(p);
+        return NULL;
+    }
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->begin, NULL);
     pthread_cond_init(&p->end, NULL);
     p->threads = 1;
     while (p->threads < threads) {
-        struct worker *w = &p->worker[p->threads - 1];
-        *w = (struct worker){.pool = p, .number = p->threads};
+        struct worker *w = &p->worker[p->threads];
+        w->pool = p;
+        w->number = p->threads;
         int err = start_worker(w);
         if (err) {
             loom_fail(e, LOOM_ERR_NOMEM, "thread %d cannot be started: %s",
@@ -136,7 +153,7 @@ void loom_pool_destroy(struct loom_pool *p)
         return;
     p->quit = true;
     announce(p);
-    for (int k = 0; k < p->threads - 1; k++)
+    for (int k = 1; k < p->threads; k++)
         pthread_join(p->worker[k].thread, NULL);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->begin);
@@ -156,7 +173,8 @@ void loom_pool_run(struct loom_pool *p, int n,
     p->n = n;
     p->work = work;
     p->ud = ud;
-    atomic_store(&p->next, 0);
+    for (int k = 0; k < p->threads; k++)
+        atomic_store(&p->worker[k].next, part(p, k));
     atomic_store(&p->active, p->threads - 1);
     if (p->threads > 1)
         announce(p);

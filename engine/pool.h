@@ -1,5 +1,7 @@
-/* Worker threads that share out the items 0..n-1 of a job. Which thread does
- * which item is left to chance; results must not depend on it. */
+/* Worker threads that share out the items 0..n-1 of a job. Each begins with its
+ * part of them, the same in every job, so that what it works on stays in its
+ * cache; who is done helps the others. Results must not depend on who does
+ * what. */
 #pragma once
 
 #include "engine/err.h"

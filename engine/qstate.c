@@ -471,11 +471,18 @@ void loom_qstate_grad(const struct loom_qstate *q, struct loom_model *m,
                       size_t j, size_t n, const float *g, const float *di,
                       const float *df)
 {
-    float *bf = loom_grad(m, q->bf), *i = loom_grad(m, q->i);
-    for (size_t c = 0; c < n; c++)
-        bf[group_of(q, j + c)] += g[c] * df[c];
+    float *restrict bf = loom_grad(m, q->bf), *restrict i = loom_grad(m, q->i);
     /* f = b - i: what i gains in range it loses in precision. */
     float loss = q->conf.type == LOOM_KBI ? 1.0f : 0.0f;
+    if (!q->group) { /* the usual case, as vectors */
+        for (size_t c = 0; c < n; c++)
+            bf[j + c] += g[c] * df[c];
+        for (size_t c = 0; di && c < n; c++)
+            i[j + c] += g[c] * (di[c] - loss * df[c]);
+        return;
+    }
+    for (size_t c = 0; c < n; c++)
+        bf[group_of(q, j + c)] += g[c] * df[c];
     for (size_t c = 0; di && c < n; c++)
         i[group_of(q, j + c)] += g[c] * (di[c] - loss * df[c]);
 }

@@ -403,6 +403,48 @@ static int nan_error(const struct loom_trainer *t, int epoch, int batch,
                    : "the start with other settings");
 }
 
+/* ---- once a step, layer by layer ---------------------------------------- */
+
+static void prepare_layer(void *ud, int k, int worker)
+{
+    (void)worker;
+    loom_model_prepare_layer(((struct loom_trainer *)ud)->model, k);
+}
+
+static void reduce_layer(void *ud, int k, int worker)
+{
+    struct loom_trainer *t = ud;
+    (void)worker;
+    loom_model_reduce_layer(t->model, t->chunk, LOOM_CHUNKS, k);
+}
+
+static void update_layer(void *ud, int k, int worker)
+{
+    struct loom_trainer *t = ud;
+    const struct loom_layer *l = &t->model->layer[k];
+    (void)worker;
+    loom_optimizer_range(&t->optimizer, t->model, l->theta_at,
+                         l->theta_at + l->theta_n);
+}
+
+static void every_layer(struct loom_trainer *t,
+                        void (*work)(void *ud, int k, int worker))
+{
+    loom_pool_run(t->pool, t->model->n_layers, work, t);
+}
+
+/* From the chunks' sums to the next parameters. */
+static void update(struct loom_trainer *t)
+{
+    every_layer(t, reduce_layer);
+    if (!t->conf.unquantized) {
+        t->ebops = loom_model_ebops(t->model, (float)t->beta, NULL);
+        loom_model_l1_gradient(t->model);
+    }
+    loom_optimizer_begin(&t->optimizer, t->model, t->lr);
+    every_layer(t, update_layer);
+}
+
 static int train_batch(struct loom_trainer *t, struct loom_errmsg *e)
 {
     struct loom_model *m = t->model;
@@ -416,17 +458,12 @@ static int train_batch(struct loom_trainer *t, struct loom_errmsg *e)
                      .n = last - first};
     m->noise = loom_rng_key(t->conf.seed, t->epoch * nb + (size_t)t->batch);
     m->fresh = t->batch == 0;
-    loom_model_prepare(m,
-                       t->conf.unquantized ? LOOM_MODE_REAL : LOOM_MODE_TRAIN);
+    m->mode = t->conf.unquantized ? LOOM_MODE_REAL : LOOM_MODE_TRAIN;
+    every_layer(t, prepare_layer);
     struct loom_loss_sums s = run_step(&p);
     if (!isfinite(s.loss))
         return nan_error(t, t->epoch + 1, t->batch + 1, e);
-    loom_model_reduce(m, t->chunk, LOOM_CHUNKS);
-    if (!t->conf.unquantized) {
-        t->ebops = loom_model_ebops(m, (float)t->beta, NULL);
-        loom_model_l1(m, true);
-    }
-    loom_optimizer_step(&t->optimizer, m, t->lr);
+    update(t);
     t->epoch_loss.loss += s.loss;
     t->train_rows += (double)p.n;
     t->train_loss = t->epoch_loss.loss / t->train_rows;

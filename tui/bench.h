@@ -22,7 +22,7 @@ int bench_quant(const struct bench_conf *c);
 /* Seconds since some moment. */
 double bench_now(void);
 
-/* GFLOP/s of as many threads, the best of five; not a number where threads
+/* GFLOP/s of as many threads, the best of ten; not a number where threads
  * cannot be had. */
 double bench_peak(int threads, struct loom_errmsg *e);
 

@@ -145,6 +145,13 @@ static int run_case(struct run *b, const struct bench_net *n,
     return 0;
 }
 
+/* Others on the machine may have been at work when it was measured before. */
+static void raise_peak(struct run *b, int threads)
+{
+    double *peak = &b->peak[threads > 1];
+    *peak = fmax(*peak, bench_peak(threads, &b->e));
+}
+
 static int run_threads(struct run *b, const struct bench_net *n,
                        const struct loom_dataset *d, int threads)
 {
@@ -152,6 +159,7 @@ static int run_threads(struct run *b, const struct bench_net *n,
     struct setting s = {PLAIN_BATCH, threads, true, loom_kernels_plain()};
     double plain = measure(n, d, &s, PLAIN, &b->e);
     int err = plain < 0 ? (int)plain : 0;
+    raise_peak(b, threads);
     if (!err && b->conf.batch)
         return run_case(b, n, d, b->conf.batch, threads, plain);
     for (size_t k = 0; !err && k < sizeof(batches) / sizeof(*batches); k++)

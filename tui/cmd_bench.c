@@ -22,7 +22,7 @@ double bench_now(void)
 
 /* ---- the machine's peak ------------------------------------------------- */
 
-enum { PEAK_ROUNDS = 4000000, MAX_SINKS = 64 };
+enum { PEAK_ROUNDS = 2000000, TURNS = 10, MAX_SINKS = 64 };
 
 struct peak {
     const struct loom_kernels *k;
@@ -43,7 +43,7 @@ double bench_peak(int threads, struct loom_errmsg *e)
     double best = 0;
     if (!pool)
         return NAN;
-    for (int r = 0; r < 5; r++) {
+    for (int r = 0; r < TURNS; r++) {
         double t = bench_now();
         loom_pool_run(pool, threads, burn, &p);
         double g = threads * PEAK_ROUNDS * p.k->fma_flops / (bench_now() - t);

@@ -263,10 +263,10 @@ static bool is_fused(const struct loom_model *m)
     return forward && backward;
 }
 
-static struct trace step(const char *text, size_t rows, bool planned)
+static struct trace step(struct loom_model *take_m, size_t rows, bool planned)
 {
     struct loom_errmsg e;
-    struct trace t = {.m = unit_chain(text)};
+    struct trace t = {.m = take_m};
     struct loom_rng g = loom_rng_init(3, 3);
     assert_true(is_fused(t.m));
     if (!planned)
@@ -294,6 +294,30 @@ static void free_trace(struct trace *t)
     loom_model_destroy(t->m);
 }
 
+/* Two quantizers read one relu, and one of two dense layers joins it. */
+static struct loom_model *branches(void)
+{
+    struct loom_errmsg e = {""};
+    json_t *j = unit_json(
+        "{'output':10,'layers':["
+        "{'kind':'input','name':'x','inputs':[],'conf':{'n':9}},"
+        "{'kind':'quantize','name':'q','inputs':[0],'conf':{}},"
+        "{'kind':'dense','name':'a','inputs':[1],'conf':{'units':20}},"
+        "{'kind':'relu','name':'r','inputs':[2],'conf':{}},"
+        "{'kind':'quantize','name':'q1','inputs':[3],'conf':{'f0':1}},"
+        "{'kind':'quantize','name':'q2','inputs':[3],'conf':{'f0':4}},"
+        "{'kind':'dense','name':'b','inputs':[4],'conf':{'units':12}},"
+        "{'kind':'dense','name':'c','inputs':[5],'conf':{'units':12}},"
+        "{'kind':'add','name':'s','inputs':[6,7],'conf':{}},"
+        "{'kind':'quantize','name':'q3','inputs':[8],'conf':{}},"
+        "{'kind':'dense','name':'d','inputs':[9],'conf':{'units':3}}]}");
+    struct loom_model *m = loom_model_from_json(j, &e);
+    json_decref(j);
+    if (!m)
+        fail_msg("%s", e.text);
+    return m;
+}
+
 /* What runs inside products gives the bits that the layers give alone. */
 static void test_fused(void **state)
 {
@@ -316,11 +340,14 @@ static void test_fused(void **state)
         "['quantize','bq',{}],['flatten','bf',{}],['quantize','b2',{}],"
         "['dense','d',{'units':3}]]",
     };
+    const size_t n = sizeof(nets) / sizeof(*nets);
     (void)state;
-    for (size_t k = 0; k < sizeof(nets) / sizeof(*nets); k++)
+    for (size_t k = 0; k <= n; k++)
         for (size_t rows = 1; rows <= LOOM_BLOCK; rows += 47) {
-            struct trace a = step(nets[k], rows, true);
-            struct trace b = step(nets[k], rows, false);
+            struct trace a =
+                step(k < n ? unit_chain(nets[k]) : branches(), rows, true);
+            struct trace b =
+                step(k < n ? unit_chain(nets[k]) : branches(), rows, false);
             const struct loom_layer *out = &a.m->layer[a.m->output];
             assert_memory_equal(a.s.out[a.m->output], b.s.out[a.m->output],
                                 rows * out->ld * sizeof(float));
