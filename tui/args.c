@@ -23,6 +23,7 @@ enum option {
     OPT_ASCII,
     OPT_MONO,
     OPT_BLOCKS,
+    OPT_PLAIN,
     OPTIONS
 };
 
@@ -44,6 +45,7 @@ static const struct {
     [OPT_ASCII] = {"--ascii", false, ARGS_SCREEN},
     [OPT_MONO] = {"--mono", false, ARGS_SCREEN},
     [OPT_BLOCKS] = {"--blocks", false, ARGS_SCREEN},
+    [OPT_PLAIN] = {"--plain", false, ARGS_SCREEN},
 };
 
 static const char *command_of(enum args_for who)
@@ -122,6 +124,9 @@ static int take(struct args *a, enum args_for who, enum option o, const char *v)
         break;
     case OPT_MONO:
         a->mono = true;
+        break;
+    case OPT_PLAIN:
+        a->plain = true;
         break;
     default:
         a->blocks = true;

@@ -10,6 +10,7 @@ struct args {
     const char **set;              /* NULL-ended; freed by args_deinit */
     bool json, quiet;              /* run */
     bool ascii, mono, blocks;      /* the screen */
+    bool plain;                    /* words instead of a screen */
     int fps;                       /* of background changes; 10 */
 };
 

@@ -200,6 +200,7 @@ static int help(void)
          "  --ascii    no characters beyond ASCII\n"
          "  --mono     no colours (also NO_COLOR=1)\n"
          "  --blocks   curves of quadrant blocks, for fonts without braille\n"
+         "  --plain    no screen: lines of words, commands typed as after :\n"
          "  --fps N    at most N pictures a second (10)\n"
          "Keys are on the screen; ? lists them all.");
     puts("\nbitloom COMMAND --help tells more of one. Exit status: 0 done,\n"

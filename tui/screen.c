@@ -6,6 +6,7 @@
 #include "tui/cli.h"
 #include "tui/keeper.h"
 #include "tui/loop.h"
+#include "tui/plain.h"
 
 static int work(void *arg)
 {
@@ -34,9 +35,14 @@ int cli_screen(int argc, char **argv)
         return rc;
     if (a.conf.script)
         rc = check_script(a.conf.script);
+    if (!rc && a.plain) {
+        rc = plain_run(&a);
+        args_deinit(&a);
+        return rc;
+    }
     if (!rc && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
         rc = cli_usage(NULL, "the screen needs a terminal; without one: "
-                             "bitloom run SCRIPT.lua");
+                             "bitloom run SCRIPT.lua, or --plain");
     if (!rc)
         rc = keeper_run(work, &a);
     args_deinit(&a);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# bitloom run, on the fake session: JSON lines, plain lines, quiet, interrupt,
-# failure and wrong use. Usage: run.sh PROGRAM
+# bitloom run, and --plain, on the fake session: JSON lines, plain lines, quiet,
+# interrupt, failure and wrong use. Usage: run.sh PROGRAM
 set -eu
 program=$(realpath "$1")
 cd "$(mktemp -d)"
@@ -78,3 +78,27 @@ grep -q 'one script at a time' err || fail "no reason"
 grep -q 'the run is saved' err || fail "no reason"
 "$program" running.lua </dev/null >out 2>err && fail "a screen without terminal"
 grep -q 'bitloom run SCRIPT.lua' err || fail "no way out named"
+
+# Words instead of a screen: what is asked is answered, each thing said once.
+touch building.lua
+printf '%s\n' dash layers builds data "beta x2" nonsense "lua say hello" find \
+    help q n q y >typed
+got=0
+"$program" --plain building.lua <typed >out 2>err || got=$?
+[ "$got" = 0 ] || fail "--plain: status $got"
+for words in 'muon-017 running' 'epoch 214 of 600: loss 0.2052' \
+    'dense_1: dense, 64 inputs, 32 outputs, 2.85 bits a weight' \
+    'build 12 for ice40-hx8k-ct256 failed, 8601 LC measured: does not fit' \
+    'β ×2 on its schedule' 'no command "nonsense"' '^hello$' 'find: say what' \
+    '^beta VALUE | xFACTOR: set' 'save it and leave? y or n' \
+    'muon-017 is saved; go on with: bitloom --plain building.lua'; do
+    grep -q -e "$words" out || fail "--plain does not say: $words"
+done
+[ "$(grep -c '^build 12 ' out)" -le 2 ] || fail "--plain says a build twice"
+[ "$(grep -c 'muon-017 running' out)" -le 2 ] || fail "--plain repeats itself"
+grep -q '[│╭▸●]' out && fail "--plain draws"
+"$program" --plain failed.lua </dev/null >out 2>err && fail "--plain: failed is done"
+grep -q 'failed' out || fail "--plain: no reason"
+got=0
+"$program" --plain >out 2>err </dev/null || got=$?
+[ "$got" = 2 ] || fail "--plain without a script"
