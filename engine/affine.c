@@ -395,7 +395,21 @@ double loom_affine_ebops(struct loom_model *m, struct loom_layer *l, float beta)
     return total * a->share + loom_affine_bias_ebops(m, a, beta);
 }
 
-/* A weight is pruned when it is quantized to nothing: no bits, or zero. */
+/* Row k of the kernel reads elements that have bits, at some position. (The
+ * patches of a depthwise kernel do not tell of all of them.) */
+static bool has_input(const struct loom_affine *a, size_t k)
+{
+    const struct loom_shape *s = &a->kernel_shape;
+    bool found = s->dim[s->rank - 1] != a->units;
+    for (size_t p = 0; !found && p < a->positions; p++) {
+        int32_t i = element(a, p, k);
+        found = i >= 0 && a->in->bits[i] > 0.0f;
+    }
+    return found;
+}
+
+/* A weight is pruned when it is quantized to nothing (no bits, or zero), or
+ * what it is multiplied with is. */
 void loom_affine_describe(const struct loom_model *m,
                           const struct loom_layer *l,
                           struct loom_train_layer *row)
@@ -411,15 +425,17 @@ void loom_affine_describe(const struct loom_model *m,
         a->units < LOOM_VIEW_CHANNELS ? (int)a->units : LOOM_VIEW_CHANNELS;
     for (int j = 0; j < row->n_channels; j++)
         row->channel_bits[j] = 0.0f;
-    for (size_t k = 0; k < a->k; k++)
+    for (size_t k = 0; k < a->k; k++) {
+        bool alive = has_input(a, k);
         for (size_t u = 0; u < a->units; u++) {
             size_t at = k * a->units + u;
-            float b = bw[at] > 0.0f && qv[at] != 0.0f ? bw[at] : 0.0f;
+            float b = alive && qv[at] != 0.0f ? bw[at] : 0.0f;
             sum += (double)b;
             row->pruned += b == 0.0f;
             if (u < LOOM_VIEW_CHANNELS)
                 row->channel_bits[u] += b / (float)a->k;
         }
+    }
     for (size_t i = 0; i < a->in->n; i++)
         in += (double)a->in->bits[i];
     row->mean_w_bits = (float)(sum / (double)row->weights);

@@ -151,6 +151,10 @@ struct loom_exact_node *loom_exact_append(struct loom_exact *net,
  * the sentence lists what there is. */
 int loom_conf_check(const json_t *conf, const char *layer,
                     const char *const *names, struct loom_errmsg *e);
+/* For freezing: the number of the input layer whose elements, in their order,
+ * are the output of layer k; -1: none. */
+int loom_model_raw_input(const struct loom_model *m, int k);
+
 /* A number or integer field with bounds, left alone when absent. */
 int loom_conf_number(const json_t *conf, const char *layer, const char *name,
                      double lo, double hi, double *value,

@@ -245,14 +245,12 @@ static int freeze(struct loom_model *m, struct loom_layer *l,
     const struct quantize *s = l->state;
     const struct loom_qstate *q = &s->q;
     const struct loom_layer *src = &m->layer[l->input[0]];
-    int at = (int)net->n_nodes, port = 0;
+    int at = (int)net->n_nodes, port = loom_model_raw_input(m, l->input[0]);
+    bool first = port >= 0;
     node[l - m->layer] = at;
     if (src->ops == &loom_layer_function)
         return loom_function_freeze(src, l->name, q, net, node[src->input[0]],
                                     e);
-    while (port < m->n_inputs && m->input[port] != l->input[0])
-        port++;
-    bool first = port < m->n_inputs;
     struct loom_exact_node *d =
         loom_exact_append(net, first ? LOOM_EXACT_INPUT : LOOM_EXACT_QUANTIZE,
                           l->name, l->n, first ? &port : &node[l->input[0]], 1);

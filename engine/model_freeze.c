@@ -126,13 +126,30 @@ static int check_float32(const struct loom_exact *net, struct loom_errmsg *e)
     return 0;
 }
 
-/* Integers begin behind a quantizer. */
+/* The elements of its input, in their order. */
+static bool only_renames(const struct loom_layer *l)
+{
+    return l->ops == &loom_layer_reshape || l->ops == &loom_layer_flatten ||
+           l->ops == &loom_layer_dropout;
+}
+
+int loom_model_raw_input(const struct loom_model *m, int k)
+{
+    while (only_renames(&m->layer[k]))
+        k = m->layer[k].input[0];
+    for (int port = 0; port < m->n_inputs; port++)
+        if (m->input[port] == k)
+            return port;
+    return -1;
+}
+
+/* Integers begin behind a quantizer; before it, data may be of any shape. */
 static bool reads_raw_data(const struct loom_model *m,
                            const struct loom_layer *l)
 {
     for (int i = 0; i < l->n_inputs; i++)
-        if (m->layer[l->input[i]].ops == &loom_layer_input)
-            return l->ops != &loom_layer_quantize;
+        if (loom_model_raw_input(m, l->input[i]) >= 0)
+            return true;
     return false;
 }
 
@@ -149,12 +166,16 @@ struct loom_exact *loom_model_freeze(struct loom_model *m,
         net->input_size[i] = m->layer[m->input[i]].n;
     for (int k = 0; !err && k < m->n_layers; k++) {
         struct loom_layer *l = &m->layer[k];
-        if (reads_raw_data(m, l))
-            err = loom_fail(e, LOOM_ERR_ARG,
-                            "%s: reads the input before it is quantized; put a "
-                            "quantize layer before it (an input can have any "
-                            "shape itself)",
-                            l->name);
+        bool raw = reads_raw_data(m, l);
+        if (raw && only_renames(l))
+            continue;
+        if (raw && l->ops != &loom_layer_quantize)
+            err =
+                loom_fail(e, LOOM_ERR_ARG,
+                          "%s: reads the input before it is quantized; put a "
+                          "quantize layer before it (only reshape, flatten and "
+                          "dropout may come first)",
+                          l->name);
         else
             err = l->ops->freeze(m, l, net, node, e);
     }

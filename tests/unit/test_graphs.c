@@ -249,8 +249,15 @@ static int draw_input(struct draw *d)
     json_t *shape = json_array();
     for (int a = between(d, 1, 3); a > 0; a--)
         json_array_append_new(shape, json_integer(between(d, 1, 4)));
-    return quantize(
-        d, add_all(d, "input", NULL, 0, json_pack("{s:o}", "shape", shape)));
+    int at = add_all(d, "input", NULL, 0, json_pack("{s:o}", "shape", shape));
+    if (!between(d, 0, 3)) /* of another shape before it is quantized */
+        at = between(d, 0, 1) ? add(d, "flatten", at, json_object())
+                              : add(d, "reshape", at,
+                                    json_pack("{s:[i,i]}", "shape", 1,
+                                              (int)d->m->layer[at].n));
+    if (!between(d, 0, 5))
+        at = add(d, "dropout", at, json_pack("{s:f}", "rate", 0.25));
+    return quantize(d, at);
 }
 
 static struct loom_model *draw_model(struct draw *d, uint64_t seed)

@@ -452,6 +452,23 @@ static void test_mask(void **state)
     rig_destroy(r);
 }
 
+/* Weights whose input has no bits are pruned, too. */
+static void test_dead_inputs(void **state)
+{
+    (void)state;
+    struct loom_model *m =
+        unit_chain("[['input','x',{'n':3}],['quantize','q',{'i0':2,'f0':3}],"
+                   "['dense','d',{'units':2,'kernel':{'b0':9}}]]");
+    struct loom_train_layer row[4];
+    m->theta[loom_model_param(m, "q/f")->at + 1] = -2;
+    loom_model_prepare(m, LOOM_MODE_EVAL);
+    assert_int_equal(loom_model_describe(m, row, 4), 1);
+    assert_int_equal(row[0].weights, 6);
+    assert_int_equal(row[0].pruned, 2);
+    assert_true(row[0].mean_w_bits == 6.0f);
+    loom_model_destroy(m);
+}
+
 static void test_wrong_masks(void **state)
 {
     (void)state;
@@ -514,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_ebops),
         cmocka_unit_test(test_penalties),
         cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_dead_inputs),
         cmocka_unit_test(test_wrong_masks),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_depthwise),
