@@ -30,6 +30,33 @@ long loom_table_column(const struct loom_table *t, const char *name)
     return *name && !*end && n >= 1 && n <= t->n_columns ? (long)n - 1 : -1;
 }
 
+int loom_table_pick(const struct loom_table *t, size_t column,
+                    struct loom_table *out, struct loom_errmsg *e)
+{
+    size_t rows = t->a.n_dims ? t->a.dim[0] : 0,
+           width = rows ? t->a.n / rows : 0;
+    *out = (struct loom_table){0};
+    int err = loom_array_init(&out->a, LOOM_F32, 2, (size_t[]){rows, 1},
+                              LOOM_BYTES_MAX, "column", e);
+    if (err)
+        return err;
+    for (size_t i = 0; i < rows; i++)
+        ((float *)out->a.data)[i] =
+            (float)loom_array_get(&t->a, i * width + column);
+    if (column >= t->n_columns)
+        return 0;
+    const struct loom_words *w = &t->words[column];
+    out->n_columns = 1;
+    out->name = loom_calloc(1, sizeof(*out->name));
+    out->name[0] = loom_strdup(t->name[column]);
+    out->words = loom_calloc(1, sizeof(*out->words));
+    out->words->word = loom_calloc(w->n + 1, sizeof(*w->word));
+    out->words->n = w->n;
+    for (size_t k = 0; k < w->n; k++)
+        out->words->word[k] = loom_strdup(w->word[k]);
+    return 0;
+}
+
 char *loom_table_name(const char *name)
 {
     char *copy = loom_strdup(name);

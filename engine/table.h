@@ -35,6 +35,11 @@ void loom_table_deinit(struct loom_table *t);
 /* Column by its name or its number from 1 ("3"; names come first), -1: none. */
 long loom_table_column(const struct loom_table *t, const char *name);
 
+/* One column as a table of its own, float32 [rows][1], with its name and words
+ * where there are some. LOOM_ERR_NOMEM. */
+int loom_table_pick(const struct loom_table *t, size_t column,
+                    struct loom_table *out, struct loom_errmsg *e);
+
 /* A copy of a name; bytes that are no UTF-8 become question marks. */
 char *loom_table_name(const char *name);
 

@@ -99,18 +99,15 @@ static int array_replace(lua_State *L)
     return 1;
 }
 
-/* a:column(name or number): that column, one number a row. */
+/* a:column(name or number): that column, with its words. */
 static int array_column(lua_State *L)
 {
     struct loom_script_array *from = loom_script_array(L, 1);
-    const struct loom_array *a = &from->t.a;
-    size_t column = loom_script_column(L, from, 2), n = loom_array_columns(a);
-    size_t dim[] = {a->n_dims ? a->dim[0] : 0};
-    struct loom_array *b = push_like(L, from, LOOM_F32, 1, dim);
-    float *y = b->data;
-    for (size_t i = 0; i < dim[0]; i++)
-        y[i] = (float)loom_array_get(a, i * n + column);
-    return 1;
+    size_t column = loom_script_column(L, from, 2);
+    struct loom_script_array *to = push_array(L, from->source);
+    struct loom_errmsg e;
+    int err = loom_table_pick(&from->t, column, &to->t, &e);
+    return err ? loom_script_raise_msg(L, err, &e) : 1;
 }
 
 /* a:permute(4, 1, 2, 3): the axes in another order. */

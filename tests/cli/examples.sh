@@ -31,4 +31,5 @@ example muon
 example jets --set data=32k
 example mnist --set epochs=2
 example svhn --set data=drawn --set rows=300
+example tgc --set rows=500
 exit $bad

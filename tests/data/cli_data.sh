@@ -83,6 +83,17 @@ data 0 ring.lua --json
 has '"name":"ring"' '"source":"points.csv"' 'by column part' \
     '12 rows with missing values out' '"standardized":true' \
     '"rows":{"train":420,"val":60,"test":108}'
+# A column keeps its words, so that files are matched by them.
+cat >columns.lua <<'S'
+local t = loom.load("points.csv")
+local data = loom.data{x_train = t, y_train = t:column("kind"), missing = "drop",
+                       without = {"part", "kind"}, val = 0.5, x_test = t,
+                       y_test = t:column("kind")}
+loom.train{data = data, epochs = 1,
+           model = loom.model{input = data.inputs, loom.dense{2}}}
+S
+data 0 columns.lua --json
+has '"name":"in","rows":{"train":' '"inputs":4' '"test":588'
 timeout 60 "$bitloom" run ring.lua --out store -q >out 2>err || fail "run"
 timeout 60 "$bitloom" eval store --json >kept 2>err || fail "eval"
 timeout 60 "$bitloom" eval store --data test.csv --label kind --raw --exact \
