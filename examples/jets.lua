@@ -34,9 +34,10 @@ local real = real_x and loom.data{
   y_test = loom.load(loom.find("jets1024/y_u8.npy")),
 }
 
--- Bits to begin with: weights of 5 bits below 1, data of 3 + 5 bits.
-local kernel = {b0 = 5, i0 = 0}
-local bits = {i0 = 3, f0 = 5}
+-- Few bits to begin with, since melting many takes most of the time: weights of
+-- 2 bits below 1, data of 3 + 2 bits.
+local kernel = {b0 = 2, i0 = 0}
+local bits = {i0 = 3, f0 = 2}
 
 local model = loom.model{
   input = data.inputs,
@@ -46,19 +47,16 @@ local model = loom.model{
   loom.dense{5, input = bits, kernel = kernel},
 }
 
-local epochs = loom.option("epochs", full and 600 or 300)
+local epochs = loom.option("epochs", 400)
 
--- Learning rate by epoch: level at first, while bits melt, then half a cosine.
-local function lr(epoch)
-  local t = math.max(0, 2 * epoch / epochs - 1)
-  return 1e-6 + 1e-3 * (1 + math.cos(math.pi * t))
-end
+-- Level at first, while bits melt, then half a cosine.
+local lr = loom.smooth{{0.5 * epochs, 5e-3}, {epochs, 1e-6}}
 
 local front = loom.train{
   name = "jets", model = model, data = data,
-  batch = loom.option("batch", full and 2048 or 512), epochs = epochs, lr = lr,
+  batch = loom.option("batch", full and 2048 or 256), epochs = epochs, lr = lr,
   -- The price of one effective bit operation.
-  beta = loom.log{{0, 1e-6}, {0.3 * epochs, loom.option("beta", 6e-6)}},
+  beta = loom.option("beta", full and 5e-6 or 1e-5),
   device = "hx8k",
 }
 
