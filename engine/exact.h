@@ -76,7 +76,8 @@ struct loom_exact_node {
     size_t block; /* LINEAR: every so many outputs share their inputs */
 
     /* TABLE: y = v 2^-f, v being table[at[j] + x - lo] for x of element j of
-     * the input, whose interval starts at lo; f = table_f[j]. */
+     * the input, whose interval starts at lo; f = table_f[j]. The entries of a
+     * function with a quantizer behind it are rounded already. */
     size_t *at, n_table; /* [n] */
     int64_t *table;
     int *table_f; /* [n] */

@@ -258,7 +258,8 @@ static double ebops(struct loom_model *m, struct loom_layer *l, float beta)
 {
     struct norm *s = l->state;
     const float *bx = s->in->bits, *bs = s->scale.q.bits;
-    double total = 0.0;
+    double total = 0.0; /* v1 counts products only */
+    double shifts = s->offset.q.conf.v1 ? 0.0 : (double)s->positions;
     for (size_t c = 0; c < s->channels; c++) {
         double x = 0.0;
         for (size_t p = 0; p < s->positions; p++) {
@@ -268,13 +269,13 @@ static double ebops(struct loom_model *m, struct loom_layer *l, float beta)
                 loom_qstate_bits_grad(s->in, m, j, 1, beta * bs[c]);
         }
         total += x * (double)bs[c] +
-                 (double)s->offset.q.bits[c] * (double)s->positions;
+                 (double)s->offset.q.bits[c] * shifts;
         if (beta != 0.0f)
             loom_qstate_bits_grad(&s->scale.q, m, c, 1, beta * (float)x);
     }
     if (beta != 0.0f)
         loom_qstate_bits_grad(&s->offset.q, m, 0, s->channels,
-                              beta * (float)s->positions);
+                              beta * (float)shifts);
     return total;
 }
 

@@ -28,6 +28,11 @@ static int build(struct loom_model *m, struct loom_layer *l,
     int err = loom_qconf_read(&c, l->conf, &shape, l->name, e);
     if (err)
         return err;
+    if (c.adapt)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "%s: quantizer field \"adapt\" is for weights, not "
+                         "for data",
+                         l->name);
     loom_layer_shape(l, shape.rank, shape.dim);
     s->fast = c.mode.round == LOOM_RND && c.mode.overflow == LOOM_WRAP &&
               !c.stochastic;

@@ -101,28 +101,45 @@ static const char graph[] =
                                                              "layers\":[\"e\","
                                                              "0,0]}}";
 
-static const char functions[] = "{\"class_name\":\"Sequential\",\"config\":{"
-                                "\"layers\":[" NAMED("InputLayer", "x", ",\"batch_shape\":[null,2]") "}," NAMED(
-                                    "Quantizer", "q",
-                                    ",\"config\":" DATA) "}," NAMED("QUnaryFunc"
-                                                                    "tionLUT",
-                                                                    "u",
-                                                                    ",\"activat"
-                                                                    "ion\":"
-                                                                    "\"tanh\","
-                                                                    "\"enable_"
-                                                                    "oq\":"
-                                                                    "true,\"oq_"
-                                                                    "conf\""
-                                                                    ":" WEIGHTLIKE
-                                                                        INPUT) "}," NAMED("QSoftmax",
-                                                                                          "s",
-                                                                                          ",\"axes\":[-1],\"stable\":true,\"input_scaler\":"
-                                                                                          "0.5,\"exp_iq_conf\":" DATA
-                                                                                          ",\"exp_oq_conf\":" WEIGHTLIKE
-                                                                                          ",\"inv_iq_conf\":" DATA
-                                                                                          ",\"inv_oq_conf\":" WEIGHTLIKE
-                                                                                              INPUT) "}]}}";
+static const char functions
+    [] = "{\"class_name\":\"Sequential\",\"config\":{"
+         "\"layers\":[" NAMED("InputLayer", "x", ",\"batch_shape\":[null,2]") "}," NAMED(
+             "Quantizer", "q",
+             ",\"config\":" DATA) "}," NAMED("QUnaryFunc"
+                                             "tionLUT",
+                                             "u",
+                                             ",\"activat"
+                                             "ion\":"
+                                             "\"tanh\","
+                                             "\"enable_"
+                                             "oq\":"
+                                             "true,\"oq_"
+                                             "conf\""
+                                             ":" WEIGHTLIKE
+                                                 INPUT) "}," NAMED("QSoftmax",
+                                                                   "s",
+                                                                   ",\"axes\":["
+                                                                   "-1],"
+                                                                   "\"stable\":"
+                                                                   "true,"
+                                                                   "\"input_"
+                                                                   "scaler\":"
+                                                                   "0.5,\"exp_"
+                                                                   "iq_"
+                                                                   "conf\""
+                                                                   ":" DATA
+                                                                   ",\"exp_oq_"
+                                                                   "conf\""
+                                                                   ":" WEIGHTLIKE
+                                                                   ",\"inv_iq_"
+                                                                   "conf\""
+                                                                   ":" DATA
+                                                                   ",\"inv_oq_"
+                                                                   "conf\""
+                                                                   ":" WEIGHTLIKE
+                                                                       INPUT) "}," NAMED("QBatchNormalization",
+                                                                                         "b",
+                                                                                         ",\"axis\":-1,\"epsilon\":0.001" WEIGHTS) "}]}}";
 
 /* ---- its weights ------------------------------------------------------- */
 
@@ -185,7 +202,9 @@ static void make_table(hid_t at, const char *name, size_t n)
 
 static void make_functions(hid_t root)
 {
+    static const size_t norm[] = {2, 2, 2, 2, 0, 2, 2, 2};
     make_quantizer(root, "quantizer", 2);
+    make_layer(root, "q_batch_normalization", norm);
     make_table(root, "q_unary_function_lut", 2);
     hid_t softmax = make_group(root, "q_softmax");
     make_quantizer(softmax, "iq", 2);

@@ -393,10 +393,14 @@ static void test_v1_epoch(void **state)
     rig_deinit(&r);
 }
 
-static void test_v1_refused(void **state)
+static void test_refused(void **state)
 {
     (void)state;
     struct loom_errmsg e = {""};
+    assert_null(unit_try_chain("[['input','x',{'n':4}],['quantize','q',"
+                               "{'adapt':true}]]",
+                               &e));
+    assert_non_null(strstr(e.text, "q: quantizer field \"adapt\""));
     assert_null(unit_try_chain("[['input','x',{'n':4}],['quantize','q',"
                                "{'semantics':'v1','overflow':'SAT'}]]",
                                &e));
@@ -412,7 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adapt),    cmocka_unit_test(test_stochastic),
         cmocka_unit_test(test_absurd),   cmocka_unit_test(test_v1),
-        cmocka_unit_test(test_v1_epoch), cmocka_unit_test(test_v1_refused),
+        cmocka_unit_test(test_v1_epoch), cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,8 @@ static json_t *draw_quantizer(struct draw *d, int rank)
         json_object_set_new(q, "round", json_string("S_RND"));
     if (!kbi && o == LOOM_WRAP && !between(d, 0, 3))
         json_object_set_new(q, "semantics", json_string("v1"));
+    if (!between(d, 0, 5))
+        json_object_set_new(q, "trained", json_false());
     return q;
 }
 
