@@ -50,6 +50,7 @@ int loom_scratch_init(struct loom_scratch *s, const struct loom_model *m,
     s->memory = loom_try_alloc(total, sizeof(float), "activations", e);
     if (!s->memory)
         return LOOM_ERR_NOMEM;
+    s->first = 0;
     s->kept = place(s, m, false, s->memory);
     float *p = place(s, m, true, s->kept);
     for (int i = 0; i < LOOM_MAX_INPUTS; i++, p += m->n_spare)

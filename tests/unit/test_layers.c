@@ -14,7 +14,7 @@ struct rig {
     struct loom_model *m;
     struct loom_scratch s;
     struct loom_sums sums;
-    float x[ROWS * 8], t[ROWS * 4];
+    float x[ROWS * 8], t[ROWS * 32];
 };
 
 static struct rig *rig_new(const char *text, uint64_t seed)
@@ -26,7 +26,7 @@ static struct rig *rig_new(const char *text, uint64_t seed)
     assert_ok(loom_sums_init(&r->sums, r->m, e));
     for (size_t j = 0; j < ROWS * 8; j++)
         r->x[j] = (float)loom_rng_normal(&g);
-    for (size_t j = 0; j < ROWS * 4; j++)
+    for (size_t j = 0; j < ROWS * 32; j++)
         r->t[j] = (float)loom_rng_normal(&g);
     return r;
 }
