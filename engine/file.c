@@ -1,10 +1,12 @@
 #include "engine/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +75,24 @@ int loom_file_write(const char *path, const void *data, size_t n,
 out:
     free(tmp);
     return err;
+}
+
+/* NAME.tmp<pid> */
+static bool is_half(const char *name)
+{
+    const char *p = strstr(name, ".tmp");
+    return p && p[4] && strspn(p + 4, "0123456789") == strlen(p + 4);
+}
+
+void loom_file_remove_halves(const char *dir)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *f;
+    while (d && (f = readdir(d)))
+        if (is_half(f->d_name))
+            unlinkat(dirfd(d), f->d_name, 0);
+    if (d)
+        closedir(d);
 }
 
 int loom_file_read(const char *path, size_t max, void **data, size_t *n,

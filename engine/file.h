@@ -10,6 +10,10 @@
 int loom_file_write(const char *path, const void *data, size_t n,
                     struct loom_errmsg *e);
 
+/* Remove what killed processes have left half-written in a folder by
+ * loom_file_write. Only where none is writing. */
+void loom_file_remove_halves(const char *dir);
+
 /* Read a file of at most max bytes into fresh memory (caller frees), with a
  * zero byte after its end. Folders and the like are refused. */
 int loom_file_read(const char *path, size_t max, void **data, size_t *n,

@@ -573,22 +573,21 @@ static int end_epoch(struct loom_trainer *t, struct loom_errmsg *e)
         err = loom_trainer_schedules(t, e);
         loom_trainer_follow(t);
     }
-    if (!err && t->dir &&
-        (loom_trainer_done(t) || now - t->saved > t->conf.autosave_s))
-        err = loom_trainer_save(t, e);
     return err;
 }
 
 int loom_trainer_step(struct loom_trainer *t, struct loom_errmsg *e)
 {
-    int err = train_batch(t, e);
+    /* Before the step: of the last one, the caller has taken note. A state that
+     * was ahead of his records would leave a hole in them after a kill. */
+    bool due = t->dir && loom_now() - t->saved > t->conf.autosave_s;
+    int err = due ? loom_trainer_save(t, e) : 0;
+    if (!err)
+        err = train_batch(t, e);
     if (err)
         return err;
-    if (t->batch < t->batches) {
-        bool due = t->dir && loom_now() - t->saved > t->conf.autosave_s;
-        err = due ? loom_trainer_save(t, e) : 0;
-        return err ? err : LOOM_STEP_BATCH;
-    }
+    if (t->batch < t->batches)
+        return LOOM_STEP_BATCH;
     err = loom_dataset_intact(t->data, e);
     if (!err)
         err = end_epoch(t, e);

@@ -47,9 +47,10 @@ const struct loom_pareto *loom_trainer_front(const struct loom_trainer *t);
 /* What the last epoch's end brought. */
 enum { LOOM_STEP_BATCH = 0, LOOM_STEP_EPOCH = 1 };
 
-/* Train one batch; with the last of an epoch, validate and update the front.
- * LOOM_STEP_BATCH, LOOM_STEP_EPOCH, or an error; LOOM_ERR_NAN names what went
- * wrong first, and leaves the last good checkpoint. */
+/* Save the state where the autosave is due, then train one batch; with the last
+ * of an epoch, validate and update the front. LOOM_STEP_BATCH, LOOM_STEP_EPOCH,
+ * or an error; LOOM_ERR_NAN names what went wrong first, and leaves the last
+ * good checkpoint. */
 int loom_trainer_step(struct loom_trainer *t, struct loom_errmsg *e);
 bool loom_trainer_done(const struct loom_trainer *t);
 

@@ -270,7 +270,7 @@ static int loop(struct loom_session *s, struct loom_errmsg *e)
         }
         loom_session_publish(s, false);
     }
-    return 0;
+    return loom_trainer_save(s->trainer, e);
 }
 
 static int start(struct loom_session *s, struct loom_train_request *r,
@@ -296,6 +296,8 @@ static int start(struct loom_session *s, struct loom_train_request *r,
         loom_trainer_look(s->trainer, &v);
         if (!err)
             err = loom_store_resume_run(s->store, s->run, v.epoch, e);
+        if (!err) /* nobody else is at work there */
+            loom_file_remove_halves(s->dir);
         free(path);
     }
     return err ? err : keep_test_rows(s, e);
