@@ -155,6 +155,36 @@ static void test_threads(void **state)
     chain = classifier;
 }
 
+/* Whatever the optimizer and the metric. */
+static void test_threads_all_kinds(void **state)
+{
+    (void)state;
+    static const struct {
+        struct loom_optimizer_conf optimizer;
+        struct loom_goal goal;
+    } cases[] = {{{.amsgrad = true, .clip_norm = 0.1f}, {.metric = LOOM_AUC}},
+                 {{.decay = 0.1f, .clip_value = 0.01f},
+                  {.loss = LOOM_HINGE, .metric = LOOM_CLASS_ACCURACY}},
+                 {{.kind = LOOM_SGD, .momentum = 0.9f, .nesterov = true}, {0}}};
+    struct loom_dataset *d = unit_data(6, 3, 1, 600, 1);
+    for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+        struct loom_trainer_conf c = standard(1);
+        c.optimizer = cases[k].optimizer;
+        c.goal = cases[k].goal;
+        struct loom_trainer *a = new_trainer(d, &c);
+        c.threads = 3;
+        struct loom_trainer *b = new_trainer(d, &c);
+        steps(a, 60);
+        steps(b, 60);
+        same_theta(a, b);
+        same_front(a, b);
+        assert_true(loom_trainer_front(a)->n > 0);
+        loom_trainer_destroy(a);
+        loom_trainer_destroy(b);
+    }
+    loom_dataset_destroy(d);
+}
+
 /* It does learn: better than the best constant answer by far. */
 static void test_learns(void **state)
 {
@@ -672,6 +702,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_threads_all_kinds),
         cmocka_unit_test_prestate(test_threads, (void *)(uintptr_t)normed),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_no_allocation),
