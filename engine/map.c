@@ -24,18 +24,18 @@ static struct {
 static struct sigaction before;
 static size_t page;
 
-/* Put a page of zeros where the file has none any more. */
+/* Where the file ends now, put zeros up to where it ended. */
 static void on_bus_error(int number, siginfo_t *info, void *context)
 {
-    uintptr_t at = (uintptr_t)info->si_addr;
+    uintptr_t at = (uintptr_t)info->si_addr / page * page;
     int kept = errno;
     (void)context;
     for (int k = 0; k < MAX_MAPS; k++) {
-        uintptr_t begin = maps[k].begin;
-        void *from = (void *)(at / page * page);
-        if (begin && at >= begin && at < maps[k].end &&
-            mmap(from, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-                 -1, 0) != MAP_FAILED) {
+        uintptr_t begin = maps[k].begin, end = maps[k].end;
+        if (begin && at >= begin && at < end &&
+            mmap((void *)at, end - at, PROT_READ,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+                 0) != MAP_FAILED) {
             errno = kept;
             return;
         }

@@ -1,6 +1,7 @@
 /* A file mapped for reading. Where somebody cuts the file short while it is
  * used, the kernel takes its pages away; they then read as zeros instead of
- * ending the program by SIGBUS, and loom_map_check says what happened. For
+ * ending the program by SIGBUS (which threads must not block), and
+ * loom_map_check says what happened. For
  * that, open maps are kept in a table of the whole process: a signal has no
  * other way to what it is about. */
 #pragma once

@@ -38,7 +38,7 @@ local function map(name, of, reach)
 end
 local function sum(name, ...)
   add(loom.add{name = name .. "_sum", of = {...}, input = inner})
-  add(loom.tanh{name = name, input = {i0 = 2, f0 = 4, l1 = gamma}})
+  add(loom.tanh{name = name, input = {i0 = 2, f0 = 5, l1 = gamma}})
 end
 
 add(loom.input{"M1", 3, 50})
@@ -63,15 +63,15 @@ for _, units in ipairs({28, 14, 8}) do
 end
 add(loom.dense{1, input = inner, kernel = kernel})
 
-local epochs = loom.option("epochs", 100)
+local epochs = loom.option("epochs", 40)
 
 local front = loom.train{
   name = "tgc", model = loom.model(layers), data = data, loss = "mse",
   outlier_cut = 30, -- mrad; the metric is the rms of the errors below it
-  batch = loom.option("batch", 512), epochs = epochs,
+  batch = loom.option("batch", 128), epochs = epochs,
   lr = loom.cosine{from = 3e-3, cycle = epochs, floor = 1e-5},
   -- The price of one effective bit operation rises, and bits melt away.
-  beta = loom.log{{0, 1e-8}, {0.7 * epochs, loom.option("beta", 2e-7)}},
+  beta = loom.log{{0, 1e-8}, {0.7 * epochs, loom.option("beta", 1e-7)}},
 }
 
 print("   EBOPs    test rms  beyond 30 mrad")

@@ -435,6 +435,7 @@ int loom_session_start(struct loom_session *s, struct loom_errmsg *e)
 {
     sigset_t all, old;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* of a mapped file, see engine/map.h */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int err = pthread_create(&s->thread, NULL, session_main, s);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

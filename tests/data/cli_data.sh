@@ -111,6 +111,30 @@ timeout 60 "$bitloom" eval store --data points.csv --label kind 2>err &&
     fail "too many columns"
 has 'rows of 5 numbers; the network takes 3'
 
+# A mapped file that is cut short while several threads train on it.
+{
+    printf '\223NUMPY\001\000\166\000'
+    printf "%-117s\n" "{'descr': '<f4', 'fortran_order': False, 'shape': (200000, 4), }"
+    head -c 3200000 /dev/zero
+} >big.npy
+{
+    printf '\223NUMPY\001\000\166\000'
+    printf "%-117s\n" "{'descr': '|u1', 'fortran_order': False, 'shape': (200000,), }"
+    head -c 200000 /dev/zero
+} >labels.npy
+cat >cut.lua <<'S'
+local x, y = loom.load("big.npy"), loom.load("labels.npy")
+local data = loom.data{classes = 2, x_train = x, y_train = y, x_val = x,
+                       y_val = y}
+os.execute("truncate -s 5000 big.npy")
+loom.train{data = data, epochs = 3, batch = 1000,
+           model = loom.model{input = 4, loom.dense{2}}}
+S
+timeout 60 "$bitloom" run cut.lua --threads 2 --out store -q >out 2>err
+status=$?
+[ $status = 1 ] || fail "a file cut short: status $status"
+has 'big.npy: it was changed while its rows were in use'
+
 # ---- scripts that are wrong -------------------------------------------------
 n=0
 wrong() { # WORDS...: what the sentence must have; standard input: the script
