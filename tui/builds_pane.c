@@ -58,17 +58,12 @@ void builds_next_log(struct ui *ui, const char *name)
     s->back = s->hit = 0;
 }
 
-void builds_find_preview(struct ui *ui, const char *pattern)
+void builds_find(struct ui *ui, const char *pattern)
 {
     struct builds_state *s = &ui->builds;
     snprintf(s->wanted.pattern, sizeof s->wanted.pattern, "%s", pattern);
     s->pane = BUILDS_LOG;
     s->back = s->hit = 0;
-}
-
-void builds_find(struct ui *ui, const char *pattern)
-{
-    builds_find_preview(ui, pattern);
 }
 
 void builds_only(struct ui *ui, const char *arg)

@@ -12,7 +12,6 @@ long builds_log_rows(const struct ui *ui);
 /* Rows of the table in action.c. */
 void builds_next_pane(struct ui *ui, const char *pane); /* "": the next one */
 void builds_next_log(struct ui *ui, const char *name);
-void builds_find(struct ui *ui, const char *pattern);
 void builds_only(struct ui *ui, const char *arg);
 void builds_next_match(struct ui *ui, const char *arg);
 void builds_last_match(struct ui *ui, const char *arg);
@@ -21,5 +20,6 @@ bool builds_any(const struct ui *ui);
 bool builds_two(const struct ui *ui);
 bool builds_found(const struct ui *ui);
 
-/* While a pattern is typed: its lines, or what is wrong with it. */
-void builds_find_preview(struct ui *ui, const char *pattern);
+/* The log's lines that match, or what is wrong with the pattern; also while it
+ * is typed. "": none. */
+void builds_find(struct ui *ui, const char *pattern);

@@ -1,10 +1,8 @@
 #include "tui/history.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/mem.h"
 
@@ -77,14 +75,11 @@ void history_add(struct history *h, const char *line)
         return;
     append(h, line);
     h->at = h->n;
-    int fd = open(h->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    char *text = loom_asprintf("%s\n", line);
-    if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-        h->at =
-            h->n; /* the disk is full: the line is remembered all the same */
-    if (fd >= 0)
-        close(fd);
-    free(text);
+    FILE *f = fopen(h->path, "ae");
+    if (f) {
+        fprintf(f, "%s\n", line);
+        fclose(f);
+    }
 }
 
 void history_turn(struct history *h, int by, struct edit *e)

@@ -248,5 +248,5 @@ void line_key(struct ui *ui, int key)
     if (ui->typing && is_prompt(ui, "filter "))
         runs_filter_preview(ui, ui->line.text + 7);
     if (ui->typing && is_find(ui))
-        builds_find_preview(ui, ui->line.text + 5);
+        builds_find(ui, ui->line.text + 5);
 }

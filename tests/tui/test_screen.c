@@ -19,6 +19,7 @@
 #include "tui/keys.h"
 #include "tui/line.h"
 #include "tui/builds.h"
+#include "tui/console.h"
 #include "tui/dash.h"
 #include "tui/data.h"
 #include "tui/format.h"
@@ -117,7 +118,8 @@ static void test_sizes(void **unused)
     for (size_t i = 0; i < sizeof w / sizeof *w; i++)
         for (size_t j = 0; j < sizeof h / sizeof *h; j++)
             for (int v = 0; v < VIEW_KINDS; v++)
-                for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+                for (size_t k = (i + j + (size_t)v) % 3; /* a third of them */
+                     k < sizeof keys / sizeof *keys; k += 3) {
                     struct ui ui;
                     start(&ui, (enum view_kind)v, w[i], h[j]);
                     ui.runs = lists[v % RUNS_KINDS];
@@ -401,12 +403,16 @@ static void test_random(void **unused)
         KEY_TAB,     KEY_RETURN,    KEY_ESCAPE,     KEY_RUBOUT,
         KEY_BACKTAB, KEY_ARROW_UP,  KEY_ARROW_DOWN, KEY_ARROW_LEFT,
         KEY_PAGE_UP, KEY_PAGE_DOWN, KEY_FIRST,      KEY_LAST,
-        KEY_ERASE,   KEY_CTRL('L'), KEY_CTRL('Z'),  KEY_CTRL('U'),
+        KEY_ERASE,   KEY_CTRL('L'), KEY_CTRL('P'),  KEY_CTRL('U'),
         0x6f22,      0x1f600,       0x301,          0x110fff};
+    const char *many = getenv("LOOM_RANDOM_KEYS"); /* by hand: 100000 */
     struct loom_rng r = loom_rng_init(3, 0);
+    struct loom_console_view lines;
     struct ui ui;
     start(&ui, VIEW_RUNNING, 80, 24);
-    for (int i = 0; i < 20000; i++) {
+    view_console(&lines);
+    ui.lines = &lines;
+    for (int i = 0, n = many ? atoi(many) : 10000; i < n; i++) {
         uint64_t x = loom_rng_u64(&r);
         if (x % 16 == 0) {
             ui.w = 1 + (int)((x >> 8) % 300);
@@ -414,7 +420,16 @@ static void test_random(void **unused)
         } else if (x % 16 == 1) {
             ui.view = &views[(x >> 8) % VIEW_KINDS];
             ui.runs = lists[(x >> 16) % RUNS_KINDS];
-        } else if (x % 16 < 6) {
+        } else if (x % 16 == 2) {
+            struct mouse m = {(int)((x >> 8) % 4), (int)((x >> 16) % 300),
+                              (int)((x >> 32) % 100)};
+            keys_mouse(&ui, &grid, &m);
+        } else if (x % 16 == 3) {
+            lines.busy = x >> 8 & 1;
+            lines.more = x >> 9 & 1;
+            lines.completed = ui.console.asked;
+            console_news(&ui);
+        } else if (x % 16 < 8) {
             keys_press(&ui, special[(x >> 8) % 20]);
         } else {
             keys_press(&ui, (int)((x >> 8) & 127));
