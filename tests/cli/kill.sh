@@ -31,7 +31,7 @@ epochs() {
 
 # What a kill may not have broken.
 look() {
-    if command -v sqlite3 >/dev/null; then
+    if [ -e "$dir/parts/bitloom.db" ] && command -v sqlite3 >/dev/null; then
         said=$(sqlite3 "$dir/parts/bitloom.db" 'PRAGMA integrity_check' 2>&1)
         [ "$said" = ok ] || fail "kill $1: the store: $said"
     fi

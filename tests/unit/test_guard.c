@@ -202,6 +202,7 @@ static void test_stops(void **state)
         n = epoch(t);
     assert_true(n.collapsed && loom_trainer_ended(t)->epoch < 90);
     assert_string_equal(n.stopped, "collapse");
+    assert_ok(loom_trainer_save(t, e));
     loom_trainer_destroy(t);
     t = begin(d, &c);
     assert_ok(loom_trainer_resume(t, path, e));
