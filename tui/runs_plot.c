@@ -174,17 +174,17 @@ static int make_axes(struct axis *axis, const struct runs_list *l, int most)
     json_t *names = json_object();
     const char *name;
     json_t *v;
-    int n = 0, all = 0;
+    size_t n_ends = sizeof ends / sizeof *ends;
+    int n = 0;
     for (int i = 0; i < l->n; i++)
         filter_setting_names(runs_list_row(l, i)->settings, names);
     json_object_foreach(names, name, v) if (n < most - 3)
         add_axis(axis, &n, l, name);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (n < most || i == sizeof ends / sizeof *ends - 1)
+    for (size_t i = 0; i < n_ends; i++)
+        if (n < most - (i + 1 < n_ends)) /* the last one has its place */
             add_axis(axis, &n, l, ends[i]);
-    all = n < most ? n : most;
     json_decref(names);
-    return all;
+    return n;
 }
 
 static void draw_run(struct area a, const struct axis *axis, int n, int run,
