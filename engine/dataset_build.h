@@ -27,11 +27,12 @@ struct loom_build_conf {
 };
 
 /* One set of all blocks, names of features and classes where they are known.
- * Labels that are words are matched by their words, over the order of the
- * first block. Inputs of float32 that are mapped from a file and used as they
- * are stay there: such arrays must outlive the set. The rows of a part keep the order of the blocks. `dropped` (may
- * be NULL): rows left out for what is missing. Not checked yet for values
- * (loom_dataset_check). NULL with a sentence. */
+ * Labels that are words are matched by their words, over the order of the first
+ * block. Inputs of float32 that are mapped from a file and used as they are
+ * stay there: such arrays must outlive the set. The rows of a part keep the
+ * order of the blocks. `dropped` (may be NULL): rows left out for what is
+ * missing. Values are not checked yet (loom_dataset_check). NULL with a
+ * sentence, and its code in *err. */
 struct loom_dataset *loom_dataset_build(const struct loom_block *block,
                                         size_t n,
                                         const struct loom_build_conf *conf,

@@ -45,10 +45,11 @@ char *loom_table_name(const char *name);
 
 /* From a csv file, plain or gzip: quotes, any end of line, missing values
  * (nothing, NA, N/A, NaN, null, None, ?; without quotes). The first value of a
- * column says whether it holds numbers or words (a number in quotes may be one);
- * words are numbered in alphabetical order. Without a header the names are "1", "2", ... With
- * header -1 the first line is names if none of its fields is a number and one
- * of the second line is. All readers leave *out all zero when they fail. */
+ * column says whether it holds numbers or words (a number in quotes may be
+ * one); words are numbered in alphabetical order. Without a header the names
+ * are "1", "2", ... With header -1 the first line is names if none of its
+ * fields is a number and one of the second line is. All readers leave *out all
+ * zero when they fail. */
 int loom_csv_read(const char *path, const struct loom_csv_conf *conf,
                   struct loom_table *out, struct loom_errmsg *e);
 int loom_csv_decode(struct loom_bytes *b, const struct loom_csv_conf *conf,

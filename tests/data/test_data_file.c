@@ -218,6 +218,13 @@ static void make_hdf5(const char *path)
     type = H5Tcopy(H5T_C_S1);
     put_set(file, "text", type, 1, (hsize_t[]){6}, u8, 0);
     H5Tclose(type);
+    /* What h5py makes of booleans. */
+    static const int8_t bools[] = {1, 0, 1};
+    type = H5Tenum_create(H5T_NATIVE_INT8);
+    H5Tenum_insert(type, "FALSE", (int8_t[]){0});
+    H5Tenum_insert(type, "TRUE", (int8_t[]){1});
+    put_set(file, "bools", type, 1, (hsize_t[]){3}, bools, 0);
+    H5Tclose(type);
     /* 8 TB, of which nothing is stored. */
     put_set(file, "claims", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){1 << 20, 1 << 20},
             NULL, 0);
@@ -247,8 +254,11 @@ static void hdf5(void **state)
     check_numbers(&t.a, 2, (size_t[]){2, 3}, (double[]){1, 2, 3, 4, -5, 6.5});
     assert_int_equal(loom_table_column(&t, "pt"), 2);
     loom_table_deinit(&t);
+    assert_ok(read_any(path, "bools", &t, e));
+    check_numbers(&t.a, 1, (size_t[]){3}, (double[]){1, 0, 1});
+    loom_table_deinit(&t);
     assert_fails(read_any(path, NULL, &t, e), LOOM_ERR_MISSING,
-                 "name one of its data sets: /claims, /packed");
+                 "name one of its data sets: /bools, /claims, /packed");
     assert_fails(read_any(path, "nothing", &t, e), LOOM_ERR_MISSING,
                  "no data set nothing");
     assert_fails(read_any(path, "train", &t, e), LOOM_ERR_MISSING,
