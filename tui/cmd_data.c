@@ -218,7 +218,7 @@ static void print_summary(const struct loom_data_summary *s, bool utf8)
            s->shared[0][1], s->shared[0][2], s->shared[1][2]);
     if (s->class)
         print_classes(s);
-    if (s->target)
+    if (s->target && s->n_out)
         print_columns("target", s->target, s->n_out, utf8);
     print_columns("feature", s->feature, s->n_in, utf8);
 }
