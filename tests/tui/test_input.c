@@ -284,6 +284,7 @@ static void test_state(void **unused)
     struct ui ui;
     struct loom_errmsg err;
     char path[64], script[64];
+    static const char wrong[] = "{\"screen\":99,\"zoom\":-4,\"set\":{}}";
     const char *given[] = {"beta=1e-5", NULL}, *none[] = {NULL}, **set;
     snprintf(path, sizeof path, "%s/screen.json", folder);
     snprintf(script, sizeof script, "%s/a.lua", folder);
@@ -318,12 +319,11 @@ static void test_state(void **unused)
     assert_string_equal(json_string_value(json_object_get(j, "run")),
                         "muon-017");
     json_decref(j);
-    assert_int_equal(loom_file_write(path,
-                                     "{\"screen\":99,\"zoom\":-4,\"set\":{}}",
-                                     33, &err),
-                     0);
+    assert_int_equal(loom_file_write(path, wrong, strlen(wrong), &err), 0);
     start(&ui, VIEW_EMPTY);
-    json_decref(state_load(path, &ui));
+    j = state_load(path, &ui);
+    assert_non_null(j);
+    json_decref(j);
     assert_true(ui.screen == SCREEN_DASH && ui.layers.zoom == 1);
     assert_null(state_load("/nonexistent/x", &ui));
     state_save("/nonexistent/x", &ui, NULL, &conf);
@@ -349,13 +349,14 @@ static void test_folder(void **unused)
         "\"predicted\":{\"lc\":14}}],\"best_seed\":2,"
         "\"seeds\":[{\"seed\":1,\"fmax_mhz\":null},"
         "{\"seed\":2,\"fmax_mhz\":71.5}]}";
+    static const char log[] = "one\nwarn: two\n\nxx\nnul\0 xx\n\xff\xfe x";
     struct builds_wanted w = {.log = BUILDS_YOSYS, .pattern = "^WARN|x+$"};
     snprintf(w.dir, sizeof w.dir, "%s", folder);
     struct builds_files *f = builds_files_read(&w);
     assert_true(!f->n_steps && !f->n_layers && !f->n_lines && !f->n_matches);
     builds_files_free(f);
     put("build.json", report, sizeof report - 1);
-    put("yosys.log", "one\nwarn: two\n\nxx\nnul\0 xx\n\xff\xfe x", 35);
+    put("yosys.log", log, sizeof log - 1);
     f = builds_files_read(&w);
     assert_int_equal(f->n_steps, 3);
     assert_string_equal(f->step[0].where, "dense_0 output 3");
