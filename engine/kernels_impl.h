@@ -274,7 +274,8 @@ INLINE float exp_of(float x)
     p = p * x + 4.1665795894e-2f;
     p = p * x + 1.6666665459e-1f;
     p = p * x + 5.0000001201e-1f;
-    return (p * x * x + x + 1.0f) * exp2i(n);
+    /* x passes on what is no number; as an exponent that would be undefined. */
+    return (p * x * x + x + 1.0f) * exp2i(n > -126.0f ? n : -126.0f);
 }
 
 /* Row r of at most LOOM_LANES lies in lane r: the last one again where there
