@@ -142,14 +142,16 @@ static struct loom_cells ice40_adder(const struct loom_wires *w,
 }
 
 /* In LUTs one a sum, and one more for a carry where both operands have bits
- * but at the lower end; or a chain. */
+ * but at the lower end, of which Yosys saves an eighth, or a quarter where no
+ * register is behind; or a chain, which Yosys does without up to 4 bits. */
 static struct loom_cells ecp5_adder(const struct loom_wires *w,
-                                    const struct loom_wire *x)
+                                    const struct loom_wire *x, bool registered)
 {
-    int n = above(x->bits, loom_wire_chain(x));
-    if (n <= loom_ecp5.lut_adder) {
-        struct adder r = adder_parts(w, x);
-        int luts = r.sums + above(r.full, 1);
+    struct adder r = adder_parts(w, x);
+    int n = r.carries + 1, luts = r.sums + above(r.full, 1);
+    bool logic = x->bits - loom_wire_chain(x) <= loom_ecp5.lut_adder;
+    if (logic || n <= 4) {
+        luts -= luts / (registered ? 8 : 4);
         return (struct loom_cells){.lut4 = luts, .lc = luts};
     }
     int pairs = (n + 1) / 2;
@@ -197,10 +199,11 @@ static struct loom_cells wire_cells(const struct loom_design *d, int i,
     struct loom_cells c = {0};
     int n = above(x->bits, x->low), t = d->p.stage[i];
     bool logic = true;
+    bool registered = loom_pipeline_banks(&d->p, i) && !d->p.early[i];
     switch (x->op) {
     case LOOM_WIRE_ADD:
         c = d->family == &loom_ice40 ? ice40_adder(d->w, x)
-                                     : ecp5_adder(d->w, x);
+                                     : ecp5_adder(d->w, x, registered);
         break;
     case LOOM_WIRE_CLIP:
         c.lut4 = c.lc = 2 * n;
@@ -226,7 +229,7 @@ static struct loom_cells wire_cells(const struct loom_design *d, int i,
         /* A cell of an iCE40 has one output: its register is free only if
          * nobody reads the sum before it. An ECP5's stand beside the LUTs. */
         if (d->family == &loom_ice40)
-            c.lc += banks - (logic && banks && !d->p.early[i]);
+            c.lc += banks - (logic && banks && registered);
     }
     return c;
 }
