@@ -23,7 +23,7 @@ enum option {
 };
 
 static const struct args_own own[] = {
-    [DEVICE] = {"--device"},
+    [DEVICE] = {.name = "--device"},
     [CLOCK] = {"--clock", .lo = 0.1, .hi = 1000},
     [LUT4] = {"--lut4", .lo = 1, .hi = 1e7, .whole = true},
     [FF] = {"--ff", .lo = 1, .hi = 1e7, .whole = true},
@@ -31,9 +31,9 @@ static const struct args_own own[] = {
     [BUILDS] = {"--builds", .lo = 1, .hi = 1000, .whole = true},
     [SEEDS] = {"--seeds", .lo = 1, .hi = 64, .whole = true},
     [TIMEOUT] = {"--timeout", .lo = 0.1, .hi = 1e7},
-    [OUT] = {"-o"},
-    [STORE] = {"--store"},
-    {NULL}};
+    [OUT] = {.name = "-o"},
+    [STORE] = {.name = "--store"},
+    {.name = NULL}};
 
 struct options {
     struct args_given own[N_OPTIONS];

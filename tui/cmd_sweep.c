@@ -15,12 +15,12 @@ enum option { JOBS, SLURM, PARTITION, PREPARE, SEEDS, OUT, STORE, N_OPTIONS };
 static const struct args_own own[] = {
     [JOBS] = {"--jobs", .lo = 1, .hi = 1024, .whole = true},
     [SLURM] = {"--slurm", .flag = true},
-    [PARTITION] = {"--partition"},
+    [PARTITION] = {.name = "--partition"},
     [PREPARE] = {"--prepare", .flag = true},
     [SEEDS] = {"--seeds", .lo = 1, .hi = 10000, .whole = true},
-    [OUT] = {"-o"},
-    [STORE] = {"--store"},
-    {NULL}};
+    [OUT] = {.name = "-o"},
+    [STORE] = {.name = "--store"},
+    {.name = NULL}};
 
 /* sweep --task DIR NUMBER [--threads N]: what job.sh calls. */
 static int task(int argc, char **argv)
