@@ -82,8 +82,6 @@ static int make_part(struct loom_dataset *d, enum loom_part part, size_t rows,
     r->x = lent ? (float *)(uintptr_t)lent : own;
     r->map = map;
     r->rows = rows;
-    if (!d->metric[0])
-        snprintf(d->metric, sizeof(d->metric), classes ? "accuracy" : "rms");
     return 0;
 }
 

@@ -28,7 +28,6 @@ struct loom_dataset {
     char **feature;                      /* [n_in] names, or NULL */
     char **class_name;                   /* [n_out] names, or NULL */
     float *mean, *scale; /* [n_in] applied as (x - mean) / scale, or NULL */
-    char metric[16];     /* "accuracy" or "rms": what the set is judged by */
     char unit[16];       /* of the target, e.g. "mrad"; "" for classes */
     float target_scale;  /* targets are stored divided by this; 0 means 1 */
     float *class_weight; /* [n_out] of a row's loss, by label; NULL: all 1 */
@@ -41,9 +40,8 @@ struct loom_dataset *loom_dataset_new(const char *name, size_t n_in,
                                       size_t n_out);
 void loom_dataset_destroy(struct loom_dataset *d);
 
-/* Room for `rows` of a part: zeroed x, and y (classes true) or t. The first
- * call also sets an empty metric: "accuracy" or "rms". LOOM_ERR_ARG if the
- * part has rows already. */
+/* Room for `rows` of a part: zeroed x, and y (classes true) or t. LOOM_ERR_ARG
+ * if the part has rows already. */
 int loom_dataset_alloc(struct loom_dataset *d, enum loom_part part, size_t rows,
                        int classes, struct loom_errmsg *e);
 

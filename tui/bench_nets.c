@@ -102,7 +102,6 @@ struct loom_dataset *bench_data(const struct bench_net *n,
     struct loom_dataset *d = loom_dataset_new(n->name, in, n->out);
     struct loom_rng rng = loom_rng_init(1, 1);
     size_t rows[LOOM_N_PARTS] = {n->rows, LOOM_BLOCK, 0};
-    snprintf(d->metric, sizeof(d->metric), "accuracy");
     for (int p = LOOM_TRAIN; p <= LOOM_VAL; p++) {
         if (loom_dataset_alloc(d, (enum loom_part)p, rows[p], 1, e) < 0) {
             loom_dataset_destroy(d);

@@ -144,7 +144,6 @@ static void built(void **state)
     assert_memory_equal(d->part[2].y, ((int[]){0, 0}), 8);
     assert_string_equal(d->feature[1], "v");
     assert_string_equal(d->class_name[1], "w");
-    assert_string_equal(d->metric, "accuracy");
     loom_dataset_destroy(d);
 
     d = make(b, 2, (struct loom_build_conf){0}, &dropped);
@@ -160,7 +159,6 @@ static void built(void **state)
     d = make(&c, 1, (struct loom_build_conf){.target_scale = 2}, NULL);
     assert_true(d->n_in == 2 && d->n_out == 1 && !d->part[1].rows);
     assert_true(d->part[0].t[0] == 3.5f && d->part[2].t[0] == 0.5f);
-    assert_string_equal(d->metric, "rms");
     loom_dataset_destroy(d);
     loom_table_deinit(&train);
     loom_table_deinit(&test);

@@ -203,6 +203,7 @@ static void test_missing(void **state)
     char path[4096];
     char *old = strdup(getenv("PATH"));
     setenv("PATH", "/nonexistent", 1);
+    setenv("XDG_DATA_HOME", "/nowhere", 1);
     setenv("LOOM_TOOLS", "/nowhere", 1);
     assert_int_equal(loom_tool_find("icepack", path, sizeof(path), &e),
                      LOOM_ERR_TOOL);
@@ -211,6 +212,7 @@ static void test_missing(void **state)
     assert_int_equal(loom_tool_find("sh", path, sizeof(path), &e), 0);
     assert_string_equal(path, "/bin/sh");
     unsetenv("LOOM_TOOLS");
+    unsetenv("XDG_DATA_HOME");
     setenv("PATH", old, 1);
     free(old);
 }
