@@ -29,7 +29,7 @@ const struct loom_family loom_ice40 = {
 
 /* A carry chain takes four LUTs beside those of its bits. Measured on a
  * 2,549-EBOP network with a register after every level, LUTs and MHz: all sums
- * in chains 3,907, 198; up to 7 bits in LUTs 3,693, 191; up to 9 bits 3,583,
+ * in chains 3,907, 198; up to 7 bits in LUTs 3,698, 184; up to 9 bits 3,583,
  * 135. Wider LUTs (-nowidelut forbids them) are two of these each. */
 const struct loom_family loom_ecp5 = {
     .name = "ecp5",
