@@ -388,11 +388,12 @@ static int maximum(struct lower *l, const struct loom_exact_node *d, size_t j)
     int *x = loom_calloc(n, sizeof(*x));
     for (size_t t = 0; t < n; t++) {
         size_t i = (size_t)d->term[d->start[j] + t].i;
-        int a = wire_in(l, d, i);
-        int up = d->elem[j].f - loom_exact_in(l->net, d, i)->f;
-        bool zero = !l->w->wire[a].lo && !l->w->wire[a].hi;
-        x[t] = zero ? loom_wire_const(l->w, 0, d->elem[j].f)
-                    : loom_wire_shl(l->w, a, up);
+        const struct loom_exact_elem *in = loom_exact_in(l->net, d, i);
+        /* What is always 0, though its wire may not know it, has no say in
+         * the step. */
+        x[t] = !in->lo && !in->hi ? loom_wire_const(l->w, 0, d->elem[j].f)
+                                  : loom_wire_shl(l->w, wire_in(l, d, i),
+                                                  d->elem[j].f - in->f);
     }
     for (; n > 1; n = (n + 1) / 2)
         for (size_t t = 0; t < n / 2; t++) {
