@@ -1,5 +1,4 @@
 /* One real build of a small network, and those that must fail. */
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,8 +84,8 @@ static void check_build(const char *device, int available, size_t least)
     assert_int_equal(loom_build_run(b, &e), 0);
     json_t *again = loom_build_report(b);
     assert_int_equal(json_integer_value(json_object_get(again, "reused")), 3);
-    static const char *const same[] = {"sha256", "cells", "fmax_mhz", "layers",
-                                       "critical_path", "best_seed"};
+    static const char *const same[] = {"sha256", "cells",         "fmax_mhz",
+                                       "layers", "critical_path", "best_seed"};
     for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
         assert_true(json_equal(json_object_get(j, same[i]),
                                json_object_get(again, same[i])));
@@ -178,19 +177,10 @@ static int make_dir(void **state)
     return mkdtemp(dir) ? 0 : -1;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag,
-                      struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 static int remove_dir(void **state)
 {
     (void)state;
-    return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return loom_file_remove_tree(dir);
 }
 
 int main(void)

@@ -1,6 +1,5 @@
 /* Results of tools: found again by the same call only, whole or not at all. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -178,19 +177,10 @@ static int make_dir(void **state)
     return setenv("LOOM_CACHE", cache, 1);
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag,
-                      struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 static int remove_dir(void **state)
 {
     (void)state;
-    return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return loom_file_remove_tree(dir);
 }
 
 int main(void)
