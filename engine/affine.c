@@ -343,15 +343,9 @@ void loom_affine_trace(struct loom_model *m, struct loom_layer *l,
 
 /* ---- cost, report, integers -------------------------------------------- */
 
-static const int32_t *patch_at(const struct loom_affine *a, size_t p)
+int32_t loom_affine_element(const struct loom_affine *a, size_t p, size_t k)
 {
-    return a->patch + p * a->k;
-}
-
-/* Element of the input at place k of position p's patch; -1: none. */
-static int32_t element(const struct loom_affine *a, size_t p, size_t k)
-{
-    return a->patch ? patch_at(a, p)[k] : (int32_t)(p * a->k + k);
+    return a->patch ? a->patch[p * a->k + k] : (int32_t)(p * a->k + k);
 }
 
 double loom_affine_bias_ebops(struct loom_model *m, struct loom_affine *a,
@@ -379,7 +373,7 @@ double loom_affine_ebops(struct loom_model *m, struct loom_layer *l, float beta)
         for (size_t u = 0; u < a->units; u++)
             row += (double)bw[k * a->units + u];
         for (size_t p = 0; p < a->positions; p++) {
-            int32_t i = element(a, p, k);
+            int32_t i = loom_affine_element(a, p, k);
             if (i < 0)
                 continue;
             column += (double)bx[i];
@@ -402,7 +396,7 @@ static bool has_input(const struct loom_affine *a, size_t k)
     const struct loom_shape *s = &a->kernel_shape;
     bool found = s->dim[s->rank - 1] != a->units;
     for (size_t p = 0; !found && p < a->positions; p++) {
-        int32_t i = element(a, p, k);
+        int32_t i = loom_affine_element(a, p, k);
         found = i >= 0 && a->in->bits[i] > 0.0f;
     }
     return found;
@@ -465,7 +459,7 @@ int loom_affine_freeze(struct loom_model *m, struct loom_layer *l,
     for (size_t j = 0; j < l->n; j++) {
         size_t p = j / a->units, u = j % a->units;
         for (size_t k = 0; k < a->k; k++) {
-            int32_t i = element(a, p, k);
+            int32_t i = loom_affine_element(a, p, k);
             if (i >= 0)
                 loom_exact_push(d, (size_t)i, a->kernel.qv[k * a->units + u]);
         }

@@ -64,6 +64,9 @@ struct loom_affine {
 int loom_affine_build(struct loom_affine *a, struct loom_model *m,
                       struct loom_layer *l, struct loom_errmsg *e);
 
+/* Element of the input at place k of position p's patch; -1: none. */
+int32_t loom_affine_element(const struct loom_affine *a, size_t p, size_t k);
+
 /* The bias' part of the EBOPs; and LOOM_ERR_RANGE where a weight is beyond
  * float32. For kinds that lay out their kernel another way. */
 double loom_affine_bias_ebops(struct loom_model *m, struct loom_affine *a,

@@ -1,5 +1,5 @@
 /* Beta, the price of an EBOP, set after every epoch so that EBOPs reach a
- * target.
+ * target; or of a cell, where a training counts those.
  *   pid   beta = 10^(p err + i sum err + d change of err), where err is
  *         log10(EBOPs / target). Source: HGQ2's BetaPID, log mode. The sum
  *         stays where beta would leave its bounds.

@@ -38,14 +38,15 @@ loom_guard_collapse(const struct loom_train_point *p, int n,
                     bool lower_is_better)
 {
     int window = n / 10 > 10 ? n / 10 : 10;
-    double beta = (double)now->beta, ebops = (double)now->ebops;
+    double beta = (double)now->beta, cost = (double)now->cost;
     double g = gain((double)now->val_metric, chance, lower_is_better);
-    double total = (double)now->val_loss + beta * ebops;
+    double total = (double)now->val_loss + beta * cost;
     for (int k = n - 1; k >= 0 && k >= n - 1 - window; k--) {
         double was = gain((double)p[k].val_metric, chance, lower_is_better);
-        double cost = (double)p[k].ebops;
+        double before = (double)p[k].cost;
         if (was > least_gain(chance, lower_is_better) && g < 0.8 * was &&
-            ebops < 0.7 * cost && total < (double)p[k].val_loss + beta * cost)
+            cost < 0.7 * before &&
+            total < (double)p[k].val_loss + beta * before)
             return &p[k];
     }
     return NULL;

@@ -45,9 +45,9 @@ struct loom_notice {
     const char *stopped; /* NULL, "collapse", "patience" or "script" */
 };
 
-/* Loss (with today's beta on EBOPs), EBOPs and the metric have all fallen
+/* Loss (with today's beta on the cost), cost and the metric have all fallen
  * since one of the last epochs of p [n]: that epoch, or NULL. A metric falls
- * when a fifth of what it was better than `chance` is gone, EBOPs when three
+ * when a fifth of what it was better than `chance` is gone, the cost when three
  * tenths are. */
 const struct loom_train_point *
 loom_guard_collapse(const struct loom_train_point *p, int n,

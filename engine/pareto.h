@@ -7,7 +7,8 @@ enum { LOOM_PARETO_MAX = 96 };
 
 struct loom_pareto_point {
     int epoch;
-    double metric, cost; /* cost: EBOPs, less is better */
+    double metric, cost; /* less cost is better */
+    double ebops;        /* the cost, where no other is asked for */
     char file[64];       /* of the checkpoint, in the run's folder */
 };
 

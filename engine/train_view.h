@@ -25,6 +25,7 @@ enum loom_train_state {
 struct loom_train_point {
     int epoch;
     float loss, val_loss, val_metric, ebops, beta, lr;
+    float cost; /* what beta is the price of: the EBOPs, or a device's cells */
 };
 
 struct loom_train_layer {
@@ -40,7 +41,7 @@ struct loom_train_layer {
 
 struct loom_train_front {
     int epoch;
-    float val_metric, ebops;
+    float val_metric, ebops, cost;
 };
 
 struct loom_train_view {
@@ -53,15 +54,17 @@ struct loom_train_view {
     int batch, batches; /* within the epoch */
     int threads;
     float loss, val_loss, val_metric, ebops, beta, lr;
+    float cost;        /* what beta is the price of: the EBOPs, or */
+    char cost_unit[8]; /* "LC", "LUT4": cells as a step estimates them */
     float beta_factor, lr_factor; /* the user's factors on the schedules */
-    float target_ebops; /* that beta follows; 0: none, beta is as planned */
+    float target;   /* cost that beta follows; 0: none, beta is as planned */
     float outliers; /* regression: share of errors beyond the cut; else -1 */
     float seconds_per_epoch, samples_per_s, elapsed_s, eta_s;
     int checkpoint_age_s; /* since the last one written; -1 none */
     int n_points;
     struct loom_train_point point[LOOM_VIEW_POINTS];
     int n_front;
-    struct loom_train_front front[LOOM_VIEW_FRONT]; /* rising ebops */
+    struct loom_train_front front[LOOM_VIEW_FRONT]; /* rising cost */
     int n_layers;
     struct loom_train_layer layer[LOOM_VIEW_LAYERS];
     float pruned_fraction;

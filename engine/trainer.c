@@ -304,7 +304,7 @@ struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
         return NULL;
     }
     loom_model_prepare(t->model, LOOM_MODE_EVAL);
-    t->ebops = loom_model_ebops(t->model, 0.0f, NULL);
+    loom_trainer_count(t, 0.0f);
     loom_trainer_follow(t);
     t->started = t->epoch_started = t->saved = loom_now();
     return t;
@@ -403,6 +403,19 @@ static int nan_error(const struct loom_trainer *t, int epoch, int batch,
                    : "the start with other settings");
 }
 
+/* What the network costs, and its EBOPs. */
+static double count(struct loom_trainer *t, float beta, double *ebops)
+{
+    const struct loom_cost *c = &t->conf.cost;
+    *ebops = loom_model_ebops(t->model, c->device[0] ? 0.0f : beta, NULL);
+    return c->device[0] ? loom_cost_cells(t->model, c, beta) : *ebops;
+}
+
+void loom_trainer_count(struct loom_trainer *t, float beta)
+{
+    t->cost = count(t, beta, &t->ebops);
+}
+
 /* ---- once a step, layer by layer ---------------------------------------- */
 
 static void prepare_layer(void *ud, int k, int worker)
@@ -438,7 +451,7 @@ static void update(struct loom_trainer *t)
 {
     every_layer(t, reduce_layer);
     if (!t->conf.unquantized) {
-        t->ebops = loom_model_ebops(t->model, (float)t->beta, NULL);
+        loom_trainer_count(t, (float)t->beta);
         loom_model_l1_gradient(t->model);
     }
     loom_optimizer_begin(&t->optimizer, t->model, t->lr);
@@ -492,6 +505,7 @@ static int try_point(struct loom_trainer *t, struct loom_errmsg *e)
     const struct loom_rows *rows = &t->data->part[LOOM_TRAIN];
     struct pass p = {.t = t, .rows = rows, .n = rows->rows};
     float *val_top = t->kept + m->n_theta;
+    double ebops;
     int err = 0;
     memcpy(t->kept, m->theta, m->n_theta * sizeof(float));
     merge_tops(t, NULL);
@@ -500,16 +514,18 @@ static int try_point(struct loom_trainer *t, struct loom_errmsg *e)
     merge_tops(t, val_top);
     loom_model_trace(m, t->chunk, 1);
     loom_model_prepare(m, LOOM_MODE_EVAL);
-    double cost = loom_model_ebops(m, 0.0f, NULL);
+    double cost = count(t, 0.0f, &ebops);
     struct loom_score val = score_part(t, LOOM_VAL);
     if (loom_pareto_wants(&t->front, val.metric, cost)) {
-        struct loom_pareto_point q = {t->epoch, val.metric, cost, ""};
+        struct loom_pareto_point q = {t->epoch, val.metric, cost, ebops, ""};
         snprintf(q.file, sizeof(q.file), "epoch-%05d.loom", t->epoch);
         if (t->dir) {
             char *path = loom_asprintf("%s/%s", t->dir, q.file);
             json_t *info = loom_trainer_info(t);
             json_object_set_new(info, "val_metric", json_real(val.metric));
-            json_object_set_new(info, "ebops", json_real(cost));
+            json_object_set_new(info, "ebops", json_real(ebops));
+            if (t->conf.cost.device[0])
+                json_object_set_new(info, "cells", json_real(cost));
             err = loom_checkpoint_write(path, m, info, NULL, NULL, e);
             json_decref(info);
             free(path);
@@ -547,12 +563,12 @@ static int end_epoch(struct loom_trainer *t, struct loom_errmsg *e)
     /* Ranges are calibrated for every point that is kept, so here no value
      * wraps, and what validation sees is remembered for that. */
     loom_model_prepare(t->model, LOOM_MODE_TRACE);
-    t->ebops = loom_model_ebops(t->model, 0.0f, NULL);
+    loom_trainer_count(t, 0.0f);
     t->val = score_part(t, LOOM_VAL);
     if (!isfinite(t->val.loss))
         return nan_error(t, t->epoch, t->batch, e);
     int err = 0;
-    if (loom_pareto_wants(&t->front, t->val.metric, t->ebops))
+    if (loom_pareto_wants(&t->front, t->val.metric, t->cost))
         err = try_point(t, e);
     double now = loom_now();
     t->epoch_seconds = now - t->epoch_started;
@@ -561,7 +577,7 @@ static int end_epoch(struct loom_trainer *t, struct loom_errmsg *e)
         (struct loom_train_point){t->epoch,           (float)t->train_loss,
                                   (float)t->val.loss, (float)t->val.metric,
                                   (float)t->ebops,    (float)t->beta,
-                                  (float)t->lr};
+                                  (float)t->lr,       (float)t->cost};
     loom_history_add(&t->history, &t->ended);
     if (!err)
         err = loom_trainer_guard(t, e);

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "engine/control.h"
+#include "engine/cost.h"
 #include "engine/err.h"
 #include "engine/guard.h"
 #include "engine/metric.h"
@@ -24,6 +25,9 @@ struct loom_trainer_conf {
     int threads; /* 0: one a processor */
     struct loom_schedule lr, beta;
     struct loom_control_conf control; /* of beta, where it has a target */
+    /* What beta is the price of, the front and targets count: cells of its
+     * device, or (no device) EBOPs. */
+    struct loom_cost cost;
     struct loom_optimizer_conf optimizer;
     struct loom_guard_conf guard;
     const char *dir;   /* folder for checkpoints; NULL: none are written */
@@ -77,7 +81,7 @@ void loom_trainer_scale(struct loom_trainer *t, double beta, double lr);
 
 /* Beta follows a target from now on, as control.h has it, begun so that it does
  * not jump. 0: back to the schedule and its factor. */
-void loom_trainer_target(struct loom_trainer *t, double ebops);
+void loom_trainer_target(struct loom_trainer *t, double cost);
 
 /* All that a user's hand has set of beta and the learning rate. */
 struct loom_hand {

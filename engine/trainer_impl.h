@@ -39,11 +39,11 @@ struct loom_trainer {
     double lr, beta;                 /* of this epoch, factors applied */
     double lr_planned, beta_planned; /* what the schedules say */
     double lr_factor, beta_factor;
-    double target; /* EBOPs that beta follows, 0 none */
+    double target; /* cost that beta follows, 0 none */
     struct loom_control control;
     struct loom_loss_sums epoch_loss; /* of this epoch so far */
     double train_rows;                /* that epoch_loss is of */
-    double train_loss, ebops;         /* of the last batch or epoch */
+    double train_loss, ebops, cost;   /* of the last batch or epoch */
     struct loom_score val;
     struct loom_pareto front;
     struct loom_guard guard;
@@ -59,6 +59,10 @@ struct loom_trainer {
 };
 
 double loom_now(void);
+
+/* Set t->ebops and t->cost from the parameters prepared; adds beta times the
+ * gradient of the cost. */
+void loom_trainer_count(struct loom_trainer *t, float beta);
 
 /* Set t->order for the epoch, from seed and epoch alone. */
 void loom_trainer_shuffle(struct loom_trainer *t);

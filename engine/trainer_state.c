@@ -25,6 +25,8 @@ json_t *loom_trainer_info(const struct loom_trainer *t)
         json_object_set_new(j, "mean", mean);
         json_object_set_new(j, "scale", scale);
     }
+    if (t->conf.cost.device[0])
+        json_object_set_new(j, "cost", loom_cost_to_json(&t->conf.cost));
     json_t *classes = json_array(); /* names, where they are known */
     for (size_t k = 0; d->class_name && k < d->n_out; k++)
         json_array_append_new(
@@ -50,7 +52,7 @@ static void look_history(const struct loom_trainer *t,
     if (t->epoch && !last)
         v->point[v->n_points++] = (struct loom_train_point){
             t->epoch,        v->loss, v->val_loss, v->val_metric,
-            (float)t->ebops, v->beta, v->lr};
+            (float)t->ebops, v->beta, v->lr,       (float)t->cost};
 }
 
 static void look_times(const struct loom_trainer *t, struct loom_train_view *v)
@@ -85,18 +87,20 @@ void loom_trainer_look(const struct loom_trainer *t, struct loom_train_view *v)
     v->val_metric = (float)t->val.metric;
     v->outliers = (float)t->val.outliers;
     v->ebops = (float)t->ebops;
+    v->cost = (float)t->cost;
+    snprintf(v->cost_unit, sizeof(v->cost_unit), "%s", t->conf.cost.unit);
     v->beta = (float)t->beta;
     v->lr = (float)t->lr;
     v->beta_factor = (float)t->beta_factor;
     v->lr_factor = (float)t->lr_factor;
-    v->target_ebops = (float)t->target;
+    v->target = (float)t->target;
     look_history(t, v);
     look_times(t, v);
     v->n_front = 0;
     for (int k = 0; k < t->front.n && k < LOOM_VIEW_FRONT; k++)
         v->front[v->n_front++] = (struct loom_train_front){
             t->front.point[k].epoch, (float)t->front.point[k].metric,
-            (float)t->front.point[k].cost};
+            (float)t->front.point[k].ebops, (float)t->front.point[k].cost};
     v->n_layers = loom_model_describe(t->model, v->layer, LOOM_VIEW_LAYERS);
     double weights = 0, pruned = 0;
     for (int k = 0; k < v->n_layers; k++) {
@@ -127,8 +131,8 @@ static json_t *history_to_json(const struct loom_history *h)
         const struct loom_train_point *p = &h->point[k];
         json_t *row = json_array();
         json_array_append_new(row, json_integer(p->epoch));
-        const float v[] = {p->loss,  p->val_loss, p->val_metric,
-                           p->ebops, p->beta,     p->lr};
+        const float v[] = {p->loss, p->val_loss, p->val_metric, p->ebops,
+                           p->beta, p->lr,       p->cost};
         for (size_t c = 0; c < sizeof(v) / sizeof(*v); c++)
             json_array_append_new(row, number((double)v[c]));
         json_array_append_new(a, row);
@@ -163,8 +167,9 @@ static json_t *state_to_json(const struct loom_trainer *t)
     json_t *front = json_array(), *j = json_object();
     for (int k = 0; k < t->front.n; k++) {
         const struct loom_pareto_point *p = &t->front.point[k];
-        json_array_append_new(front, json_pack("[i,f,f,s]", p->epoch, p->metric,
-                                               p->cost, p->file));
+        json_array_append_new(front,
+                              json_pack("[i,f,f,s,f]", p->epoch, p->metric,
+                                        p->ebops, p->file, p->cost));
     }
     const struct {
         const char *name;
@@ -185,6 +190,7 @@ static json_t *state_to_json(const struct loom_trainer *t)
         {"train_rows", t->train_rows},
         {"train_loss", t->train_loss},
         {"ebops", t->ebops},
+        {"cost", t->cost},
         {"val_loss", t->val.loss},
         {"val_metric", t->val.metric},
         {"val_outliers", t->val.outliers},
@@ -249,7 +255,9 @@ static int read_front(struct loom_trainer *t, const json_t *a,
                              "the front's point %zu is damaged", k);
         p->epoch = (int)json_integer_value(json_array_get(row, 0));
         p->metric = json_number_value(json_array_get(row, 1));
-        p->cost = json_number_value(json_array_get(row, 2));
+        p->ebops = json_number_value(json_array_get(row, 2));
+        const json_t *cost = json_array_get(row, 4); /* new in files */
+        p->cost = cost ? json_number_value(cost) : p->ebops;
         memcpy(p->file, file, strlen(file) + 1);
         t->front.n++;
     }
@@ -267,8 +275,8 @@ static int read_history(struct loom_trainer *t, const json_t *j,
     t->history.n = 0;
     for (size_t k = 0; k < json_array_size(a); k++) {
         const json_t *row = json_array_get(a, k);
-        float v[6];
-        for (size_t c = 0; c < 6; c++) {
+        float v[7];
+        for (size_t c = 0; c < 7; c++) {
             const json_t *x = json_array_get(row, c + 1);
             v[c] = json_is_number(x) ? (float)json_number_value(x) : NAN;
         }
@@ -279,7 +287,8 @@ static int read_history(struct loom_trainer *t, const json_t *j,
             v[2],
             v[3],
             v[4],
-            v[5]};
+            v[5],
+            isfinite(v[6]) ? v[6] : v[3]}; /* new in files */
     }
     return 0;
 }
@@ -316,6 +325,9 @@ static int read_state(struct loom_trainer *t, const json_t *j,
     t->train_rows = number_of(j, "train_rows");
     t->train_loss = number_of(j, "train_loss");
     t->ebops = number_of(j, "ebops");
+    t->cost = number_of(j, "cost");
+    if (!isfinite(t->cost)) /* a file from before it was there */
+        t->cost = t->ebops;
     t->val.loss = number_of(j, "val_loss");
     t->val.metric = number_of(j, "val_metric");
     t->val.outliers = number_of(j, "val_outliers");
@@ -362,6 +374,24 @@ bool loom_trainer_same_optimizer(const struct loom_trainer *t,
            !strcmp(word, loom_optimizer_word(&t->conf.optimizer));
 }
 
+/* Prices may have changed since: what was paid for is what counts. */
+static int read_cost(struct loom_trainer *t, const json_t *j,
+                     struct loom_errmsg *e)
+{
+    struct loom_cost c = {.device = ""};
+    int err = j ? loom_cost_from_json(j, &c, e) : 0;
+    if (!err && strcmp(c.device, t->conf.cost.device))
+        err = loom_fail(e, LOOM_ERR_ARG,
+                        "it was trained for the cost of %s, and the script "
+                        "asks for that of %s; resume with the script it was "
+                        "trained with",
+                        c.device[0] ? c.device : "EBOPs",
+                        t->conf.cost.device[0] ? t->conf.cost.device : "EBOPs");
+    if (!err)
+        t->conf.cost = c;
+    return err;
+}
+
 int loom_trainer_resume(struct loom_trainer *t, const char *path,
                         struct loom_errmsg *e)
 {
@@ -379,6 +409,8 @@ int loom_trainer_resume(struct loom_trainer *t, const char *path,
         err = loom_fail(e, LOOM_ERR_ARG,
                         "it was trained with another optimizer; resume with "
                         "the script it was trained with");
+    if (!err)
+        err = read_cost(t, json_object_get(c.info, "cost"), e);
     if (!err)
         err = read_state(t, c.trainer, e);
     if (!err) {

@@ -17,12 +17,12 @@ void loom_trainer_scale(struct loom_trainer *t, double beta, double lr)
 
 /* ---- a target ---------------------------------------------------------- */
 
-void loom_trainer_target(struct loom_trainer *t, double ebops)
+void loom_trainer_target(struct loom_trainer *t, double cost)
 {
-    t->target = ebops;
-    if (ebops > 0)
+    t->target = cost;
+    if (cost > 0)
         t->control =
-            loom_control_begin(&t->conf.control, ebops, t->beta, t->ebops);
+            loom_control_begin(&t->conf.control, cost, t->beta, t->cost);
     else
         loom_trainer_scale(t, t->beta_factor, t->lr_factor);
 }
@@ -32,7 +32,7 @@ void loom_trainer_follow(struct loom_trainer *t)
     const struct loom_control_conf *c = &t->conf.control;
     if (t->target > 0)
         t->beta =
-            loom_control_next(c, &t->control, t->target, t->beta, t->ebops);
+            loom_control_next(c, &t->control, t->target, t->beta, t->cost);
     else if (c->target > 0 && t->epoch == c->warmup)
         loom_trainer_target(t, c->target);
 }
@@ -69,7 +69,7 @@ int loom_trainer_take(struct loom_trainer *t, const char *path, double *beta,
                                                ? &c.optimizer
                                                : NULL);
         loom_model_prepare(t->model, LOOM_MODE_EVAL);
-        t->ebops = loom_model_ebops(t->model, 0.0f, NULL);
+        loom_trainer_count(t, 0.0f);
         if (beta)
             *beta = json_number_value(json_object_get(c.info, "beta"));
     }

@@ -558,13 +558,14 @@ end
 
 -- ---- training ------------------------------------------------------------
 
--- Train, and return the front: a list of points {epoch, metric, ebops,
--- score = function(data, part)}, by rising EBOPs.
+-- Train, and return the front: a list of points {epoch, metric, ebops, cost,
+-- score = function(data, part)}, by rising cost, which is the EBOPs unless field
+-- "cost" names a device.
 function loom.train(t)
   fields("train", t, {
     name = 1, model = 1, data = 1, loss = 1, batch = 1, epochs = 1, seed = 1,
     lr = 1, beta = 1, optimizer = 1, metric = 1, outlier_cut = 1, huber_delta = 1,
-    collapse = 1, stop = 1, device = 1, autosave = 1,
+    collapse = 1, stop = 1, device = 1, autosave = 1, cost = 1,
   })
   check_options()
   if type(t.model) ~= "table" or not t.model.layers then
@@ -576,7 +577,7 @@ function loom.train(t)
     fields("stop", t.stop, {patience = 1, ebops = 1, least = 1, when = 1})
     if t.stop.when ~= nil and type(t.stop.when) ~= "function" then
       fail("stop: field \"when\" must be a function of {epoch, loss, val_loss, " ..
-        "metric, ebops, beta, lr}")
+        "metric, ebops, cost, beta, lr}")
     end
   end
   if t.optimizer and (type(t.optimizer) ~= "table" or

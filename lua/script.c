@@ -92,13 +92,15 @@ static int point(lua_State *L)
     struct loom_pareto_point p;
     if (!h->point(h->ud, (int)luaL_checkinteger(L, 1) - 1, &p))
         return 0;
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     lua_pushinteger(L, p.epoch);
     lua_setfield(L, -2, "epoch");
     lua_pushnumber(L, p.metric);
     lua_setfield(L, -2, "metric");
-    lua_pushnumber(L, p.cost);
+    lua_pushnumber(L, p.ebops);
     lua_setfield(L, -2, "ebops");
+    lua_pushnumber(L, p.cost);
+    lua_setfield(L, -2, "cost");
     return 1;
 }
 

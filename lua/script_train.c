@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fpga_flow/price.h"
 #include "lua/ljson.h"
 
 /* Its address names the registry's entry of the data of the last training,
@@ -354,7 +355,8 @@ static int ask_stop(void *ud, const struct loom_train_point *p,
         float value;
     } fields[] = {{"loss", p->loss},   {"val_loss", p->val_loss},
                   {"ebops", p->ebops}, {"metric", p->val_metric},
-                  {"beta", p->beta},   {"lr", p->lr}};
+                  {"beta", p->beta},   {"lr", p->lr},
+                  {"cost", p->cost}};
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->ref);
     lua_createtable(L, 0, 8);
     lua_pushinteger(L, p->epoch);
@@ -396,6 +398,20 @@ static void read_guard(lua_State *L, struct loom_guard_conf *c,
     leave(L);
 }
 
+/* cost = "ebops", or the name of a device whose cells count instead. */
+static void read_cost(lua_State *L, struct loom_cost *c)
+{
+    struct loom_errmsg e;
+    char name[32];
+    loom_script_string(L, "cost", "ebops", name, sizeof(name));
+    *c = (struct loom_cost){.device = ""};
+    if (!strcmp(name, "ebops"))
+        return;
+    int err = loom_price_find(name, c, &e);
+    if (err)
+        loom_script_raise_msg(L, LOOM_ERR_SCRIPT, &e);
+}
+
 int loom_script_train(lua_State *L)
 {
     const struct loom_script_host *h = loom_script_of(L)->host;
@@ -417,6 +433,7 @@ int loom_script_train(lua_State *L)
     r.conf.autosave_s = loom_script_number(L, "autosave", 30, 0.01, 1e6);
     read_schedule(L, "lr", 1e-3, &r.conf.lr, &lr);
     read_beta(L, &r.conf, &beta);
+    read_cost(L, &r.conf.cost);
     read_optimizer(L, &r.conf.optimizer);
     read_guard(L, &r.conf.guard, &stop);
     if (h->epochs > 0)

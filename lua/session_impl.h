@@ -144,7 +144,7 @@ void loom_session_end_run(struct loom_session *s);
 
 /* session_steer.c: what a user changes in a training. */
 void loom_session_scale(struct loom_session *s, double beta, double lr);
-void loom_session_target(struct loom_session *s, double ebops);
+void loom_session_target(struct loom_session *s, double cost);
 void loom_session_freeze(struct loom_session *s, const char *layer);
 void loom_session_rollback(struct loom_session *s, int epoch);
 void loom_session_undo(struct loom_session *s);

@@ -160,7 +160,7 @@ static int record_epoch(struct loom_session *s, struct loom_errmsg *e)
     if (!err && p) {
         struct loom_store_point q = {.epoch = p->epoch,
                                      .val_metric = p->metric,
-                                     .ebops = p->cost,
+                                     .ebops = p->ebops,
                                      .live = true};
         snprintf(q.checkpoint, sizeof(q.checkpoint), "%s", p->file);
         err = loom_store_add_point(s->store, s->run, &q, e);
@@ -222,21 +222,25 @@ static int end_epoch(struct loom_session *s, struct loom_errmsg *e)
     /* The listener is told of the epoch that ended, the view shows what the
      * next one begins with. */
     v->ebops = ended->ebops;
+    v->cost = ended->cost;
     v->beta = ended->beta;
     v->lr = ended->lr;
     loom_session_tell(s, LOOM_EVENT_EPOCH, NULL);
     loom_trainer_look(s->trainer, v);
     if (p) {
-        char *path = loom_asprintf("%s/%s", s->dir, p->file);
+        char *path = loom_asprintf("%s/%s", s->dir, p->file), cells[40] = "";
+        if (v->cost_unit[0])
+            snprintf(cells, sizeof(cells), ", ~%.0f %s", p->cost, v->cost_unit);
         /* The listener is told of the calibrated point, not of the epoch. */
         s->view.train.val_metric = (float)p->metric;
-        s->view.train.ebops = (float)p->cost;
+        s->view.train.ebops = (float)p->ebops;
+        s->view.train.cost = (float)p->cost;
         loom_session_tell(s, LOOM_EVENT_PARETO, path);
         loom_trainer_look(s->trainer, &s->view.train);
         loom_session_log(s, LOOM_LOG_GOOD,
-                         "front: epoch %d, %s %.5g%s%s, %.0f EBOPs", p->epoch,
+                         "front: epoch %d, %s %.5g%s%s, %.0f EBOPs%s", p->epoch,
                          v->metric, p->metric, v->unit[0] ? " " : "", v->unit,
-                         p->cost);
+                         p->ebops, cells);
         free(path);
     }
     pass_on(s);

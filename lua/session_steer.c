@@ -26,15 +26,22 @@ static struct session_change *remember(struct loom_session *s)
     return c;
 }
 
+/* What a target is a number of. */
+static const char *unit(const struct loom_session *s)
+{
+    const char *cells = s->view.train.cost_unit;
+    return cells[0] ? cells : "EBOPs";
+}
+
 /* Beta and lr in the log, as they are from now on. */
 static void say(struct loom_session *s, const char *what)
 {
     struct loom_train_view *v = &s->view.train;
     loom_trainer_look(s->trainer, v);
-    if (v->target_ebops > 0)
+    if (v->target > 0)
         loom_session_log(s, LOOM_LOG_INFO,
-                         "%sbeta %.3g, follows %.0f EBOPs, lr %.3g (x%.3g)",
-                         what, (double)v->beta, (double)v->target_ebops,
+                         "%sbeta %.3g, follows %.0f %s, lr %.3g (x%.3g)", what,
+                         (double)v->beta, (double)v->target, unit(s),
                          (double)v->lr, (double)v->lr_factor);
     else
         loom_session_log(s, LOOM_LOG_INFO,
@@ -55,9 +62,8 @@ void loom_session_scale(struct loom_session *s, double beta, double lr)
     struct loom_hand h = loom_trainer_hand(s->trainer);
     if (h.target > 0 && fabs(beta / h.beta_factor - 1) > 1e-6) {
         loom_session_log(s, LOOM_LOG_WARN,
-                         "beta follows the target of %.0f EBOPs; first "
-                         "target off",
-                         h.target);
+                         "beta follows the target of %.0f %s; first target off",
+                         h.target, unit(s));
         return;
     }
     remember(s);
@@ -65,12 +71,12 @@ void loom_session_scale(struct loom_session *s, double beta, double lr)
     say(s, "");
 }
 
-void loom_session_target(struct loom_session *s, double ebops)
+void loom_session_target(struct loom_session *s, double cost)
 {
-    if (!training(s) || !(ebops >= 0 && ebops < 1e12))
+    if (!training(s) || !(cost >= 0 && cost < 1e12))
         return;
     remember(s);
-    loom_trainer_target(s->trainer, ebops);
+    loom_trainer_target(s->trainer, cost);
     say(s, "");
 }
 

@@ -218,19 +218,32 @@ static bool is_built(const struct loom_view *v, int epoch)
     return false;
 }
 
+/* What the front counts: EBOPs, or cells as a step estimates them. */
+static const char *cost_unit(const struct loom_train_view *t)
+{
+    return t->cost_unit[0] ? t->cost_unit : "EBOPs";
+}
+
+static double cost_of(const struct loom_train_view *t, float ebops, float cost)
+{
+    return (double)(t->cost_unit[0] ? cost : ebops);
+}
+
 static int front_marks(const struct loom_view *v,
                        struct plot_mark mark[LOOM_VIEW_FRONT + 1])
 {
     const struct loom_train_view *t = &v->train;
     int n = 0;
     if (t->epoch > 0)
-        mark[n++] = (struct plot_mark){(double)t->ebops, (double)t->val_metric,
-                                       STYLE_VAL, 0x25cb};
+        mark[n++] =
+            (struct plot_mark){cost_of(t, t->ebops, t->cost),
+                               (double)t->val_metric, STYLE_VAL, 0x25cb};
     for (int built = 0; built < 2; built++)
         for (int i = 0; i < t->n_front; i++)
             if (is_built(v, t->front[i].epoch) == built)
                 mark[n++] = (struct plot_mark){
-                    (double)t->front[i].ebops, (double)t->front[i].val_metric,
+                    cost_of(t, t->front[i].ebops, t->front[i].cost),
+                    (double)t->front[i].val_metric,
                     built ? STYLE_MEASURED : STYLE_TRAIN,
                     built ? 0x25c6 : 0x2022};
     return n;
@@ -240,12 +253,14 @@ static void front_table(struct area a, const struct loom_view *v)
 {
     const struct loom_train_view *t = &v->train;
     char e[FORMAT_CHARS], m[FORMAT_CHARS];
-    area_right(a, 8, 0, STYLE_DIM, "EBOPs");
+    area_right(a, 8, 0, STYLE_DIM, "%s%s", t->cost_unit[0] ? "~" : "",
+               cost_unit(t));
     area_right(a, 18, 0, STYLE_DIM, "%s", t->metric);
     area_right(a, 26, 0, STYLE_DIM, "epoch");
     for (int i = 0; i < t->n_front; i++) {
-        area_right(a, 8, 1 + i, STYLE_PLAIN, "%s",
-                   format_count((double)t->front[i].ebops, e));
+        area_right(
+            a, 8, 1 + i, STYLE_PLAIN, "%s",
+            format_count(cost_of(t, t->front[i].ebops, t->front[i].cost), e));
         area_right(a, 18, 1 + i, STYLE_PLAIN, "%s",
                    format_value((double)t->front[i].val_metric, m));
         area_right(a, 26, 1 + i, STYLE_PLAIN, "%d", t->front[i].epoch);
@@ -260,9 +275,10 @@ static void draw_front(struct area a, const struct ui *ui, bool focus)
     struct plot_mark mark[LOOM_VIEW_FRONT + 1];
     struct plot_axes ax;
     char title[64], note[64];
-    snprintf(title, sizeof title, "%s %s EBOPs ←",
+    snprintf(title, sizeof title, "%s %s %s%s ←",
              t->metric[0] ? t->metric : "metric",
-             t->lower_is_better ? "↓" : "↑");
+             t->lower_is_better ? "↓" : "↑", t->cost_unit[0] ? "~" : "",
+             cost_unit(t));
     snprintf(note, sizeof note, "%d kept", t->n_front);
     struct area in = area_box(a, focus, title, t->n_front ? note : NULL);
     int n = front_marks(ui->view, mark);
@@ -274,7 +290,7 @@ static void draw_front(struct area a, const struct ui *ui, bool focus)
         front_table(area_sub(in, in.w - 36, 0, 36, in.h), ui->view);
         in = area_sub(in, 0, 0, in.w - 40, in.h);
     }
-    plot_marks(plot_labels(in, &ax, "EBOPs"), mark, n, &ax);
+    plot_marks(plot_labels(in, &ax, cost_unit(t)), mark, n, &ax);
 }
 
 /* The bit map. */
@@ -515,8 +531,9 @@ static void draw_schedule_rows(struct area a, int y, int rows,
 static void draw_schedule(struct area a, const struct ui *ui, bool focus)
 {
     char note[48], e[FORMAT_CHARS];
-    double target = (double)ui->view->train.target_ebops;
-    snprintf(note, sizeof note, "β → %s EBOPs", format_count(target, e));
+    double target = (double)ui->view->train.target;
+    snprintf(note, sizeof note, "β → %s %s", format_count(target, e),
+             cost_unit(&ui->view->train));
     struct area in =
         area_box(a, focus, "schedule", target > 0 ? note : "+ - β   < > lr");
     int rows = in.h / 2 > 1 ? in.h / 2 : 1;

@@ -27,8 +27,10 @@ const struct cli_command cli_commands[] = {
      "score a network, in float and in integers\n\n"
      "MODEL is a checkpoint, a run (muon-001, muon-001@40, its folder) or\n"
      "NET.json. Without --data, the test rows kept with the run are used.\n"
-     "A network of several inputs takes --data NAME=FILE for each of them. Files\n"
-     "are .npy, .npz, .csv, .arff, .h5, .mat or IDX, FILE:NAME is one of several\n"
+     "A network of several inputs takes --data NAME=FILE for each of them. "
+     "Files\n"
+     "are .npy, .npz, .csv, .arff, .h5, .mat or IDX, FILE:NAME is one of "
+     "several\n"
      "arrays; --label COLUMN of FILE holds the labels. --raw: the rows are as\n"
      "measured; the standardization that the network was trained with comes\n"
      "first.\n"
@@ -40,18 +42,24 @@ const struct cli_command cli_commands[] = {
      "FILE|SCRIPT.lua [--label COLUMN | --labels FILE] [--classes N]\n"
      "                    [--set KEY=VALUE]... [--json]",
      "what is in a data file, or in the data set of a script\n\n"
-     "Rows, ranges, missing values, histograms, the balance of classes, constant\n"
-     "features, and rows that are there twice, within a part or in two. FILE is\n"
-     ".npy, .npz, .csv, .arff, .h5, .mat or IDX; FILE:NAME picks one of several\n"
+     "Rows, ranges, missing values, histograms, the balance of classes, "
+     "constant\n"
+     "features, and rows that are there twice, within a part or in two. FILE "
+     "is\n"
+     ".npy, .npz, .csv, .arff, .h5, .mat or IDX; FILE:NAME picks one of "
+     "several\n"
      "arrays. --label: the column to predict; --labels: the file of labels.\n"
      "--classes: labels that are numbers are classes, 0 to N - 1. A script is\n"
      "run as far as its first loom.train.",
      cmd_data},
     {"fetch", "NAME [--list FILE] [--out DIR] [--json] [-q]",
      "download a public data set and check its SHA-256\n\n"
-     "NAME is mnist, or one that FILE knows: lines of NAME FILE SHA256 URL, the\n"
-     "sum of the content (unpacked, of a .gz). It goes to DIR/NAME, where DIR is\n"
-     "the first folder of LOOM_DATA or ~/.local/share/bitloom/data; scripts find\n"
+     "NAME is mnist, or one that FILE knows: lines of NAME FILE SHA256 URL, "
+     "the\n"
+     "sum of the content (unpacked, of a .gz). It goes to DIR/NAME, where DIR "
+     "is\n"
+     "the first folder of LOOM_DATA or ~/.local/share/bitloom/data; scripts "
+     "find\n"
      "it there. What is there already is checked and kept; an interrupted\n"
      "download goes on where it ended.",
      cmd_fetch},
@@ -100,8 +108,10 @@ const struct cli_command cli_commands[] = {
      "MODEL|DIR [--data X.npy] [--levels N] [--effort 0] [--timeout S]\n"
      "                     [--json] [-q]",
      "simulate the Verilog against the integer network\n\n"
-     "DIR is a folder that compile or build wrote: its files are taken as they\n"
-     "are. Every row of X.npy (or the test rows kept with the run), and corner\n"
+     "DIR is a folder that compile or build wrote: its files are taken as "
+     "they\n"
+     "are. Every row of X.npy (or the test rows kept with the run), and "
+     "corner\n"
      "and random vectors, must agree in every bit; else exit status 1.",
      cmd_verify},
     {"build",
@@ -109,7 +119,8 @@ const struct cli_command cli_commands[] = {
      "                     [--timeout S] [--data X.npy] -o DIR [--json] [-q]",
      "compile, verify, synthesize, place, route: a bitstream\n\n"
      "--seeds N: placements to try, the fastest is kept. --timeout S: of each\n"
-     "tool. A missed clock is not a failure: the report says so. DIR also gets\n"
+     "tool. A missed clock is not a failure: the report says so. DIR also "
+     "gets\n"
      "build.json and the logs of the tools. Tools are looked for in the\n"
      "folders of LOOM_TOOLS, then in PATH. What they made is kept in\n"
      "~/.cache/bitloom (or LOOM_CACHE; empty: nowhere), so that the same call\n"
@@ -125,21 +136,37 @@ const struct cli_command cli_commands[] = {
      "what was measured, and goes on until no better point is left to build\n"
      "(--builds at most, 6, a round). Further rounds (--rounds, 2) train the\n"
      "script once more with beta steered to the EBOPs that should fill the\n"
-     "device. Of a RUN, only the points of its front are tried. The answer has\n"
+     "device. Of a RUN, only the points of its front are tried. The answer "
+     "has\n"
      "been placed and routed, within the limits and at the clock (each device\n"
      "has its own default). DIR (SCRIPT-DEV.fit without -o) keeps the builds\n"
      "and fit.json; the same command goes on where it was interrupted. Exit\n"
      "status 1 when nothing fits.",
      cmd_fit},
+    {"calibrate", "--device DEV [MODEL]... [--store DIR] [--json] [-q]",
+     "what cells cost in bits, for training by a device's cells\n\n"
+     "Fits the prices behind cost = \"DEV\" of loom.train to the builds in "
+     "the\n"
+     "store, of the device's family, and to MODELs, whose cells are counted "
+     "by\n"
+     "synthesis and packing. Says how far each network is off when it is "
+     "priced\n"
+     "by the others, and writes cost-FAMILY.json into the data folder; "
+     "without\n"
+     "that file prices are as shipped.",
+     cmd_calibrate},
     {"sweep",
      "SCRIPT.lua [--set KEY=V1,V2,...]... [--seeds N] [--epochs N]\n"
      "                   [--jobs N | --slurm [--partition P] | --prepare]\n"
      "                   [--threads N] [--store DIR] [-o DIR] [--json] [-q]",
      "all variants of a script, here or on a cluster\n\n"
-     "Every combination of the values, times the seeds 1 to N, is a run of its\n"
-     "own; --jobs of them train at once (a core each without it), or they are a\n"
+     "Every combination of the values, times the seeds 1 to N, is a run of "
+     "its\n"
+     "own; --jobs of them train at once (a core each without it), or they are "
+     "a\n"
      "Slurm array, whose nodes need this program and DIR only, or --prepare\n"
-     "writes DIR/job.sh for GNU parallel and the like. Finished ones are taken\n"
+     "writes DIR/job.sh for GNU parallel and the like. Finished ones are "
+     "taken\n"
      "into the store. The same command goes on with what was interrupted or\n"
      "failed, and takes in what has been done. DIR is SCRIPT.sweep without -o.",
      cmd_sweep},
@@ -147,7 +174,8 @@ const struct cli_command cli_commands[] = {
      "DIR|BITSTREAM [--board B] [--device DEV] [--flash] [--json] [-q]",
      "write a bitstream to a board\n\n"
      "DIR is a folder that build wrote. With --board, a name that\n"
-     "openFPGALoader --list-boards knows, openFPGALoader does it; without it an\n"
+     "openFPGALoader --list-boards knows, openFPGALoader does it; without it "
+     "an\n"
      "iCE40 on an FTDI chip (iCEBreaker, HX8K breakout, iCEstick) by iceprog.\n"
      "--flash: into the flash chip, which keeps it; else it is gone with the\n"
      "power. --device: what a bitstream alone is for.",
@@ -158,8 +186,10 @@ const struct cli_command cli_commands[] = {
      "a constant matrix as a graph of adders\n\n"
      "FILE is text: rows and columns, then the integers; y = x W, rows are\n"
      "inputs, each signed 8 bit. --target says what to have least of: adders\n"
-     "(the default), bits of carry chains, or cells of an iCE40 (a model: with\n"
-     "the registers of a pipeline of 2 levels a stage). --max-depth N bounds the adders on the longest\n"
+     "(the default), bits of carry chains, or cells of an iCE40 (a model: "
+     "with\n"
+     "the registers of a pipeline of 2 levels a stage). --max-depth N bounds "
+     "the adders on the longest\n"
      "way (raised to what the matrix needs). --time S: seconds to search\n"
      "(default 10); --steps N instead gives the same answer on every machine.\n"
      "The graph is checked exactly; exit status 1 if it were wrong.",
@@ -176,11 +206,13 @@ const struct cli_command cli_commands[] = {
      "                     | ui [--keys N] [--pairs N] [--json]",
      "the speed of training and of the screen\n\n"
      "train: beside the machine's peak and plain loops. Each case trains a\n"
-     "network on noise for a second. \"of peak\": the multiply-adds of forward,\n"
+     "network on noise for a second. \"of peak\": the multiply-adds of "
+     "forward,\n"
      "weight and input gradients against the most that the same threads reach\n"
      "in this run; \"quantizers\": what they add to the time of the same step\n"
      "in real numbers. quant: the quantizers alone.\n"
-     "ui: in a terminal of its own, beside training on all cores: from a key to\n"
+     "ui: in a terminal of its own, beside training on all cores: from a key "
+     "to\n"
      "its effect on the screen (200 keys), the first frame with 1,000 runs in\n"
      "the store, the cost of a frame, and what it all takes from the training\n"
      "(5 pairs of runs). Takes two minutes.",

@@ -23,7 +23,7 @@ struct report {
     bool lost;                  /* standard output is gone */
     double last_line;           /* seconds: of the last plain line or bar */
     char error[LOOM_LOG_CHARS]; /* of the log, not yet shown */
-    double target;              /* EBOPs; 0: none */
+    double target;              /* of the cost; 0: none */
     struct loom_session *session;
     struct loom_train_view train; /* the latest */
 };
@@ -71,6 +71,15 @@ static json_t *real(float v)
     return isfinite(v) ? json_real((double)v) : json_null();
 }
 
+/* Cells, where they are what counts; estimated, as in every step. */
+static void put_cost(json_t *j, const struct loom_train_view *t, float cost)
+{
+    if (!t->cost_unit[0])
+        return;
+    json_object_set_new(j, "cost", real(cost));
+    json_object_set_new(j, "cost_unit", json_string(t->cost_unit));
+}
+
 static json_t *event(const char *name)
 {
     return json_pack("{s:s, s:s}", "schema", "bitloom/run/1", "event", name);
@@ -88,6 +97,7 @@ static void put_epoch(const struct loom_train_view *t)
     if (t->outliers >= 0)
         json_object_set_new(j, "outliers", real(t->outliers));
     json_object_set_new(j, "ebops", real(t->ebops));
+    put_cost(j, t, t->cost);
     json_object_set_new(j, "beta", real(t->beta));
     json_object_set_new(j, "lr", real(t->lr));
     json_object_set_new(j, "seconds", real(t->seconds_per_epoch));
@@ -95,12 +105,14 @@ static void put_epoch(const struct loom_train_view *t)
     cli_print_json(j);
 }
 
-static json_t *point(int epoch, float metric, float ebops)
+static json_t *point(const struct loom_train_view *t, int i)
 {
+    const struct loom_train_front *p = &t->front[i];
     json_t *j = json_object();
-    json_object_set_new(j, "epoch", json_integer(epoch));
-    json_object_set_new(j, "val_metric", real(metric));
-    json_object_set_new(j, "ebops", real(ebops));
+    json_object_set_new(j, "epoch", json_integer(p->epoch));
+    json_object_set_new(j, "val_metric", real(p->val_metric));
+    json_object_set_new(j, "ebops", real(p->ebops));
+    put_cost(j, t, p->cost);
     return j;
 }
 
@@ -111,6 +123,7 @@ static void put_pareto(const struct loom_event *ev)
     json_object_set_new(j, "epoch", json_integer(t->epoch));
     json_object_set_new(j, "val_metric", real(t->val_metric));
     json_object_set_new(j, "ebops", real(t->ebops));
+    put_cost(j, t, t->cost);
     json_object_set_new(j, "checkpoint",
                         json_string(ev->checkpoint ? ev->checkpoint : ""));
     cli_print_json(j);
@@ -170,18 +183,12 @@ static void put_done(const struct loom_train_view *t, bool complete)
     json_t *j = event("done"), *front = json_array();
     int best = best_of(t);
     for (int i = 0; i < t->n_front; i++)
-        json_array_append_new(front,
-                              point(t->front[i].epoch, t->front[i].val_metric,
-                                    t->front[i].ebops));
+        json_array_append_new(front, point(t, i));
     json_object_set_new(j, "run", json_string(t->run));
     json_object_set_new(j, "epoch", json_integer(t->epoch));
     json_object_set_new(j, "complete", json_boolean(complete));
     json_object_set_new(j, "metric", json_string(t->metric));
-    json_object_set_new(j, "best",
-                        best < 0 ? json_null()
-                                 : point(t->front[best].epoch,
-                                         t->front[best].val_metric,
-                                         t->front[best].ebops));
+    json_object_set_new(j, "best", best < 0 ? json_null() : point(t, best));
     json_object_set_new(j, "front", front);
     cli_print_json(j);
 }
@@ -308,18 +315,21 @@ static void put_words(struct report *r, const char *mark, const char *text)
 static void put_summary(struct report *r, bool complete)
 {
     const struct loom_train_view *t = &r->train;
-    char took[FORMAT_CHARS], m[FORMAT_CHARS], e[FORMAT_CHARS];
+    char took[FORMAT_CHARS], m[FORMAT_CHARS], e[FORMAT_CHARS], c[FORMAT_CHARS];
     int best = best_of(t);
     wipe_bar(r);
     printf("\n%s: %s after %d epochs in %s, %d points on the front\n", t->run,
            complete ? "done" : "stopped and saved", t->epoch,
            format_seconds((double)t->elapsed_s, took), t->n_front);
     if (t->n_front)
-        printf("  %5s  %10s  %8s\n", "epoch", t->metric, "EBOPs");
+        printf("  %5s  %10s  %8s%s%s\n", "epoch", t->metric, "EBOPs",
+               t->cost_unit[0] ? "     ~" : "", t->cost_unit);
     for (int i = 0; i < t->n_front; i++)
-        printf("  %5d  %10s  %8s%s\n", t->front[i].epoch,
+        printf("  %5d  %10s  %8s%s%s%s\n", t->front[i].epoch,
                format_value((double)t->front[i].val_metric, m),
                format_count((double)t->front[i].ebops, e),
+               t->cost_unit[0] ? "  ~" : "",
+               t->cost_unit[0] ? format_count((double)t->front[i].cost, c) : "",
                i == best ? "  best" : "");
     if (!complete && t->run[0])
         printf("go on with --resume %s and the options of this run\n", t->run);

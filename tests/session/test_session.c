@@ -200,13 +200,13 @@ static void test_steering(void **state)
     assert_true(fabs((double)v->train.beta / beta - 3) < 1e-5);
     send(s, LOOM_CMD_TARGET, 500, "");
     v = until_said(s, "follows 500 EBOPs");
-    assert_true(v->train.target_ebops == 500.0f);
+    assert_true(v->train.target == 500.0f);
     send(s, LOOM_CMD_SCALE_BETA, 9, "");
     until_said(s, "first target off");
     for (int k = 0; k < 5; k++)
         send(s, LOOM_CMD_UNDO, 0, "");
     v = until_said(s, "nothing to take back");
-    assert_true(!v->train.layer[0].frozen && v->train.target_ebops == 0.0f);
+    assert_true(!v->train.layer[0].frozen && v->train.target == 0.0f);
     assert_true((double)v->train.beta == beta && v->train.lr_factor == 1.0f);
     loom_session_destroy(s);
 }

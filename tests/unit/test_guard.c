@@ -12,7 +12,7 @@
 enum { N = 12 };
 
 /* Epochs 1 to 12 of a good network, then one more. */
-static bool falls(float metric, float ebops, float loss, double chance,
+static bool falls(float metric, float cost, float loss, double chance,
                   bool lower)
 {
     struct loom_train_point p[N];
@@ -20,12 +20,12 @@ static bool falls(float metric, float ebops, float loss, double chance,
         p[k] = (struct loom_train_point){.epoch = k + 1,
                                          .val_loss = 0.7f,
                                          .val_metric = lower ? 10 : 0.75f,
-                                         .ebops = 5000 - 20 * (float)k,
+                                         .cost = 5000 - 20 * (float)k,
                                          .beta = 1e-5f};
     struct loom_train_point now = {.epoch = N + 1,
                                    .val_loss = loss,
                                    .val_metric = metric,
-                                   .ebops = ebops,
+                                   .cost = cost,
                                    .beta = 1e-4f};
     const struct loom_train_point *q =
         loom_guard_collapse(p, N, &now, chance, lower);
@@ -61,7 +61,7 @@ static void test_no_collapse(void **state)
             (struct loom_train_point){.epoch = k + 1,
                                       .val_loss = (float)(0.7 + 0.2 * part),
                                       .val_metric = (float)(0.76 - 0.1 * part),
-                                      .ebops = (float)(20000 * pow(0.02, part)),
+                                      .cost = (float)(20000 * pow(0.02, part)),
                                       .beta = (float)(1e-6 * pow(1000, part))};
         assert_null(loom_guard_collapse(p, k, &p[k], 0.2, false));
     }

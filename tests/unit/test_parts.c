@@ -217,8 +217,8 @@ static void test_front(void **state)
         struct loom_pareto f = {.lower_is_better = run % 2};
         int left = 0, joined = 0, n = 0;
         for (; n < 60; n++) {
-            seen[n] = (struct loom_pareto_point){n, unit_between(&g, 0, 30),
-                                                 unit_between(&g, 0, 30), ""};
+            seen[n] = (struct loom_pareto_point){
+                n, unit_between(&g, 0, 30), unit_between(&g, 0, 30), 0, ""};
             if (loom_pareto_wants(&f, seen[n].metric, seen[n].cost)) {
                 left += loom_pareto_add(&f, &seen[n], gone);
                 joined++;
@@ -239,7 +239,7 @@ static void check_full(bool lower)
     for (int k = 0; k < 3000; k++) {
         double c = loom_rng_uniform(&g) * 1e4;
         double metric = sqrt(c) + loom_rng_uniform(&g);
-        struct loom_pareto_point p = {k, lower ? -metric : metric, c, ""};
+        struct loom_pareto_point p = {k, lower ? -metric : metric, c, 0, ""};
         if (!loom_pareto_wants(&f, p.metric, p.cost))
             continue;
         int n = f.n, left = loom_pareto_add(&f, &p, gone);

@@ -390,11 +390,60 @@ static void test_control_resumes(void **state)
         struct loom_train_view *v = loom_calloc(1, sizeof(*v));
         steps(t, 5 * 4);
         loom_trainer_look(t, v);
-        assert_true(v->target_ebops == 60);
+        assert_true(v->target == 60);
         loom_trainer_destroy(t);
         free(v);
     }
     test_folder_remove(dir);
+    loom_dataset_destroy(d);
+}
+
+/* A training for a device's cells goes on at the prices it began with; one for
+ * others is refused. Front, target and beta count cells, and EBOPs are told. */
+static void test_cells(void **state)
+{
+    (void)state;
+    struct loom_dataset *d = unit_data(6, 3, 1, 400, 3); /* 5 batches */
+    char *dir = test_folder(), *path = test_path(dir, "last.loom");
+    struct loom_trainer_conf c = in_folder(dir);
+    c.cost = (struct loom_cost){.device = "some",
+                                .unit = "LC",
+                                .fixed = 40,
+                                .price = {0.4, 0.5, 0.1, 1.1, 0.2, 3.0, 1.0}};
+    goes_on(d, &c, 3);
+    goes_on(d, &c, 13);
+    struct loom_trainer *a = new_trainer(d, &c);
+    c.cost.price[0] = 2;
+    struct loom_trainer *b = new_trainer(d, &c);
+    c.cost.device[0] = 0;
+    struct loom_trainer *other = new_trainer(d, &c);
+    steps(a, 7);
+    assert_ok(loom_trainer_save(a, e));
+    assert_ok(loom_trainer_resume(b, path, e));
+    steps(a, 9);
+    steps(b, 9);
+    same_run(a, b);
+    assert_fails(loom_trainer_resume(other, path, e), LOOM_ERR_ARG, "some");
+    struct loom_train_view *v = loom_calloc(1, sizeof(*v));
+    steps(a, 4);
+    loom_trainer_look(a, v);
+    struct loom_model *m = loom_trainer_model(a);
+    assert_string_equal(v->cost_unit, "LC");
+    assert_true(v->ebops == (float)loom_model_ebops(m, 0, NULL));
+    c.cost.price[0] = 0.4;
+    assert_true(v->cost == (float)loom_cost_cells(m, &c.cost, 0));
+    const struct loom_pareto *f = loom_trainer_front(a);
+    for (int k = 0; k < f->n; k++) {
+        assert_true(!k || f->point[k - 1].cost < f->point[k].cost);
+        assert_true(f->point[k].cost > 40 && f->point[k].ebops > 0);
+    }
+    assert_true(f->n > 0);
+    free(v);
+    loom_trainer_destroy(a);
+    loom_trainer_destroy(b);
+    loom_trainer_destroy(other);
+    test_folder_remove(dir);
+    free(path);
     loom_dataset_destroy(d);
 }
 
@@ -712,6 +761,7 @@ int main(void)
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_optimizers_resume),
         cmocka_unit_test(test_control_resumes),
+        cmocka_unit_test(test_cells),
         cmocka_unit_test_prestate(test_resume, (void *)(uintptr_t)normed),
         cmocka_unit_test(test_hand_resumes),
         cmocka_unit_test(test_target),

@@ -1,0 +1,134 @@
+#include "fpga_flow/measure.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/file.h"
+#include "engine/mem.h"
+#include "fpga_flow/emit.h"
+#include "fpga_flow/memo.h"
+#include "fpga_flow/progress.h"
+#include "fpga_flow/report.h"
+#include "fpga_flow/tool.h"
+
+enum { TIMEOUT_S = 600 };
+
+/* Run a tool in m->dir, unless what this very call makes is known; its output
+ * to `log`, which is one of the files it makes. */
+static int run(const struct loom_measure *m, struct loom_memo *memo,
+               const char *name, const char *log, struct loom_errmsg *e)
+{
+    char *path = loom_asprintf("%s/%s", m->dir, log);
+    struct loom_tool t = {.argv = memo->argv,
+                          .dir = m->dir,
+                          .log = path,
+                          .timeout_s =
+                              m->timeout_s > 0 ? m->timeout_s : TIMEOUT_S,
+                          .cancel = m->cancel};
+    int status = 0;
+    memo->dir = m->dir;
+    loom_memo_init(memo);
+    if (!loom_memo_take(memo)) {
+        remove(path);
+        status = loom_tool_run(&t, e);
+        if (!status)
+            loom_memo_keep(memo);
+    }
+    loom_memo_deinit(memo);
+    if (status > 0)
+        status = loom_fail(e, LOOM_ERR_TOOL, "%s: exit status %d; see %s", name,
+                           status, path);
+    free(path);
+    return status;
+}
+
+static int synthesize(const struct loom_measure *m, const struct loom_design *d,
+                      const char *tool, const char *version,
+                      struct loom_errmsg *e)
+{
+    char *script = loom_asprintf("read_verilog core.v serial.v; %s "
+                                 "-top %s_serial -json synth.json",
+                                 m->device->family->synth, d->name);
+    const char *const argv[] = {tool, "-q", "-p", script, NULL};
+    static const char *const in[] = {"core.v", "serial.v", NULL};
+    static const char *const out[] = {"synth.json", NULL};
+    struct loom_memo memo = {
+        .argv = argv, .version = version, .in = in, .out = out};
+    int err = run(m, &memo, "yosys", "yosys.log", e);
+    free(script);
+    return err;
+}
+
+static int pack(const struct loom_measure *m, const char *tool,
+                const char *version, struct loom_errmsg *e)
+{
+    const struct loom_family *f = m->device->family;
+    const char *const argv[] = {tool,          m->device->flag,
+                                "--package",   m->device->package,
+                                "--json",      "synth.json",
+                                f->pins_flag,  f->pins,
+                                "--pack-only", NULL};
+    const char *const in[] = {"synth.json", f->pins, NULL};
+    static const char *const out[] = {"pack.log", NULL};
+    struct loom_memo memo = {
+        .argv = argv, .version = version, .in = in, .out = out};
+    return run(m, &memo, f->nextpnr, "pack.log", e);
+}
+
+/* The last number of cells that the log speaks of. */
+static int read_packed(const struct loom_measure *m, int *lc,
+                       struct loom_errmsg *e)
+{
+    enum { MOST = 1 << 24 };
+    char *path = loom_asprintf("%s/pack.log", m->dir), *text, *rest = NULL;
+    struct loom_patterns *patterns = loom_patterns_new();
+    struct loom_progress p;
+    size_t n;
+    int err = loom_file_read(path, MOST, (void **)&text, &n, e);
+    loom_progress_start(&p, LOOM_PHASE_PACK);
+    if (!err) {
+        for (char *s = strtok_r(text, "\n", &rest); s;
+             s = strtok_r(NULL, "\n", &rest))
+            loom_progress_line(&p, patterns, s);
+        free(text);
+        *lc = p.lc_used;
+        if (p.lc_used < 0)
+            err = loom_fail(e, LOOM_ERR_TOOL, "%s does not say how many cells",
+                            path);
+    }
+    loom_patterns_destroy(patterns);
+    free(path);
+    return err;
+}
+
+int loom_measure_run(const struct loom_measure *m, const struct loom_design *d,
+                     struct loom_cells *out, struct loom_errmsg *e)
+{
+    char yosys[PATH_MAX], nextpnr[PATH_MAX], version[2][64];
+    const struct loom_family *f = m->device->family;
+    if (loom_tool_find(f->nextpnr, nextpnr, sizeof(nextpnr), e) ||
+        loom_tool_find_beside(nextpnr, "yosys", yosys, sizeof(yosys), e))
+        return LOOM_ERR_TOOL;
+    loom_tool_version(yosys, "-V", version[0], sizeof(version[0]));
+    loom_tool_version(nextpnr, "--version", version[1], sizeof(version[1]));
+    int err = loom_file_mkdirs(m->dir, e);
+    if (!err)
+        err = loom_emit(d, m->device, m->device->clock_mhz, NULL, 0, m->dir, e);
+    if (!err)
+        err = synthesize(m, d, yosys, version[0], e);
+    if (err)
+        return err;
+    struct loom_synthesized all,
+        *layer = loom_calloc(d->w->n_layers + 1, sizeof(*layer));
+    char *netlist = loom_asprintf("%s/synth.json", m->dir);
+    err = loom_report_netlist(netlist, d, &all, layer, e);
+    free(layer);
+    free(netlist);
+    *out =
+        (struct loom_cells){.lut4 = all.lut4, .carry = all.carry, .ff = all.ff};
+    if (!err)
+        err = pack(m, nextpnr, version[1], e);
+    return err ? err : read_packed(m, &out->lc, e);
+}

@@ -1,0 +1,257 @@
+#include "fpga_flow/price.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/file.h"
+#include "engine/mem.h"
+#include "engine/store.h"
+
+enum { VERSION = 1, N = LOOM_COST_PARTS + 1 }; /* the last is `fixed` */
+
+/* By bitloom calibrate, at a register after every two levels of adders. */
+static const struct loom_cost shipped[] = {
+    {.device = "ice40",
+     .unit = "LC",
+     .price = {0.474, 0.583, 0.087, 1.134, 0, 3.231, 1}},
+    {.device = "ecp5",
+     .unit = "LUT4",
+     .price = {0.545, 0.835, 0.068, 1.581, 0, 2.964, 1}},
+};
+
+const char *loom_price_unit(const struct loom_family *f)
+{
+    return f == &loom_ice40 ? shipped[0].unit : shipped[1].unit;
+}
+
+/* ---- fitting --------------------------------------------------------------
+ */
+
+/* A row by share: what each price adds to cells of 1. */
+static void by_share(const struct loom_price_row *row, double x[N])
+{
+    for (int k = 0; k < N; k++)
+        x[k] = (k < N - 1 ? row->part[k] : 1.0) / row->cells;
+}
+
+static double *price_at(struct loom_cost *c, int k)
+{
+    return k < N - 1 ? &c->price[k] : &c->fixed;
+}
+
+double loom_price_cells(const struct loom_cost *c,
+                        const struct loom_price_row *row)
+{
+    double cells = c->fixed;
+    for (int k = 0; k < LOOM_COST_PARTS; k++)
+        cells += c->price[k] * row->part[k];
+    return cells;
+}
+
+static double miss(const struct loom_cost *c, const struct loom_price_row *row)
+{
+    return loom_price_cells(c, row) / row->cells - 1.0;
+}
+
+/* Normal equations: a c = b. */
+struct normal {
+    double a[N][N], b[N];
+};
+
+/* A price that was counts as much as HELD rows. */
+static void hold(struct normal *s, const struct loom_price_row *row, int n,
+                 const struct loom_cost *before)
+{
+    static const double HELD = 0.5;
+    struct loom_cost c = *before;
+    for (int k = 0; k < N; k++) {
+        double mean = 0.0, x[N];
+        for (int i = 0; i < n; i++) {
+            by_share(&row[i], x);
+            mean += x[k] / n;
+        }
+        s->a[k][k] += HELD * mean * mean + 1e-12;
+        s->b[k] += (HELD * mean * mean + 1e-12) * *price_at(&c, k);
+    }
+}
+
+static void add_row(struct normal *s, const struct loom_price_row *row,
+                    double weight)
+{
+    double x[N];
+    by_share(row, x);
+    for (int k = 0; k < N; k++) {
+        for (int j = 0; j < N; j++)
+            s->a[k][j] += weight * x[k] * x[j];
+        s->b[k] += weight * x[k];
+    }
+}
+
+/* One price after the other, as long as it takes: the sum of squares is convex,
+ * and so is what lies above 0. */
+static void descend(const struct normal *s, struct loom_cost *c)
+{
+    enum { SWEEPS = 5000 };
+    for (int sweep = 0; sweep < SWEEPS; sweep++)
+        for (int k = 0; k < N; k++) {
+            double rest = s->b[k];
+            for (int j = 0; j < N; j++)
+                rest -= j == k ? 0.0 : s->a[k][j] * *price_at(c, j);
+            *price_at(c, k) = rest > 0.0 ? rest / s->a[k][k] : 0.0;
+        }
+}
+
+/* Huber's: beyond 1.345 standard deviations (1.4826 medians) a point counts by
+ * its distance and not by the square of it. */
+static double reach(const struct loom_price_row *row, int n,
+                    const struct loom_cost *c)
+{
+    double *off = loom_malloc((size_t)n * sizeof(*off));
+    for (int i = 0; i < n; i++)
+        off[i] = fabs(miss(c, &row[i]));
+    double r = 1.345 * 1.4826 * loom_median(off, n);
+    free(off);
+    return r > 0.01 ? r : 0.01;
+}
+
+void loom_price_fit(const struct loom_price_row *row, int n,
+                    const struct loom_cost *before, struct loom_cost *out)
+{
+    enum { ROUNDS = 12 };
+    *out = *before;
+    for (int round = 0; n && round < ROUNDS; round++) {
+        struct normal s = {.b = {0}};
+        double far = round ? reach(row, n, out) : INFINITY;
+        for (int i = 0; i < n; i++) {
+            double off = fabs(miss(out, &row[i]));
+            add_row(&s, &row[i], off > far ? far / off : 1.0);
+        }
+        hold(&s, row, n, before);
+        descend(&s, out);
+    }
+}
+
+/* Estimates of each row by the rows of other groups; false: there are none. */
+static bool estimate_others(const struct loom_price_row *row, int n,
+                            const struct loom_cost *before, double *cells)
+{
+    struct loom_price_row *rest = loom_malloc((size_t)n * sizeof(*rest));
+    int least = n;
+    for (int i = 0; i < n; i++) {
+        struct loom_cost c;
+        int m = 0;
+        for (int j = 0; j < n; j++)
+            if (strcmp(row[j].group, row[i].group) != 0)
+                rest[m++] = row[j];
+        loom_price_fit(rest, m, before, &c);
+        cells[i] = loom_price_cells(&c, &row[i]);
+        least = m < least ? m : least;
+    }
+    free(rest);
+    return least > 0;
+}
+
+struct loom_accuracy loom_price_check(const struct loom_price_row *row, int n,
+                                      const struct loom_cost *before)
+{
+    double *cells = loom_malloc((size_t)(n + 1) * sizeof(*cells));
+    double *real = loom_malloc((size_t)(n + 1) * sizeof(*real));
+    bool known = n && estimate_others(row, n, before, cells);
+    for (int i = 0; i < n; i++)
+        real[i] = row[i].cells;
+    struct loom_accuracy r = loom_accuracy_of(cells, real, known ? n : 0);
+    free(cells);
+    free(real);
+    return r;
+}
+
+/* ---- the file ------------------------------------------------------------ */
+
+char *loom_price_path(const struct loom_family *f)
+{
+    char *dir = loom_store_default_dir();
+    char *path = loom_asprintf("%s/cost-%s.json", dir, f->name);
+    free(dir);
+    return path;
+}
+
+int loom_price_write(const struct loom_family *f, const struct loom_cost *c,
+                     int rows, const struct loom_accuracy *error,
+                     struct loom_errmsg *e)
+{
+    char *path = loom_price_path(f);
+    json_t *j =
+        json_pack("{s:s,s:i,s:o,s:i}", "schema", "bitloom/cost", "version",
+                  VERSION, "cost", loom_cost_to_json(c), "networks", rows);
+    if (isfinite(error->median))
+        json_object_set_new(j, "error",
+                            json_pack("{s:f,s:f,s:f}", "median", error->median,
+                                      "worst", error->worst, "rank",
+                                      error->rank));
+    char *text = json_dumps(j, JSON_INDENT(1));
+    char *dir = loom_store_default_dir();
+    int err = loom_file_mkdirs(dir, e);
+    if (!err)
+        err = loom_file_write(path, text, strlen(text), e);
+    free(dir);
+    free(text);
+    free(path);
+    json_decref(j);
+    return err;
+}
+
+static int read_file(const char *path, const struct loom_family *f,
+                     struct loom_cost *out, struct loom_errmsg *e)
+{
+    enum { MOST = 1 << 16 };
+    void *text;
+    size_t n;
+    int err = loom_file_read(path, MOST, &text, &n, e);
+    if (err)
+        return err;
+    json_t *j = json_loadb(text, n, 0, NULL);
+    const char *schema = json_string_value(json_object_get(j, "schema"));
+    free(text);
+    if (!schema || strcmp(schema, "bitloom/cost") != 0)
+        err = loom_fail(e, LOOM_ERR_FORMAT, "no file of prices");
+    else if (json_integer_value(json_object_get(j, "version")) != VERSION)
+        err = loom_fail(e, LOOM_ERR_FORMAT, "of another bitloom");
+    else
+        err = loom_cost_from_json(json_object_get(j, "cost"), out, e);
+    if (!err && strcmp(out->unit, loom_price_unit(f)) != 0)
+        err = loom_fail(e, LOOM_ERR_FORMAT, "of another family");
+    json_decref(j);
+    return err ? loom_fail_prefix(e, err,
+                                  "%s (bitloom calibrate writes it anew; "
+                                  "without it, prices are as shipped)",
+                                  path)
+               : 0;
+}
+
+void loom_price_shipped(const struct loom_device *d, struct loom_cost *out)
+{
+    *out = shipped[d->family != &loom_ice40];
+    snprintf(out->device, sizeof(out->device), "%s", d->name);
+}
+
+int loom_price_find(const char *device, struct loom_cost *out,
+                    struct loom_errmsg *e)
+{
+    const struct loom_device *d = loom_device_find(device);
+    if (!d)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "cost: \"%s\" is no device; bitloom devices lists "
+                         "them, \"ebops\" counts EBOPs",
+                         device);
+    char *path = loom_price_path(d->family);
+    int err = 0;
+    loom_price_shipped(d, out);
+    if (!access(path, F_OK))
+        err = read_file(path, d->family, out, e);
+    snprintf(out->device, sizeof(out->device), "%s", d->name);
+    free(path);
+    return err;
+}
