@@ -524,8 +524,26 @@ static int check_idle(struct loom_store *s, const char *id, const char *why,
     return err;
 }
 
+/* Epochs and points as they were at the end of `epoch`. */
+static int go_back(struct loom_store *s, const char *id, int epoch,
+                   const int *live, int n, struct loom_errmsg *e)
+{
+    static const char *const forget[] = {
+        "DELETE FROM epochs WHERE run = ? AND epoch > ?",
+        "DELETE FROM points WHERE run = ? AND epoch > ?",
+        "UPDATE points SET live = 0 WHERE run = ? AND epoch <= ?"};
+    int err = 0;
+    for (size_t k = 0; err >= 0 && k < sizeof(forget) / sizeof(*forget); k++)
+        err = loom_store_change(s, e, forget[k], "ti", id, (int64_t)epoch);
+    for (int k = 0; err >= 0 && k < n; k++)
+        err = loom_store_change(
+            s, e, "UPDATE points SET live = 1 WHERE run = ? AND epoch = ?",
+            "ti", id, (int64_t)live[k]);
+    return err;
+}
+
 int loom_store_resume_run(struct loom_store *s, const char *id, int epoch,
-                          struct loom_errmsg *e)
+                          const int *live, int n, struct loom_errmsg *e)
 {
     char host[64];
     host_name(host);
@@ -543,13 +561,7 @@ int loom_store_resume_run(struct loom_store *s, const char *id, int epoch,
                           "titt", host, (int64_t)getpid(), LOOM_VERSION, id),
                       id, e);
     if (err >= 0)
-        err = loom_store_change(
-            s, e, "DELETE FROM epochs WHERE run = ? AND epoch > ?", "ti", id,
-            (int64_t)epoch);
-    if (err >= 0)
-        err = loom_store_change(
-            s, e, "DELETE FROM points WHERE run = ? AND epoch > ?", "ti", id,
-            (int64_t)epoch);
+        err = go_back(s, id, epoch, live, n, e);
     return loom_store_finish(s, err, e);
 }
 

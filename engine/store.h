@@ -134,9 +134,10 @@ int loom_store_new_run(struct loom_store *s, const char *name,
                        struct loom_errmsg *e);
 
 /* Go on with a run from the end of `epoch`: later epochs and points are
- * forgotten. LOOM_ERR_BUSY if its process is alive. */
+ * forgotten, and the front is that of then, the points of the epochs live [n].
+ * LOOM_ERR_BUSY if its process is alive. */
 int loom_store_resume_run(struct loom_store *s, const char *id, int epoch,
-                          struct loom_errmsg *e);
+                          const int *live, int n, struct loom_errmsg *e);
 
 /* A state other than running also sets the end; reason may be NULL. */
 int loom_store_set_state(struct loom_store *s, const char *id,

@@ -277,7 +277,7 @@ struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
     t->data = data;
     t->conf = *conf;
     t->lr_factor = t->beta_factor = 1.0;
-    t->new_point = -1;
+    t->new_point = t->saved_epoch = -1;
     t->history.stride = 1;
     t->val = (struct loom_score){NAN, NAN, -1.0};
     t->train_loss = NAN;
@@ -299,6 +299,10 @@ struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
         loom_trainer_shuffle(t);
         err = loom_trainer_schedules(t, e);
     }
+    if (!err && t->dir) {
+        t->saver = loom_saver_new(t, e);
+        err = t->saver ? 0 : LOOM_ERR_NOMEM;
+    }
     if (err) {
         loom_trainer_destroy(t);
         return NULL;
@@ -315,6 +319,7 @@ void loom_trainer_destroy(struct loom_trainer *t)
     if (!t)
         return;
     int threads = t->pool ? loom_pool_threads(t->pool) : 0;
+    loom_saver_destroy(t->saver);
     loom_pool_destroy(t->pool);
     for (int k = 0; t->scratch && k < threads; k++)
         loom_scratch_deinit(&t->scratch[k]);
@@ -596,8 +601,7 @@ int loom_trainer_step(struct loom_trainer *t, struct loom_errmsg *e)
 {
     /* Before the step: of the last one, the caller has taken note. A state that
      * was ahead of his records would leave a hole in them after a kill. */
-    bool due = t->dir && loom_now() - t->saved > t->conf.autosave_s;
-    int err = due ? loom_trainer_save(t, e) : 0;
+    int err = loom_trainer_autosave(t, e);
     if (!err)
         err = train_batch(t, e);
     if (err)

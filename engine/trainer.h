@@ -51,10 +51,11 @@ const struct loom_pareto *loom_trainer_front(const struct loom_trainer *t);
 /* What the last epoch's end brought. */
 enum { LOOM_STEP_BATCH = 0, LOOM_STEP_EPOCH = 1 };
 
-/* Save the state where the autosave is due, then train one batch; with the last
- * of an epoch, validate and update the front. LOOM_STEP_BATCH, LOOM_STEP_EPOCH,
- * or an error; LOOM_ERR_NAN names what went wrong first, and leaves the last
- * good checkpoint. */
+/* Where the autosave is due, copy the state for a thread that writes it, unless
+ * that is still at the last one; then train one batch; with the last of an
+ * epoch, validate and update the front. LOOM_STEP_BATCH, LOOM_STEP_EPOCH,
+ * or an error, also of a save before; LOOM_ERR_NAN names what went wrong first,
+ * and leaves the last good checkpoint. */
 int loom_trainer_step(struct loom_trainer *t, struct loom_errmsg *e);
 bool loom_trainer_done(const struct loom_trainer *t);
 
@@ -63,10 +64,13 @@ const struct loom_pareto_point *
 loom_trainer_new_point(const struct loom_trainer *t);
 
 /* The points that left the front then: their number, and where they are
- * (valid until the next step). Their files are the caller's to remove, once
- * it has taken note. */
+ * (valid until the next step). */
 int loom_trainer_gone(const struct loom_trainer *t,
                       const struct loom_pareto_point **points);
+/* Remove their files, once the caller has taken note. Those on the front of the
+ * saved state go when a newer one is saved: a run that is killed and resumed
+ * finds all of its front. */
+void loom_trainer_remove_gone(const struct loom_trainer *t);
 
 /* After LOOM_STEP_EPOCH: that epoch, with the beta and learning rate that it
  * had; valid until the next. */
@@ -114,15 +118,19 @@ int loom_trainer_evaluate(struct loom_trainer *t, enum loom_part part,
 /* Fill all of the view that the trainer knows. */
 void loom_trainer_look(const struct loom_trainer *t, struct loom_train_view *v);
 
-/* Save everything needed to go on, as dir/last.loom; and take it up again
- * (model, optimizer, position, front, history): from there on the run is the
- * one that was never stopped. */
+/* Save everything needed to go on, as dir/last.loom, and wait for it; and take
+ * it up again (model, optimizer, position, front, history): from there on the
+ * run is the one that was never stopped. */
 int loom_trainer_save(struct loom_trainer *t, struct loom_errmsg *e);
 /* The same under another name in the folder. */
 int loom_trainer_save_as(struct loom_trainer *t, const char *name,
                          struct loom_errmsg *e);
 int loom_trainer_resume(struct loom_trainer *t, const char *path,
                         struct loom_errmsg *e);
+/* After resuming: remove what a killed process has left in the folder, halves
+ * of files and points that are not on the front. Nobody else may be at work
+ * there. */
+void loom_trainer_tidy(const struct loom_trainer *t);
 
 /* Set the ranges of all quantizers that wrap to what these rows x [rows][n_in]
  * need; one thread. */

@@ -1,5 +1,6 @@
-/* The trainer's insides, shared by trainer.c (the loop) and trainer_state.c
- * (looking, saving, resuming). */
+/* The trainer's insides, shared by trainer.c (the loop), trainer_state.c
+ * (looking, what is saved, resuming), trainer_save.c (saving), trainer_steer.c
+ * and trainer_guard.c. */
 #pragma once
 
 #include "engine/checkpoint.h"
@@ -56,7 +57,21 @@ struct loom_trainer {
     struct loom_history history;
     double elapsed_before, epoch_seconds; /* of earlier processes; the last */
     double started, epoch_started, saved; /* monotonic seconds */
+    struct loom_saver *saver;             /* NULL without a folder */
+    int saved_epoch; /* of the newest state that is saved or being saved; -1 */
 };
+
+/* Memory and a thread to save with; of a trainer that has all but that. */
+struct loom_saver *loom_saver_new(const struct loom_trainer *t,
+                                  struct loom_errmsg *e);
+/* What is being written is written. */
+void loom_saver_destroy(struct loom_saver *s);
+
+/* Begin to save where that is due and nothing is being saved; or the error of
+ * what was. Allocates nothing. */
+int loom_trainer_autosave(struct loom_trainer *t, struct loom_errmsg *e);
+/* Wait until nothing is being saved; or the error of what was. */
+int loom_trainer_settle(struct loom_trainer *t, struct loom_errmsg *e);
 
 double loom_now(void);
 
@@ -83,3 +98,6 @@ bool loom_trainer_same_optimizer(const struct loom_trainer *t,
 void loom_history_add(struct loom_history *h, const struct loom_train_point *p);
 /* What a checkpoint says about itself; new reference. */
 json_t *loom_trainer_info(const struct loom_trainer *t);
+/* What it needs to go on, of a trainer whose clock is in elapsed_before; new
+ * reference. */
+json_t *loom_trainer_to_json(const struct loom_trainer *t);

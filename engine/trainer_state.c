@@ -1,4 +1,5 @@
-/* The trainer as others see it: the screen's view, saving, resuming. */
+/* The trainer as others see it: the screen's view, what is saved of it,
+ * resuming. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,7 @@ void loom_trainer_look(const struct loom_trainer *t, struct loom_train_view *v)
     v->pruned_fraction = weights > 0 ? (float)(pruned / weights) : 0;
 }
 
-/* ---- saving and resuming ----------------------------------------------- */
+/* ---- what is saved, and resuming --------------------------------------- */
 
 /* JSON has no NaN; null stands for it. */
 static json_t *number(double x)
@@ -162,7 +163,7 @@ static void read_frozen(struct loom_model *m, const json_t *a)
     }
 }
 
-static json_t *state_to_json(const struct loom_trainer *t)
+json_t *loom_trainer_to_json(const struct loom_trainer *t)
 {
     json_t *front = json_array(), *j = json_object();
     for (int k = 0; k < t->front.n; k++) {
@@ -194,7 +195,7 @@ static json_t *state_to_json(const struct loom_trainer *t)
         {"val_loss", t->val.loss},
         {"val_metric", t->val.metric},
         {"val_outliers", t->val.outliers},
-        {"elapsed", t->elapsed_before + loom_now() - t->started},
+        {"elapsed", t->elapsed_before},
     };
     for (size_t k = 0; k < sizeof(numbers) / sizeof(*numbers); k++)
         json_object_set_new(j, numbers[k].name, number(numbers[k].value));
@@ -209,35 +210,6 @@ static json_t *state_to_json(const struct loom_trainer *t)
     json_object_set_new(j, "front", front);
     json_object_set_new(j, "history", history_to_json(&t->history));
     return j;
-}
-
-int loom_trainer_save_as(struct loom_trainer *t, const char *name,
-                         struct loom_errmsg *e)
-{
-    if (!t->dir)
-        return 0;
-    const char *bad = loom_model_not_finite(t->model);
-    if (bad)
-        return loom_fail(e, LOOM_ERR_NAN,
-                         "%s is not a number any more; nothing is saved over "
-                         "the last good state; lower the learning rate",
-                         bad);
-    char *path = loom_asprintf("%s/%s", t->dir, name);
-    json_t *info = loom_trainer_info(t), *state = state_to_json(t);
-    int err =
-        loom_checkpoint_write(path, t->model, info, &t->optimizer, state, e);
-    json_decref(info);
-    json_decref(state);
-    free(path);
-    return err;
-}
-
-int loom_trainer_save(struct loom_trainer *t, struct loom_errmsg *e)
-{
-    int err = loom_trainer_save_as(t, "last.loom", e);
-    if (!err)
-        t->saved = loom_now();
-    return err;
 }
 
 static int read_front(struct loom_trainer *t, const json_t *a,
@@ -418,6 +390,7 @@ int loom_trainer_resume(struct loom_trainer *t, const char *path,
         memcpy(t->model->theta, c.model->theta, bytes);
         loom_optimizer_copy(&t->optimizer, &c.optimizer);
         loom_model_prepare(t->model, LOOM_MODE_EVAL);
+        t->saved_epoch = t->epoch;
         if (!loom_trainer_done(t)) {
             loom_trainer_shuffle(t);
             err = loom_trainer_schedules(t, e);

@@ -80,7 +80,9 @@ int loom_trainer_take(struct loom_trainer *t, const char *path, double *beta,
 int loom_trainer_branch(struct loom_trainer *t, const char *path,
                         const char *dir, int epoch, struct loom_errmsg *e)
 {
-    int before = t->epoch, err = loom_trainer_take(t, path, NULL, e);
+    int before = t->epoch, err = loom_trainer_settle(t, e);
+    if (!err)
+        err = loom_trainer_take(t, path, NULL, e);
     if (err)
         return err;
     t->epoch = epoch;
@@ -97,7 +99,7 @@ int loom_trainer_branch(struct loom_trainer *t, const char *path,
     t->train_loss = NAN;
     t->val = (struct loom_score){NAN, NAN, -1.0};
     t->front.n = t->n_gone = 0;
-    t->new_point = -1;
+    t->new_point = t->saved_epoch = -1;
     t->guard = (struct loom_guard){.best = NAN};
     t->notice = (struct loom_notice){0};
     struct loom_history *h = &t->history;

@@ -173,11 +173,8 @@ static int record_epoch(struct loom_session *s, struct loom_errmsg *e)
         err = loom_store_commit(s->store, e);
     if (err)
         loom_store_rollback(s->store);
-    for (int k = 0; !err && k < n_gone; k++) {
-        char *path = loom_asprintf("%s/%s", s->dir, gone[k].file);
-        unlink(path);
-        free(path);
-    }
+    else
+        loom_trainer_remove_gone(s->trainer);
     return err;
 }
 
@@ -277,6 +274,18 @@ static int loop(struct loom_session *s, struct loom_errmsg *e)
     return loom_trainer_save(s->trainer, e);
 }
 
+/* The store goes back to where the trainer is. */
+static int record_resume(struct loom_session *s, struct loom_errmsg *e)
+{
+    const struct loom_pareto *f = loom_trainer_front(s->trainer);
+    int live[LOOM_PARETO_MAX];
+    for (int k = 0; k < f->n; k++)
+        live[k] = f->point[k].epoch;
+    loom_trainer_look(s->trainer, &s->view.train);
+    return loom_store_resume_run(s->store, s->run, s->view.train.epoch, live,
+                                 f->n, e);
+}
+
 static int start(struct loom_session *s, struct loom_train_request *r,
                  struct loom_errmsg *e)
 {
@@ -295,13 +304,11 @@ static int start(struct loom_session *s, struct loom_train_request *r,
     int err = 0;
     if (s->resume) {
         char *path = loom_asprintf("%s/last.loom", s->dir);
-        struct loom_train_view v = {0};
         err = loom_trainer_resume(s->trainer, path, e);
-        loom_trainer_look(s->trainer, &v);
         if (!err)
-            err = loom_store_resume_run(s->store, s->run, v.epoch, e);
+            err = record_resume(s, e);
         if (!err) /* nobody else is at work there */
-            loom_file_remove_halves(s->dir);
+            loom_trainer_tidy(s->trainer);
         free(path);
     }
     return err ? err : keep_test_rows(s, e);

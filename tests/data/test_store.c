@@ -233,16 +233,18 @@ static void resume(void **state)
 {
     struct loom_store *s = open_store(*state);
     struct loom_store_run r;
-    assert_ok(loom_store_resume_run(s, "muon-001", 1, e));
+    assert_ok(loom_store_drop_point(s, "muon-001", 1, e));
+    assert_ok(loom_store_resume_run(s, "muon-001", 1, (int[]){1}, 1, e));
     assert_ok(loom_store_get(s, "muon-001", &r, e));
     assert_int_equal(r.epochs, 1);
-    assert_int_equal(r.best_epoch, 1);
+    assert_int_equal(r.best_epoch, 1); /* it is on the front again */
+    assert_int_equal(r.n_points, 1);
     assert_int_equal(r.state, LOOM_RUN_RUNNING);
     assert_string_equal(r.reason, "");
     assert_true(isnan(r.ended));
     loom_store_run_deinit(&r);
-    assert_fails(loom_store_resume_run(s, "muon-9", 1, e), LOOM_ERR_MISSING,
-                 "muon-9");
+    assert_fails(loom_store_resume_run(s, "muon-9", 1, NULL, 0, e),
+                 LOOM_ERR_MISSING, "muon-9");
     loom_store_close(s);
 }
 
@@ -355,8 +357,8 @@ static void alive(void **state)
     struct loom_store *s = open_store(dir);
     assert_fails(loom_store_remove_run(s, "killed-001", e), LOOM_ERR_BUSY,
                  "running");
-    assert_fails(loom_store_resume_run(s, "killed-001", 1, e), LOOM_ERR_BUSY,
-                 "running");
+    assert_fails(loom_store_resume_run(s, "killed-001", 1, NULL, 0, e),
+                 LOOM_ERR_BUSY, "running");
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     assert_ok(loom_store_remove_run(s, "killed-001", e));

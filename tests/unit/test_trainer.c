@@ -2,10 +2,12 @@
  * leaves no trace, no allocation in a step, errors that say what to do. */
 #include "tests/unit/unit.h"
 
-#include <dlfcn.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/checkpoint.h"
 #include "engine/file.h"
@@ -16,9 +18,16 @@
  * brings its own, and counts for itself. */
 
 static atomic_long allocations;
+static _Thread_local long own; /* of this thread */
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 enum { COUNTS = 1 };
+
+static void count(void)
+{
+    atomic_fetch_add(&allocations, 1);
+    own++;
+}
 
 extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t size);
@@ -27,25 +36,25 @@ extern void *__libc_memalign(size_t align, size_t n);
 
 void *malloc(size_t n)
 {
-    atomic_fetch_add(&allocations, 1);
+    count();
     return __libc_malloc(n);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    atomic_fetch_add(&allocations, 1);
+    count();
     return __libc_calloc(n, size);
 }
 
 void *realloc(void *p, size_t n)
 {
-    atomic_fetch_add(&allocations, 1);
+    count();
     return __libc_realloc(p, n);
 }
 
 void *aligned_alloc(size_t align, size_t n)
 {
-    atomic_fetch_add(&allocations, 1);
+    count();
     return __libc_memalign(align, n);
 }
 #else
@@ -229,6 +238,36 @@ static void test_no_allocation(void **state)
     chain = classifier;
 }
 
+/* Nor does one that has its state saved; the thread that saves may. */
+static void test_no_allocation_to_save(void **state)
+{
+    (void)state;
+    if (!COUNTS)
+        skip();
+    struct loom_dataset *d = unit_data(6, 3, 1, 600, 1);
+    char *dir = test_folder();
+    struct loom_trainer_conf c = standard(2);
+    c.dir = dir;
+    c.autosave_s = 1e-9;
+    struct loom_trainer *t = new_trainer(d, &c);
+    struct loom_errmsg why;
+    for (int k = 0; k < 400; k++) {
+        long before = own;
+        int rc = loom_trainer_step(t, &why);
+        assert_true(rc >= 0);
+        if (rc == LOOM_STEP_BATCH)
+            assert_int_equal(own - before, 0);
+    }
+    loom_trainer_destroy(t);
+    char *path = test_path(dir, "last.loom");
+    struct loom_checkpoint ck;
+    assert_ok(loom_checkpoint_read(path, &ck, e));
+    loom_checkpoint_deinit(&ck);
+    free(path);
+    test_folder_remove(dir);
+    loom_dataset_destroy(d);
+}
+
 /* One set of bits for many elements: few parameters, many ranges. */
 static void test_more_ranges_than_parameters(void **state)
 {
@@ -326,6 +365,98 @@ static void test_resume(void **state)
     test_folder_remove(dir);
     loom_dataset_destroy(d);
     chain = classifier;
+}
+
+/* A disk that takes for ever stops nobody; what goes wrong there is told. Here
+ * it is a pipe that nobody reads yet. */
+static void test_slow_disk(void **state)
+{
+    (void)state;
+    struct loom_dataset *d = unit_data(6, 3, 1, 400, 3);
+    char *dir = test_folder(), name[40];
+    snprintf(name, sizeof(name), "last.loom.tmp%ld", (long)getpid());
+    char *pipe = test_path(dir, name), bytes[4096];
+    struct loom_trainer_conf c = in_folder(dir), plain = in_folder(dir);
+    c.autosave_s = 1e-9;
+    plain.dir = NULL;
+    struct loom_trainer *a = new_trainer(d, &c), *b = new_trainer(d, &plain);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    steps(a, 50); /* the pipe is opened by now, or soon */
+    steps(b, 50);
+    same_theta(a, b);
+    struct loom_errmsg why = {""};
+    int rc = 0, fd = open(pipe, O_RDONLY);
+    assert_true(fd >= 0);
+    while (read(fd, bytes, sizeof(bytes)) > 0)
+        ;
+    close(fd);
+    for (int k = 0; k < 10000000 && rc >= 0; k++) /* no pipe can be synced */
+        rc = loom_trainer_step(a, &why);
+    assert_int_equal(rc, LOOM_ERR_IO);
+    assert_non_null(strstr(why.text, "last.loom"));
+    assert_ok(loom_trainer_save(a, e)); /* the next one is as any other */
+    loom_trainer_destroy(a);
+    loom_trainer_destroy(b);
+    test_folder_remove(dir);
+    free(pipe);
+    loom_dataset_destroy(d);
+}
+
+static bool has_file(const char *dir, const struct loom_pareto_point *p)
+{
+    char *path = test_path(dir, p->file);
+    bool there = access(path, R_OK) == 0;
+    free(path);
+    return there;
+}
+
+static size_t files(const char *dir)
+{
+    size_t n = 0;
+    DIR *d = opendir(dir);
+    for (const struct dirent *f; d && (f = readdir(d));)
+        n += f->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+/* Whenever a run is killed, the front of the state that was saved last has all
+ * its files; and once it is saved or resumed, there are no others. */
+static void test_front_files(void **state)
+{
+    (void)state;
+    struct loom_dataset *d = unit_data(6, 3, 1, 400, 3);
+    char *dir = test_folder(), *last = test_path(dir, "last.loom");
+    struct loom_trainer_conf c = in_folder(dir);
+    struct loom_trainer *t = new_trainer(d, &c);
+    const struct loom_pareto *f = loom_trainer_front(t);
+    const struct loom_pareto_point *gone;
+    int left = 0;
+    for (int round = 0; round < 12; round++) {
+        assert_ok(loom_trainer_save(t, e));
+        assert_int_equal(files(dir), f->n + 1);
+        struct loom_pareto saved = *f;
+        for (int k = 0; k < 5 * (1 + round); k++) {
+            steps(t, 1);
+            left += loom_trainer_gone(t, &gone);
+            loom_trainer_remove_gone(t);
+            for (int j = 0; j < saved.n; j++)
+                assert_true(has_file(dir, &saved.point[j]));
+        }
+        struct loom_trainer *u = new_trainer(d, &c);
+        assert_ok(loom_trainer_resume(u, last, e));
+        loom_trainer_destroy(t);
+        loom_trainer_tidy(u);
+        assert_int_equal(files(dir), saved.n + 1);
+        t = u;
+        f = loom_trainer_front(t);
+        steps(t, 5 * (1 + round));
+    }
+    assert_true(left > 5); /* or nothing has been tried */
+    loom_trainer_destroy(t);
+    test_folder_remove(dir);
+    free(last);
+    loom_dataset_destroy(d);
 }
 
 /* Stopped after `stop` batches, any settings go on as if never stopped. */
@@ -757,8 +888,11 @@ int main(void)
         cmocka_unit_test(test_no_allocation),
         cmocka_unit_test_prestate(test_no_allocation,
                                   (void *)(uintptr_t)normed),
+        cmocka_unit_test(test_no_allocation_to_save),
         cmocka_unit_test(test_more_ranges_than_parameters),
         cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_slow_disk),
+        cmocka_unit_test(test_front_files),
         cmocka_unit_test(test_optimizers_resume),
         cmocka_unit_test(test_control_resumes),
         cmocka_unit_test(test_cells),
