@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
 
 enum {
@@ -224,18 +224,6 @@ int loom_store_finish(struct loom_store *s, int err, struct loom_errmsg *e)
 
 /* ---- opening ---- */
 
-char *loom_store_default_dir(void)
-{
-    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    if (data && data[0] == '/')
-        return loom_asprintf("%s/bitloom", data);
-    if (!home || home[0] != '/') {
-        const struct passwd *user = getpwuid(getuid());
-        home = user ? user->pw_dir : "/tmp";
-    }
-    return loom_asprintf("%s/.local/share/bitloom", home);
-}
-
 /* Bring the file up to date, inside a transaction that keeps other programs
  * from doing the same. */
 static int migrate(struct loom_store *s, struct loom_errmsg *e)
@@ -313,7 +301,7 @@ struct loom_store *loom_store_open(const char *dir, enum loom_store_mode mode,
                                    int *err, struct loom_errmsg *e)
 {
     struct loom_store *s = loom_calloc(1, sizeof(*s));
-    s->dir = dir ? loom_strdup(dir) : loom_store_default_dir();
+    s->dir = dir ? loom_strdup(dir) : loom_folder(LOOM_FOLDER_DATA);
     s->path = loom_asprintf("%s/bitloom.db", s->dir);
     int failed = open_file(s, mode, e);
     if (err)

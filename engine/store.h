@@ -97,17 +97,13 @@ struct loom_store_cost {
 
 struct loom_store;
 
-/* The folder used without --out: $XDG_DATA_HOME/bitloom, or
- * ~/.local/share/bitloom. The caller frees. */
-char *loom_store_default_dir(void);
-
 enum loom_store_mode {
     LOOM_STORE_READ, /* LOOM_ERR_MISSING where no store is */
     LOOM_STORE_WRITE /* folder and file are made if absent */
 };
 
-/* dir NULL: the default. NULL with a sentence and *err on failure (err may be
- * NULL). */
+/* dir NULL: the user's, LOOM_FOLDER_DATA. NULL with a sentence and *err on
+ * failure (err may be NULL). */
 struct loom_store *loom_store_open(const char *dir, enum loom_store_mode mode,
                                    int *err, struct loom_errmsg *e);
 void loom_store_close(struct loom_store *s);

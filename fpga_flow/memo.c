@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <zlib.h>
 
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
 #include "fpga_flow/sha256.h"
 
@@ -21,17 +21,10 @@ enum { MAX_FILE = 1 << 28, CHUNK = 1 << 16 };
 /* Where entries are; NULL: nowhere. */
 static char *folder(void)
 {
-    const char *own = getenv("LOOM_CACHE"), *home = getenv("HOME");
-    const char *cache = getenv("XDG_CACHE_HOME");
+    const char *own = getenv("LOOM_CACHE");
     if (own)
         return *own ? loom_strdup(own) : NULL;
-    if (cache && cache[0] == '/')
-        return loom_asprintf("%s/bitloom", cache);
-    if (!home || home[0] != '/') {
-        const struct passwd *user = getpwuid(getuid());
-        home = user ? user->pw_dir : NULL;
-    }
-    return home ? loom_asprintf("%s/.cache/bitloom", home) : NULL;
+    return loom_folder(LOOM_FOLDER_CACHE);
 }
 
 static char *append(char *text, const char *a, const char *b)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
 
 enum {
@@ -65,13 +66,9 @@ static bool find_in(const char *folders, const char *name, char *path,
 /* Where ./run install-ecp5 puts what Debian 12 lacks. */
 static bool find_in_prefix(const char *name, char *path, size_t size)
 {
-    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    bool own = data && *data;
-    int got = snprintf(path, size, "%s%s/bitloom/ecp5/bin/%s",
-                       own    ? data
-                       : home ? home
-                              : "",
-                       own ? "" : "/.local/share", name);
+    char *home = loom_folder(LOOM_FOLDER_DATA);
+    int got = snprintf(path, size, "%s/ecp5/bin/%s", home, name);
+    free(home);
     return got > 0 && (size_t)got < size && !access(path, X_OK);
 }
 
@@ -354,18 +351,15 @@ static int supervise(struct run *r, struct start *s, struct loom_errmsg *e)
 
 int loom_tool_run(const struct loom_tool *t, struct loom_errmsg *e)
 {
-    char path[4096], tmp[4096];
-    const char *base = getenv("TMPDIR");
+    char path[4096];
     if (t->cancel && atomic_load(t->cancel))
         return loom_fail(e, LOOM_ERR_CANCELLED, "%s: cancelled", t->argv[0]);
     int err = loom_tool_find(t->argv[0], path, sizeof(path), e);
     if (err)
         return err;
-    snprintf(tmp, sizeof(tmp), "%s/bitloom-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(tmp))
-        return loom_fail(e, LOOM_ERR_IO,
-                         "%s: a temporary folder cannot be made: %s",
-                         base ? base : "/tmp", strerror(errno));
+    char *tmp = loom_folder_scratch(e);
+    if (!tmp)
+        return LOOM_ERR_IO;
     struct run *r = loom_calloc(1, sizeof(*r));
     r->t = t;
     r->log = t->log ? fopen(t->log, "ae") : NULL;
@@ -391,6 +385,7 @@ int loom_tool_run(const struct loom_tool *t, struct loom_errmsg *e)
                         t->log, strerror(errno));
 out:
     loom_file_remove_tree(tmp);
+    free(tmp);
     free(r);
     return err;
 }

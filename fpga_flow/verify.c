@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
 #include "engine/rng.h"
 #include "fpga_flow/verilog.h"
@@ -248,15 +249,12 @@ static int run_in(const struct loom_verify *v, const char *dir,
 int loom_verify_run(const struct loom_verify *v, struct loom_verify_result *r,
                     struct loom_errmsg *e)
 {
-    char dir[PATH_MAX];
-    const char *base = getenv("TMPDIR");
+    char *dir = loom_folder_scratch(e);
     *r = (struct loom_verify_result){0};
-    snprintf(dir, sizeof(dir), "%s/bitloom-sim-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(dir))
-        return loom_fail(e, LOOM_ERR_IO,
-                         "%s: a temporary folder cannot be made: %s",
-                         base ? base : "/tmp", strerror(errno));
+    if (!dir)
+        return LOOM_ERR_IO;
     int err = run_in(v, dir, r, e);
     loom_file_remove_tree(dir);
+    free(dir);
     return err;
 }

@@ -6,6 +6,7 @@
 
 #include "engine/data_file.h"
 #include "engine/dataset_build.h"
+#include "engine/folder.h"
 #include "engine/store.h"
 #include "lua/script_impl.h"
 
@@ -289,7 +290,8 @@ static bool look_everywhere(struct search *s, const char *script)
     if (look_in(s, near, strlen(near)) ||
         look_in(s, "../shared/data", strlen("../shared/data")))
         return true;
-    char *home = loom_store_default_dir(); /* where bitloom fetch puts it */
+    char *home =
+        loom_folder(LOOM_FOLDER_DATA); /* where bitloom fetch puts it */
     snprintf(near, sizeof(near), "%s/data", home);
     free(home);
     return look_in(s, near, strlen(near));

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
 #include "engine/store.h"
 #include "tui/cli.h"
@@ -40,7 +41,7 @@ static const char script[] =
     "    loom.dense{1, input = {f0 = 5}, kernel = {b0 = 6, i0 = 1}}}}\n";
 
 struct bench {
-    char dir[64], script[96], program[256];
+    char *dir, script[4096], program[256];
     int keys, pairs;
     bool json;
     json_t *cases;
@@ -416,9 +417,9 @@ static int prepare(struct bench *b, struct loom_errmsg *e)
         .script = "old.lua", .settings = "{\"beta\":1e-6}", .metric = "rms"};
     char id[LOOM_RUN_ID];
     ssize_t n = readlink("/proc/self/exe", b->program, sizeof b->program - 1);
-    strcpy(b->dir, "/tmp/bitloom-bench-XXXXXX");
-    if (n < 0 || !mkdtemp(b->dir))
-        return loom_fail(e, LOOM_ERR_IO, "/tmp: %s", strerror(errno));
+    b->dir = loom_folder_scratch(e);
+    if (n < 0 || !b->dir)
+        return LOOM_ERR_IO;
     snprintf(b->script, sizeof b->script, "%s/bench.lua", b->dir);
     int err = loom_file_write(b->script, script, strlen(script), e);
     char *dir = loom_asprintf("%s/bitloom", b->dir);
@@ -455,11 +456,9 @@ static int bench_screen(struct bench *b)
         good &= run_case(b, 160, 48, true);
         good &= run_case(b, 160, 48, false);
     }
-    if (b->dir[0]) {
-        char *command = loom_asprintf("rm -rf %s", b->dir);
-        good &= system(command) == 0;
-        free(command);
-    }
+    if (b->dir)
+        good &= !loom_file_remove_tree(b->dir);
+    free(b->dir);
     if (err || !b->json) {
         json_decref(b->cases);
         return err ? cli_fail(err, &e) : good ? CLI_DONE : CLI_FAILED;

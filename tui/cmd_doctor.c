@@ -17,6 +17,7 @@
 #include <zip.h>
 #include <zlib.h>
 
+#include "engine/folder.h"
 #include "engine/kernels.h"
 #include "engine/mem.h"
 #include "engine/store.h"
@@ -155,7 +156,7 @@ static json_t *store(void)
 {
     struct loom_errmsg e = {""};
     int err;
-    char *dir = loom_store_default_dir();
+    char *dir = loom_folder(LOOM_FOLDER_DATA);
     struct loom_store *s = loom_store_open(NULL, LOOM_STORE_READ, &err, &e);
     if (s)
         err = loom_store_check(s, &e);

@@ -10,6 +10,7 @@
 
 #include "engine/bytes.h"
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
 #include "engine/store.h"
 #include "fpga_flow/sha256.h"
@@ -241,7 +242,7 @@ static char *data_folder(const struct fetch *f)
         return loom_strdup(f->folder);
     if (list && *list && *list != ':')
         return loom_asprintf("%.*s", (int)strcspn(list, ":"), list);
-    char *store = loom_store_default_dir();
+    char *store = loom_folder(LOOM_FOLDER_DATA);
     char *folder = loom_asprintf("%s/data", store);
     free(store);
     return folder;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
 #include "engine/store.h"
 #include "tui/cli.h"
@@ -541,7 +542,7 @@ static int no_store(const struct options *o, const struct loom_errmsg *e)
         printf("%s\n", e->text);
         return CLI_DONE;
     }
-    char *dir = o->out ? loom_strdup(o->out) : loom_store_default_dir();
+    char *dir = o->out ? loom_strdup(o->out) : loom_folder(LOOM_FOLDER_DATA);
     int status = list_json(dir, NULL, 0);
     free(dir);
     return status;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
 #include "fpga_flow/design.h"
 #include "fpga_flow/emit.h"
@@ -26,15 +27,9 @@ struct files {
 static int write_fresh(const struct loom_design *d, struct files *f,
                        struct loom_errmsg *e)
 {
-    const char *base = getenv("TMPDIR");
-    f->tmp = loom_asprintf("%s/bitloom-rtl-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(f->tmp)) {
-        free(f->tmp);
-        f->tmp = NULL;
-        return loom_fail(e, LOOM_ERR_IO,
-                         "%s: a temporary folder cannot be made",
-                         base ? base : "/tmp");
-    }
+    f->tmp = loom_folder_scratch(e);
+    if (!f->tmp)
+        return LOOM_ERR_IO;
     char *core = loom_verilog_core(d), *serial = loom_verilog_serial(d);
     f->core = loom_asprintf("%s/core.v", f->tmp);
     f->serial = loom_asprintf("%s/serial.v", f->tmp);
@@ -48,13 +43,8 @@ static int write_fresh(const struct loom_design *d, struct files *f,
 
 static void files_deinit(struct files *f)
 {
-    if (f->tmp) {
-        if (f->core)
-            unlink(f->core);
-        if (f->serial)
-            unlink(f->serial);
-        rmdir(f->tmp);
-    }
+    if (f->tmp)
+        loom_file_remove_tree(f->tmp);
     free(f->core);
     free(f->serial);
     free(f->tmp);

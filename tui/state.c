@@ -7,17 +7,14 @@
 #include <unistd.h>
 
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
 
 char *state_path(const char *name)
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     struct loom_errmsg e;
-    char *dir = state && state[0] == '/' ? loom_asprintf("%s/bitloom", state)
-                : home && home[0]
-                    ? loom_asprintf("%s/.local/state/bitloom", home)
-                    : NULL;
-    char *path = dir && loom_file_mkdirs(dir, &e) == LOOM_OK
+    char *dir = loom_folder(LOOM_FOLDER_STATE);
+    char *path = loom_file_mkdirs(dir, &e) == LOOM_OK
                      ? loom_asprintf("%s/%s", dir, name)
                      : NULL;
     free(dir);

@@ -1,6 +1,6 @@
 #include "tests/data/support.h"
 
-#include <ftw.h>
+#include "engine/file.h"
 
 char *test_folder(void)
 {
@@ -13,18 +13,9 @@ char *test_folder(void)
     return dir;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag,
-                      struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 void test_folder_remove(char *dir)
 {
-    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    loom_file_remove_tree(dir);
     free(dir);
 }
 

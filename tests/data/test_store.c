@@ -560,20 +560,6 @@ static void cost(void **state)
     loom_store_close(s);
 }
 
-static void default_folder(void **state)
-{
-    (void)state;
-    setenv("HOME", "/home/x", 1);
-    setenv("XDG_DATA_HOME", "relative", 1);
-    char *dir = loom_store_default_dir();
-    assert_string_equal(dir, "/home/x/.local/share/bitloom");
-    free(dir);
-    setenv("XDG_DATA_HOME", "/d", 1);
-    dir = loom_store_default_dir();
-    assert_string_equal(dir, "/d/bitloom");
-    free(dir);
-}
-
 static int setup(void **state)
 {
     *state = test_folder();
@@ -636,15 +622,14 @@ static void costs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_run),          cmocka_unit_test(resolve),
-        cmocka_unit_test(lists),          cmocka_unit_test(builds),
-        cmocka_unit_test(costs),          cmocka_unit_test(resume),
-        cmocka_unit_test(writers),        cmocka_unit_test(killed),
-        cmocka_unit_test(alive),          cmocka_unit_test(locked),
-        cmocka_unit_test(full),           cmocka_unit_test(no_folder),
-        cmocka_unit_test(old_version),    cmocka_unit_test(other_files),
-        cmocka_unit_test(damaged),        cmocka_unit_test(cost),
-        cmocka_unit_test(default_folder),
+        cmocka_unit_test(a_run),       cmocka_unit_test(resolve),
+        cmocka_unit_test(lists),       cmocka_unit_test(builds),
+        cmocka_unit_test(costs),       cmocka_unit_test(resume),
+        cmocka_unit_test(writers),     cmocka_unit_test(killed),
+        cmocka_unit_test(alive),       cmocka_unit_test(locked),
+        cmocka_unit_test(full),        cmocka_unit_test(no_folder),
+        cmocka_unit_test(old_version), cmocka_unit_test(other_files),
+        cmocka_unit_test(damaged),     cmocka_unit_test(cost),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

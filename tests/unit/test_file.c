@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "engine/file.h"
+#include "engine/folder.h"
 
 static void test_write_read(void **state)
 {
@@ -77,6 +80,80 @@ static void test_folders(void **state)
     test_folder_remove(dir);
 }
 
+static void test_user_folders(void **state)
+{
+    (void)state;
+    static const struct {
+        enum loom_folder which;
+        const char *variable, *at_home;
+    } cases[] = {
+        {LOOM_FOLDER_DATA, "XDG_DATA_HOME", "/home/x/.local/share/bitloom"},
+        {LOOM_FOLDER_CACHE, "XDG_CACHE_HOME", "/home/x/.cache/bitloom"},
+        {LOOM_FOLDER_STATE, "XDG_STATE_HOME", "/home/x/.local/state/bitloom"}};
+    setenv("HOME", "/home/x", 1);
+    for (size_t k = 0; k < 3; k++) {
+        static const char *const values[] = {"relative", "", "/d"};
+        for (size_t v = 0; v < 3; v++) {
+            setenv(cases[k].variable, values[v], 1);
+            char *dir = loom_folder(cases[k].which);
+            assert_string_equal(dir, v < 2 ? cases[k].at_home : "/d/bitloom");
+            free(dir);
+        }
+    }
+}
+
+/* A process that makes a scratch folder with a file in it, says its name and
+ * waits to be killed. */
+static pid_t start_scratch(char *name, size_t size)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (!pid) {
+        char *dir = loom_folder_scratch(NULL);
+        char *file = test_path(dir, "f");
+        if (loom_file_write(file, "x", 1, NULL) ||
+            write(ends[1], dir, strlen(dir) + 1) < 0)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    assert_true(read(ends[0], name, size) > 0);
+    close(ends[0]);
+    close(ends[1]);
+    return pid;
+}
+
+/* What a killed process leaves goes when the next one begins; what belongs to
+ * a living one, or to nobody that we know, stays. */
+static void test_scratch(void **state)
+{
+    (void)state;
+    char *base = test_folder(), name[2][512];
+    setenv("TMPDIR", base, 1);
+    char *other = test_path(base, "bitloom-notes");
+    assert_ok(loom_file_mkdirs(other, e));
+    pid_t killed = start_scratch(name[0], sizeof(name[0]));
+    pid_t alive = start_scratch(name[1], sizeof(name[1]));
+    kill(killed, SIGKILL);
+    waitpid(killed, NULL, 0);
+    assert_int_equal(access(name[0], F_OK), 0);
+    char *own = loom_folder_scratch(NULL);
+    assert_int_equal(access(name[0], F_OK), -1);
+    assert_int_equal(access(name[1], F_OK), 0);
+    assert_int_equal(access(other, F_OK), 0);
+    kill(alive, SIGKILL);
+    waitpid(alive, NULL, 0);
+    char *next = loom_folder_scratch(NULL);
+    assert_int_equal(access(name[1], F_OK), -1);
+    assert_int_equal(access(own, F_OK), 0);
+    unsetenv("TMPDIR");
+    free(own);
+    free(next);
+    free(other);
+    test_folder_remove(base);
+}
+
 /* Under the address sanitizer, too, what is too large gives NULL. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -129,7 +206,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_read), cmocka_unit_test(test_wrong_places),
-        cmocka_unit_test(test_folders),    cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_folders),    cmocka_unit_test(test_user_folders),
+        cmocka_unit_test(test_scratch),    cmocka_unit_test(test_memory),
         cmocka_unit_test(test_sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
