@@ -405,6 +405,16 @@ int loom_model_finish(struct loom_model *m, int output, uint64_t seed,
     return 0;
 }
 
+/* FNV-1a. */
+uint64_t loom_model_hash(const struct loom_model *m)
+{
+    const unsigned char *p = (const unsigned char *)m->theta;
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t k = 0; k < m->n_theta * sizeof(float); k++)
+        h = (h ^ p[k]) * 0x100000001b3u;
+    return h;
+}
+
 json_t *loom_model_to_json(const struct loom_model *m)
 {
     json_t *layers = json_array();

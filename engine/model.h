@@ -186,6 +186,9 @@ struct loom_param *loom_model_param(const struct loom_model *m,
 /* Name of the first parameter that holds what is no finite number, or NULL. */
 const char *loom_model_not_finite(const struct loom_model *m);
 
+/* A hash of all parameters as they are: the same only for the same bits. */
+uint64_t loom_model_hash(const struct loom_model *m);
+
 int loom_scratch_init(struct loom_scratch *s, const struct loom_model *m,
                       struct loom_errmsg *e);
 void loom_scratch_deinit(struct loom_scratch *s);

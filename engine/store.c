@@ -55,6 +55,11 @@ static const char *const steps[] = {
 
     /* Lists are by time: without it, all of every run would be sorted. */
     "CREATE INDEX runs_by_start ON runs(started);",
+
+    /* What it takes to make a run again, and to see that it is the same. */
+    ("ALTER TABLE runs ADD COLUMN recipe TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE runs ADD COLUMN steered INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE runs ADD COLUMN weights TEXT NOT NULL DEFAULT '';"),
 };
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };
 
@@ -461,12 +466,14 @@ static int insert_run(struct loom_store *s, const char *id,
         s, e,
         "INSERT INTO runs(id, dir, script, script_text, settings, parent,"
         " metric, unit, lower_is_better, seed, data_hash, version, state,"
-        " started, host, pid) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        "ttttttttiiittdti", id, id, info->script, info->script_text,
+        " started, host, pid, recipe)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "ttttttttiiittdtit", id, id, info->script, info->script_text,
         info->settings, info->parent, info->metric, info->unit,
         (int64_t)info->lower_is_better, (int64_t)info->seed,
         (int64_t)info->data_hash, LOOM_VERSION,
-        loom_run_state_word(LOOM_RUN_RUNNING), now(), host, (int64_t)getpid());
+        loom_run_state_word(LOOM_RUN_RUNNING), now(), host, (int64_t)getpid(),
+        info->recipe);
     return changes < 0 ? changes : 0;
 }
 
@@ -544,7 +551,8 @@ int loom_store_resume_run(struct loom_store *s, const char *id, int epoch,
                       loom_store_change(
                           s, e,
                           "UPDATE runs SET state = 'running', reason = '',"
-                          " ended = NULL, host = ?, pid = ?, version = ?"
+                          " ended = NULL, host = ?, pid = ?, version = ?,"
+                          " weights = ''"
                           " WHERE id = ?",
                           "titt", host, (int64_t)getpid(), LOOM_VERSION, id),
                       id, e);
@@ -660,6 +668,26 @@ int loom_store_set_tags(struct loom_store *s, const char *id, const char *tags,
                    loom_store_change(s, e,
                                      "UPDATE runs SET tags = ? WHERE id = ?",
                                      "tt", tags, id),
+                   id, e);
+}
+
+int loom_store_set_steered(struct loom_store *s, const char *id,
+                           struct loom_errmsg *e)
+{
+    return touched(s,
+                   loom_store_change(s, e,
+                                     "UPDATE runs SET steered = 1 WHERE id = ?",
+                                     "t", id),
+                   id, e);
+}
+
+int loom_store_set_weights(struct loom_store *s, const char *id,
+                           const char *hash, struct loom_errmsg *e)
+{
+    return touched(s,
+                   loom_store_change(s, e,
+                                     "UPDATE runs SET weights = ? WHERE id = ?",
+                                     "tt", hash, id),
                    id, e);
 }
 

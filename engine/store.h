@@ -39,6 +39,7 @@ int loom_run_state_find(const char *word);
 struct loom_store_new {
     const char *script, *script_text; /* path and content */
     const char *settings;             /* JSON object: --set and options */
+    const char *recipe; /* JSON object: what else it takes to make it again */
     const char *parent;               /* run it goes on from, or "" */
     const char *metric, *unit;
     bool lower_is_better;
@@ -55,7 +56,9 @@ struct loom_store_run {
     uint32_t data_hash;
     double started, ended; /* Unix time; ended: NaN while it runs */
     char *dir;             /* of its files: the store's folder and the id */
-    char *script, *script_text, *settings;
+    char *script, *script_text, *settings, *recipe;
+    char weights[20]; /* hash of its parameters in the end, "" before */
+    bool steered;     /* changed by hand while it trained */
     char *tags; /* words, one comma between two */
     char *note;
     char *reason; /* why it failed */
@@ -139,6 +142,13 @@ int loom_store_resume_run(struct loom_store *s, const char *id, int epoch,
 int loom_store_set_state(struct loom_store *s, const char *id,
                          enum loom_run_state state, const char *reason,
                          struct loom_errmsg *e);
+
+/* Its user has changed it while it trained; the hash of its parameters in the
+ * end. */
+int loom_store_set_steered(struct loom_store *s, const char *id,
+                           struct loom_errmsg *e);
+int loom_store_set_weights(struct loom_store *s, const char *id,
+                           const char *hash, struct loom_errmsg *e);
 
 /* A row that is there already is replaced. */
 int loom_store_add_epochs(struct loom_store *s, const char *id,

@@ -76,10 +76,12 @@ static int copy_rows(struct loom_store *s, const char *run, const char *id,
         s, e,
         "INSERT INTO main.runs(id, dir, script, script_text, settings, parent,"
         " metric, unit, lower_is_better, seed, data_hash, version, state,"
-        " reason, started, ended, tags, note, host, pid)"
+        " reason, started, ended, tags, note, host, pid, recipe, steered,"
+        " weights)"
         " SELECT ?, ?, script, script_text, settings, '', metric, unit,"
         " lower_is_better, seed, data_hash, version, state, reason, started,"
-        " ended, ?, note, host, pid FROM other.runs WHERE id = ?",
+        " ended, ?, note, host, pid, recipe, steered, weights"
+        " FROM other.runs WHERE id = ?",
         "tttt", id, id, tag, run);
     for (size_t k = 0; n >= 0 && k < sizeof(rows) / sizeof(*rows); k++)
         n = loom_store_change(s, e, rows[k], "tt", id, run);

@@ -66,7 +66,8 @@ static int collect(struct loom_store *s, sqlite3_stmt *q, size_t size,
     " (SELECT max(epoch) FROM epochs WHERE run = r.id),"                       \
     " (SELECT count(*) FROM points WHERE run = r.id AND live),"                \
     " (SELECT count(*) FROM builds WHERE run = r.id),"                         \
-    " b.epoch, b.val_metric, b.ebops FROM runs r LEFT JOIN points b"           \
+    " b.epoch, b.val_metric, b.ebops, r.recipe, r.steered, r.weights"          \
+    " FROM runs r LEFT JOIN points b"                                          \
     " ON b.run = r.id AND b.epoch = " BEST_POINT
 
 static void read_run(const struct loom_store *s, sqlite3_stmt *q, void *to)
@@ -100,12 +101,15 @@ static void read_run(const struct loom_store *s, sqlite3_stmt *q, void *to)
     r->best_epoch = sqlite3_column_int(q, 23);
     r->best_metric = number(q, 24);
     r->best_ebops = number(q, 25);
+    r->recipe = copy(q, 26);
+    r->steered = sqlite3_column_int(q, 27);
+    snprintf(r->weights, sizeof(r->weights), "%s", text(q, 28));
 }
 
 void loom_store_run_deinit(struct loom_store_run *r)
 {
     char *owned[] = {r->dir,  r->script, r->script_text, r->settings,
-                     r->tags, r->note,   r->reason};
+                     r->tags, r->note,   r->reason,      r->recipe};
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free(owned[i]);
     *r = (struct loom_store_run){0};

@@ -68,5 +68,6 @@ struct loom_train_view {
     int n_layers;
     struct loom_train_layer layer[LOOM_VIEW_LAYERS];
     float pruned_fraction;
+    char weights[20]; /* hash of all parameters, once it is done; else "" */
     char error[512]; /* state FAILED: what, where, what to do */
 };

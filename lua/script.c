@@ -226,14 +226,29 @@ static int to_message(lua_State *L)
     return 1;
 }
 
-int loom_script_run(lua_State *L, const char *path, struct loom_errmsg *e)
+/* As lua_loadfilex does: without a byte order mark, and a first line for the
+ * shell is only a line. */
+static int load_text(lua_State *L, const char *text, const char *path)
+{
+    if (!strncmp(text, "\xef\xbb\xbf", 3))
+        text += 3;
+    if (*text == '#')
+        text += strcspn(text, "\n");
+    lua_pushfstring(L, "@%s", path);
+    int rc = luaL_loadbufferx(L, text, strlen(text), lua_tostring(L, -1), "t");
+    lua_remove(L, -2);
+    return rc;
+}
+
+int loom_script_run(lua_State *L, const char *path, const char *text,
+                    struct loom_errmsg *e)
 {
     struct loom_script *s = loom_script_of(L);
     int err = 0;
     s->err = 0;
     lua_settop(L, 0);
     lua_pushcfunction(L, to_message);
-    int rc = luaL_loadfilex(L, path, "t");
+    int rc = text ? load_text(L, text, path) : luaL_loadfilex(L, path, "t");
     if (rc == LUA_OK)
         rc = lua_pcall(L, 0, 0, 1);
     if (rc == LUA_ERRFILE)

@@ -40,6 +40,8 @@ struct loom_script_host {
  * outlive it. NULL: no memory. */
 lua_State *loom_script_new(const struct loom_script_host *host);
 
-/* Run the script file. LOOM_ERR_SCRIPT with "script:line: ..." in e; other
+/* Run the script file, or, where it is not NULL, a text as if it were in that
+ * file. LOOM_ERR_SCRIPT with "script:line: ..." in e; other
  * codes where train failed (LOOM_ERR_NAN, LOOM_ERR_CANCELLED, ...). */
-int loom_script_run(lua_State *L, const char *path, struct loom_errmsg *e);
+int loom_script_run(lua_State *L, const char *path, const char *text,
+                    struct loom_errmsg *e);

@@ -395,9 +395,14 @@ int loom_session_run(struct loom_session *s, struct loom_errmsg *e)
     v->state = LOOM_TRAIN_LOADING;
     loom_session_publish(s, true);
     lua_sethook(s->L, loom_session_count, LUA_MASKCOUNT, 100000);
-    int err = loom_script_run(s->L, s->script, e);
+    int err = s->conf.again ? loom_session_can_again(s->conf.again, e) : 0;
+    if (!err)
+        err = loom_script_run(s->L, s->script,
+                              s->conf.again ? s->conf.again->script_text : NULL,
+                              e);
     if (err == LOOM_ERR_SCRIPT && (s->stop || atomic_load(&s->interrupted)))
         err = loom_fail(e, LOOM_ERR_CANCELLED, "interrupted");
+    err = loom_session_judge_again(s, err, e);
     if (err) {
         v->state = LOOM_TRAIN_FAILED;
         snprintf(v->error, sizeof(v->error), "%.511s", e->text);

@@ -13,6 +13,7 @@
 #include "engine/err.h"
 #include "engine/guard.h"
 #include "engine/layer_detail.h"
+#include "engine/store.h"
 #include "engine/train_view.h"
 #include "fpga_flow/build.h"
 
@@ -160,11 +161,19 @@ struct loom_session_conf {
     int epochs, threads;    /* > 0: over the script's */
     int64_t seed;           /* >= 0: over the script's */
     const char *device;     /* target of builds; NULL: the script's */
+    /* A run to make again, borrowed: its text is run in the script's place, its
+     * training is the last, and LOOM_ERR_MISMATCH says that the weights are
+     * others. Settings and seed are the caller's to give as they were. */
+    const struct loom_store_run *again;
     void (*event)(void *ud, const struct loom_event *ev); /* or NULL */
     void *ud;
 };
 
 struct loom_session;
+
+/* Whether that can be: LOOM_ERR_ARG says why not. */
+int loom_session_can_again(const struct loom_store_run *r,
+                           struct loom_errmsg *e);
 
 struct loom_session *loom_session_new(const struct loom_session_conf *conf,
                                       struct loom_errmsg *e);

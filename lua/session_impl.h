@@ -76,6 +76,12 @@ struct loom_session {
     const struct loom_dataset *data;          /* its data, alive as long as L */
     const struct loom_train_request *request; /* while it trains */
     char run[LOOM_RUN_ID];
+    int n_trained; /* calls of loom.train, with this one */
+    enum {
+        SESSION_AGAIN_NONE,
+        SESSION_AGAIN_SAME,
+        SESSION_AGAIN_OTHER
+    } again;   /* how a run made again has ended */
     char *dir; /* the run's folder */
     bool paused, stop;
     enum { STEP_NONE, STEP_BATCH, STEP_EPOCH } step; /* paused, but for it */
@@ -141,6 +147,18 @@ int loom_session_score(void *ud, const struct loom_pareto_point *p,
                        struct loom_score *out, struct loom_errmsg *e);
 void loom_session_branch(struct loom_session *s, int epoch);
 void loom_session_end_run(struct loom_session *s);
+
+/* session_again.c. What the row of a run says for that; the caller frees. */
+char *loom_session_recipe(const struct loom_session *s);
+/* The data is as it was. */
+int loom_session_check_again(const struct loom_session *s,
+                             const struct loom_train_request *r,
+                             struct loom_errmsg *e);
+/* After a training: LOOM_ERR_CANCELLED if it was the one, to end the script. */
+int loom_session_end_again(struct loom_session *s, struct loom_errmsg *e);
+/* What the script's end, err, means then. */
+int loom_session_judge_again(const struct loom_session *s, int err,
+                             struct loom_errmsg *e);
 
 /* session_steer.c: what a user changes in a training. */
 void loom_session_scale(struct loom_session *s, double beta, double lr);

@@ -1,5 +1,6 @@
 /* Training for the script: a run in the store, the loop, its folder. */
 #include <errno.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <math.h>
 #include <stdio.h>
@@ -55,17 +56,22 @@ static int new_run(struct loom_session *s, const struct loom_train_request *r,
     void *text = NULL;
     size_t n;
     char id[LOOM_RUN_ID];
-    int err = open_store(s, s->out, e);
+    int err = loom_session_check_again(s, r, e);
     if (!err)
+        err = open_store(s, s->out, e);
+    if (!err && s->conf.again)
+        text = loom_strdup(s->conf.again->script_text);
+    else if (!err)
         err = loom_file_read(s->script, 1 << 24, &text, &n, e);
     if (err)
         return err;
     json_t *j = settings(s, r);
-    char *json = json_dumps(j, JSON_COMPACT);
+    char *json = json_dumps(j, JSON_COMPACT), *recipe = loom_session_recipe(s);
     struct loom_store_new info = {
         .script = s->script,
         .script_text = text,
         .settings = json,
+        .recipe = recipe,
         .parent = parent,
         .metric = loom_metric_word(loom_goal_metric(&r->conf.goal)),
         .unit = r->data->unit,
@@ -78,6 +84,7 @@ static int new_run(struct loom_session *s, const struct loom_train_request *r,
         take_run(s, id);
     json_decref(j);
     free(json);
+    free(recipe);
     free(text);
     return err;
 }
@@ -321,6 +328,9 @@ static void record_end(struct loom_session *s, int err,
     enum loom_run_state state = err == LOOM_ERR_CANCELLED ? LOOM_RUN_STOPPED
                                 : err                     ? LOOM_RUN_FAILED
                                                           : LOOM_RUN_DONE;
+    if (s->run[0] && !err)
+        loom_store_set_weights(s->store, s->run, s->view.train.weights,
+                               &ignored);
     if (s->run[0])
         loom_store_set_state(s->store, s->run, state, err ? e->text : "",
                              &ignored);
@@ -387,6 +397,8 @@ int loom_session_train(void *ud, struct loom_train_request *r,
                          "train: not from the console; a script trains");
     }
     loom_session_end_run(s);
+    s->n_trained++;
+    s->view.train.weights[0] = 0;
     if (!s->device && r->device[0])
         snprintf(s->view.device, sizeof(s->view.device), "%s", r->device);
     int err = s->resume ? old_run(s, r, e) : new_run(s, r, "", e);
@@ -407,8 +419,12 @@ int loom_session_train(void *ud, struct loom_train_request *r,
         err = loop(s, e);
         s->request = NULL;
     }
+    if (!err)
+        snprintf(s->view.train.weights, sizeof(s->view.train.weights),
+                 "%016" PRIx64,
+                 loom_model_hash(loom_trainer_model(s->trainer)));
     record_end(s, err, e);
-    return err;
+    return err ? err : loom_session_end_again(s, e);
 }
 
 void loom_session_end_run(struct loom_session *s)

@@ -15,14 +15,18 @@ static bool training(const struct loom_session *s)
     return s->trainer && !loom_trainer_done(s->trainer);
 }
 
-/* Remember what is there now; the oldest is forgotten. */
+/* Remember what is there now; the oldest is forgotten. The run's row says that
+ * it has been changed. */
 static struct session_change *remember(struct loom_session *s)
 {
+    struct loom_errmsg e;
     if (s->n_changes == SESSION_UNDO)
         memmove(&s->change[0], &s->change[1],
                 (size_t)--s->n_changes * sizeof(s->change[0]));
     struct session_change *c = &s->change[s->n_changes++];
     *c = (struct session_change){.hand = loom_trainer_hand(s->trainer)};
+    if (s->n_changes == 1 && loom_store_set_steered(s->store, s->run, &e) < 0)
+        loom_session_log(s, LOOM_LOG_ERROR, "%s", e.text);
     return c;
 }
 

@@ -136,7 +136,7 @@ static int summarize_script(const struct data_args *a,
     lua_State *L = loom_script_new(&host);
     if (!L)
         return loom_fail(e, LOOM_ERR_NOMEM, "no memory for the script");
-    int err = loom_script_run(L, a->path, e);
+    int err = loom_script_run(L, a->path, NULL, e);
     lua_close(L);
     if (*out)
         return 0;

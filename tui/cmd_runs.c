@@ -15,10 +15,11 @@
 #include "engine/store.h"
 #include "tui/cli.h"
 #include "tui/runs_data.h"
+#include "tui/runs_rerun.h"
 
 struct options {
     bool json;
-    const char *out, *csv, *state, *tag, *filter;
+    const char *out, *csv, *state, *tag, *filter, *threads;
     int n; /* words that are no options; the sub-command is taken off */
     char *word[64];
 };
@@ -247,6 +248,8 @@ static json_t *whole_run_json(const struct whole_run *w)
     json_decref(run);
     json_object_set_new(j, "script_text", json_string(w->run.script_text));
     json_object_set_new(j, "version", json_string(w->run.version));
+    json_object_set_new(j, "weights", json_string(w->run.weights));
+    json_object_set_new(j, "steered", json_boolean(w->run.steered));
     json_object_set_new(j, "front", front_json(w->front, w->n_front));
     json_object_set_new(j, "builds", builds_json(w->builds, w->n_builds));
     return j;
@@ -299,7 +302,11 @@ static void print_run(const struct whole_run *w)
         r->dir);
     const struct {
         const char *name, *value;
-    } more[] = {{"parent", r->parent}, {"tags", r->tags}, {"note", r->note}};
+    } more[] = {{"parent", r->parent},
+                {"weights", r->weights},
+                {"by hand", r->steered ? "changed while it trained" : ""},
+                {"tags", r->tags},
+                {"note", r->note}};
     for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
         if (more[i].value[0])
             printf("%-9s %s\n", more[i].name, more[i].value);
@@ -495,6 +502,23 @@ static int runs_tag(struct loom_store *s, const struct options *o)
     return status;
 }
 
+/* ---- rerun ---- */
+
+static int runs_again(struct loom_store *s, const struct options *o)
+{
+    struct loom_errmsg e;
+    struct loom_store_run r;
+    int n = o->threads ? atoi(o->threads) : 0;
+    if (o->threads && (n < 1 || n > 256))
+        return cli_usage("runs", "--threads: 1 to 256");
+    int err = loom_store_get(s, o->word[0], &r, &e);
+    if (err)
+        return cli_fail(err, &e);
+    int status = runs_rerun(&r, loom_store_dir(s), n, o->json);
+    loom_store_run_deinit(&r);
+    return status;
+}
+
 /* ---- the command ---- */
 
 static const struct command commands[] = {
@@ -504,6 +528,7 @@ static const struct command commands[] = {
     {"export", 1, 1, runs_export, "export ID --csv FILE"},
     {"rm", 1, 1, runs_rm, "rm ID"},
     {"tag", 2, 2, runs_tag, "tag ID T"},
+    {"rerun", 1, 1, runs_again, "rerun ID [--threads N]"},
 };
 
 static int parse(struct options *o, int argc, char **argv)
@@ -511,9 +536,10 @@ static int parse(struct options *o, int argc, char **argv)
     const struct {
         const char *name;
         const char **value;
-    } with_value[] = {{"--out", &o->out}, {"--store", &o->out},
-                      {"--csv", &o->csv}, {"--state", &o->state},
-                      {"--tag", &o->tag}, {"--filter", &o->filter}};
+    } with_value[] = {{"--out", &o->out},        {"--store", &o->out},
+                      {"--csv", &o->csv},        {"--state", &o->state},
+                      {"--tag", &o->tag},        {"--filter", &o->filter},
+                      {"--threads", &o->threads}};
     enum { N = sizeof(with_value) / sizeof(with_value[0]) };
     for (int i = 1; i < argc; i++) {
         size_t k = 0;
@@ -574,7 +600,7 @@ int cmd_runs(int argc, char **argv)
     if (k == n)
         return cli_usage("runs",
                          "%s: not one of ls, show, compare, export, "
-                         "rm, tag",
+                         "rm, tag, rerun",
                          name);
     if (o.n)
         memmove(o.word, o.word + 1, (size_t)--o.n * sizeof(o.word[0]));

@@ -75,7 +75,7 @@ const struct cli_command cli_commands[] = {
      "write the integer network as JSON", cmd_freeze},
     {"runs",
      "[ls [NAME] | show ID | compare ID... | export ID --csv FILE | rm ID |\n"
-     "                    tag ID T] [--json] [--out DIR]",
+     "                    tag ID T | rerun ID] [--json] [--out DIR]",
      "look into the run store\n\n"
      "ls (the default) lists runs, newest first; NAME is part of an id,\n"
      "--state S one of running, done, stopped, failed, lost, --tag T a tag.\n"
@@ -84,7 +84,9 @@ const struct cli_command cli_commands[] = {
      "show tells all of one run: its settings, front and builds. compare\n"
      "puts runs side by side, settings only where they differ. export writes\n"
      "the epochs (--csv - to standard output). rm forgets a run and removes\n"
-     "its folder. tag adds a tag, or takes it away: tag ID -T.\n"
+     "its folder. tag adds a tag, or takes it away: tag ID -T. rerun trains a\n"
+     "finished run again from what the store knows of it, as a new run, and\n"
+     "says whether the weights are the same to the bit; exit status 1 if not.\n"
      "--out DIR (or --store DIR) is the store's folder; without it, the\n"
      "default one.",
      cmd_runs},

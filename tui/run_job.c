@@ -190,6 +190,7 @@ static void put_done(const struct loom_train_view *t, bool complete)
     json_object_set_new(j, "metric", json_string(t->metric));
     json_object_set_new(j, "best", best < 0 ? json_null() : point(t, best));
     json_object_set_new(j, "front", front);
+    json_object_set_new(j, "weights", json_string(t->weights));
     cli_print_json(j);
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# examples.sh BITLOOM ROOT: the examples run as they stand, for an epoch or two,
-# and every point they keep evaluates to the same numbers in integers.
+# examples.sh BITLOOM ROOT: the examples run as they stand, for an epoch or two;
+# every point they keep evaluates to the same numbers in integers; made again
+# from their row of the store, they end with the same weights.
 bitloom=$(realpath "$1") root=$2
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -25,6 +26,8 @@ example() {
         { echo "FAILED: eval $name-001"; bad=1; }
     grep -q '"mismatches": *0[,}]' "$dir/eval" ||
         { echo "FAILED: $name: $(cat "$dir/eval")"; bad=1; }
+    "$bitloom" runs rerun "$name-001" --out "$dir" --threads 1 >"$dir/out" 2>&1 ||
+        { echo "FAILED: $name made again: $(tail -n 3 "$dir/out")"; bad=1; }
 }
 
 example muon
