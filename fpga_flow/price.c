@@ -16,10 +16,10 @@ enum { VERSION = 1, N = LOOM_COST_PARTS + 1 }; /* the last is `fixed` */
 static const struct loom_cost shipped[] = {
     {.device = "ice40",
      .unit = "LC",
-     .price = {0.474, 0.583, 0.087, 1.134, 0, 3.231, 1}},
+     .price = {0.367, 0.422, 0.107, 2.449, 0.3, 3.809, 1}},
     {.device = "ecp5",
      .unit = "LUT4",
-     .price = {0.545, 0.835, 0.068, 1.581, 0, 2.964, 1}},
+     .price = {0.496, 0.787, 0.1, 2.022, 0.3, 3.279, 1}},
 };
 
 const char *loom_price_unit(const struct loom_family *f)
@@ -90,9 +90,15 @@ static void add_row(struct normal *s, const struct loom_price_row *row,
     }
 }
 
+/* A price falls to this share of what it was at most: what networks have in
+ * common with another part is free in their cells, but a training would find
+ * out that it is free. */
+static const double FLOOR = 0.5;
+
 /* One price after the other, as long as it takes: the sum of squares is convex,
- * and so is what lies above 0. */
-static void descend(const struct normal *s, struct loom_cost *c)
+ * and so is what lies above the floor. */
+static void descend(const struct normal *s, struct loom_cost before,
+                    struct loom_cost *c)
 {
     enum { SWEEPS = 5000 };
     for (int sweep = 0; sweep < SWEEPS; sweep++)
@@ -100,7 +106,8 @@ static void descend(const struct normal *s, struct loom_cost *c)
             double rest = s->b[k];
             for (int j = 0; j < N; j++)
                 rest -= j == k ? 0.0 : s->a[k][j] * *price_at(c, j);
-            *price_at(c, k) = rest > 0.0 ? rest / s->a[k][k] : 0.0;
+            *price_at(c, k) =
+                fmax(rest / s->a[k][k], FLOOR * *price_at(&before, k));
         }
 }
 
@@ -130,7 +137,7 @@ void loom_price_fit(const struct loom_price_row *row, int n,
             add_row(&s, &row[i], off > far ? far / off : 1.0);
         }
         hold(&s, row, n, before);
-        descend(&s, out);
+        descend(&s, *before, out);
     }
 }
 

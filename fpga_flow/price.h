@@ -25,9 +25,9 @@ int loom_price_find(const char *device, struct loom_cost *out,
 void loom_price_shipped(const struct loom_device *d, struct loom_cost *out);
 
 /* Prices that are close to the cells of the rows, by share: least squares that
- * forgive far points (Huber's weights), none negative, held by the prices that
- * were (`before`) where the rows say nothing. The same rows give the same
- * prices. */
+ * forgive far points (Huber's weights), held by the prices that were (`before`)
+ * where the rows say nothing, and none below half of what it was. The same rows
+ * give the same prices. */
 void loom_price_fit(const struct loom_price_row *row, int n,
                     const struct loom_cost *before, struct loom_cost *out);
 
