@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
-#include "engine/store.h"
 
 enum { VERSION = 1, N = LOOM_COST_PARTS + 1 }; /* the last is `fixed` */
 
@@ -179,7 +179,7 @@ struct loom_accuracy loom_price_check(const struct loom_price_row *row, int n,
 
 char *loom_price_path(const struct loom_family *f)
 {
-    char *dir = loom_store_default_dir();
+    char *dir = loom_folder(LOOM_FOLDER_DATA);
     char *path = loom_asprintf("%s/cost-%s.json", dir, f->name);
     free(dir);
     return path;
@@ -199,7 +199,7 @@ int loom_price_write(const struct loom_family *f, const struct loom_cost *c,
                                       "worst", error->worst, "rank",
                                       error->rank));
     char *text = json_dumps(j, JSON_INDENT(1));
-    char *dir = loom_store_default_dir();
+    char *dir = loom_folder(LOOM_FOLDER_DATA);
     int err = loom_file_mkdirs(dir, e);
     if (!err)
         err = loom_file_write(path, text, strlen(text), e);

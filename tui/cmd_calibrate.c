@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/checkpoint.h"
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
 #include "engine/store.h"
 #include "fpga_flow/measure.h"
@@ -114,12 +114,9 @@ static int add_builds(struct job *j, struct loom_errmsg *e)
 static int measure(const struct job *j, const struct loom_exact *net,
                    struct loom_cells *out, struct loom_errmsg *e)
 {
-    const char *tmp = getenv("TMPDIR");
-    char *dir = loom_asprintf("%s/bitloom-XXXXXX", tmp ? tmp : "/tmp");
+    char *dir = loom_folder_scratch(e);
     struct loom_design *d = NULL;
-    int err = 0;
-    if (!mkdtemp(dir))
-        err = loom_fail(e, LOOM_ERR_IO, "%s cannot be made", dir);
+    int err = dir ? 0 : LOOM_ERR_IO;
     if (!err)
         d = loom_design_new(
             net,
@@ -135,7 +132,8 @@ static int measure(const struct job *j, const struct loom_exact *net,
                       d, out, e)
                 : LOOM_ERR_RANGE;
     loom_design_destroy(d);
-    loom_file_remove_tree(dir);
+    if (dir)
+        loom_file_remove_tree(dir);
     free(dir);
     return err;
 }
