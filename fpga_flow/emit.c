@@ -103,7 +103,8 @@ int loom_emit(const struct loom_design *d, const struct loom_device *dev,
     if (!err)
         err = put(dir, "Makefile", makefile(d, dev, clock_mhz), e);
     if (!err)
-        err = loom_verify_rows(d, vectors, n_vectors, &rows, &n, e);
+        err = loom_verify_rows(d, vectors, n_vectors, LOOM_VERIFY_RANDOM, &rows,
+                               &n, e);
     if (!err)
         err = loom_verify_write(d, dir, rows, n, false, e);
     free(rows);

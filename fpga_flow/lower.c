@@ -517,10 +517,37 @@ static void need_operands(struct loom_wires *w, const struct loom_wire *x)
     }
 }
 
-/* Keep what the outputs depend on, and settle which bits are read. */
-static void finish(struct loom_wires *w)
+/* Where wire i, or what it shifts, is among the wires that are kept. */
+static struct loom_wire_place place(const struct loom_wires *w, const int *to,
+                                    int i)
 {
-    size_t n = 0;
+    int shift = 0;
+    for (; to[i] < 0 && w->wire[i].op == LOOM_WIRE_SHL; i = w->wire[i].a)
+        shift += (int)w->wire[i].k;
+    return (struct loom_wire_place){to[i], shift};
+}
+
+/* Note where the elements of all nodes are, before dead wires go. */
+static void keep_places(struct lower *l, const int *to, const int *layer_of)
+{
+    struct loom_wires *w = l->w;
+    w->n_nodes = l->net->n_nodes;
+    w->place = loom_calloc(w->n_nodes, sizeof(*w->place));
+    w->node_layer = loom_calloc(w->n_nodes, sizeof(*w->node_layer));
+    for (size_t k = 0; k < w->n_nodes; k++) {
+        size_t n = l->net->nodes[k].n;
+        w->place[k] = loom_calloc(n + 1, sizeof(**w->place));
+        w->node_layer[k] = layer_of[k];
+        for (size_t j = 0; j < n; j++)
+            w->place[k][j] = place(w, to, l->wire[k][j]);
+    }
+}
+
+/* Keep what the outputs depend on, and settle which bits are read. */
+static void finish(struct lower *l, const int *layer_of)
+{
+    struct loom_wires *w = l->w;
+    int n = 0;
     int *to = loom_calloc(w->n + 1, sizeof(*to));
     bool *live = loom_calloc(w->n + 1, sizeof(*live));
     for (size_t i = 0; i < w->n; i++) {
@@ -540,17 +567,19 @@ static void finish(struct loom_wires *w)
         if (x->bits > 0)
             need_operands(w, x);
     }
+    for (size_t i = 0; i < w->n; i++)
+        to[i] = live[i] ? n++ : -1;
+    keep_places(l, to, layer_of);
     for (size_t i = 0; i < w->n; i++) {
         struct loom_wire x = w->wire[i];
         if (!live[i])
             continue;
-        to[i] = (int)n;
         x.a = x.a < 0 ? -1 : to[x.a];
         x.b = x.b < 0 ? -1 : to[x.b];
         x.c = x.c < 0 ? -1 : to[x.c];
-        w->wire[n++] = x;
+        w->wire[to[i]] = x;
     }
-    w->n = n;
+    w->n = (size_t)n;
     for (size_t j = 0; j < w->n_out; j++)
         w->out[j] = to[w->out[j]];
     free(to);
@@ -611,7 +640,7 @@ static int lower_all(struct lower *l, const int *layer_of,
         w->out[j] = l->wire[net->output][j];
         w->out_f[j] = net->nodes[net->output].elem[j].f;
     }
-    finish(w);
+    finish(l, layer_of);
     return 0;
 }
 

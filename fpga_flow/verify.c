@@ -10,9 +10,10 @@
 #include "engine/folder.h"
 #include "engine/mem.h"
 #include "engine/rng.h"
+#include "fpga_flow/netlist.h"
 #include "fpga_flow/verilog.h"
 
-enum { RANDOM_VECTORS = 1000, MAX_EXTREMES = 2000, SERIAL_VECTORS = 4 };
+enum { MAX_EXTREMES = 2000, SERIAL_VECTORS = 4 };
 
 /* ---- vectors ------------------------------------------------------------ */
 
@@ -31,14 +32,14 @@ static const struct loom_exact_elem *input_elem(const struct loom_exact *net,
 }
 
 int loom_verify_rows(const struct loom_design *d, const int64_t *vectors,
-                     size_t n, int64_t **rows, size_t *n_rows,
+                     size_t n, size_t random, int64_t **rows, size_t *n_rows,
                      struct loom_errmsg *e)
 {
     size_t w = d->net->in_size, extremes = 2 * w;
     if (extremes > MAX_EXTREMES)
         extremes = MAX_EXTREMES;
     struct loom_rng rng = loom_rng_init(1, 7);
-    *n_rows = n + 2 + extremes + RANDOM_VECTORS;
+    *n_rows = n + 2 + extremes + random;
     *rows = loom_try_alloc(*n_rows * w + 1, sizeof(**rows), "test vectors", e);
     if (!*rows)
         return LOOM_ERR_NOMEM;
@@ -52,7 +53,7 @@ int loom_verify_rows(const struct loom_design *d, const int64_t *vectors,
         at += 2 * w;
         for (size_t k = 0; k < extremes; k++, at += w)
             *at = k / 2 != i ? 0 : k % 2 ? x->hi : x->lo;
-        for (size_t k = 0; k < RANDOM_VECTORS; k++, at += w)
+        for (size_t k = 0; k < random; k++, at += w)
             *at = x->lo +
                   (int64_t)loom_rng_below(&rng, (uint64_t)(x->hi - x->lo) + 1);
     }
@@ -226,7 +227,9 @@ static int run_in(const struct loom_verify *v, const char *dir,
     size_t n = 0;
     struct sim s = {.v = v, .dir = dir};
     char simulator[16];
-    int err = loom_verify_rows(v->d, v->vectors, v->n_vectors, &rows, &n, e);
+    int err = loom_verify_rows(v->d, v->vectors, v->n_vectors,
+                               v->random ? v->random : LOOM_VERIFY_RANDOM,
+                               &rows, &n, e);
     if (!err)
         err = simulate(&s, rows, n, false, r->simulator, e);
     if (!err) {
@@ -254,6 +257,52 @@ int loom_verify_run(const struct loom_verify *v, struct loom_verify_result *r,
     if (!dir)
         return LOOM_ERR_IO;
     int err = run_in(v, dir, r, e);
+    loom_file_remove_tree(dir);
+    free(dir);
+    return err;
+}
+
+/* Simulate the netlist in a folder of its own. Icarus first: the models are
+ * many small modules, which Verilator takes long to compile. */
+static int netlist_in(const struct loom_verify *v, const char *dir,
+                      struct loom_verify_result *r, struct loom_errmsg *e)
+{
+    enum { MANY = 20000 };
+    char core[PATH_MAX], path[PATH_MAX];
+    struct loom_verify of_netlist = *v;
+    if (!realpath(v->core, core))
+        return loom_fail(e, LOOM_ERR_MISSING, "%s: %s", v->core,
+                         strerror(errno));
+    tell(v, "mapping the core");
+    int err =
+        loom_netlist_write(&(struct loom_netlist){.d = v->d,
+                                                  .core = core,
+                                                  .dir = dir,
+                                                  .log = v->log,
+                                                  .timeout_s = v->timeout_s,
+                                                  .cancel = v->cancel},
+                           e);
+    if (err)
+        return err;
+    char *netlist = loom_asprintf("%s/netlist.v", dir);
+    of_netlist.core = netlist;
+    of_netlist.serial = NULL;
+    if (!v->simulator && v->n_vectors + v->random < MANY &&
+        !loom_tool_find("iverilog", path, sizeof(path), NULL))
+        of_netlist.simulator = "iverilog";
+    err = loom_verify_run(&of_netlist, r, e);
+    free(netlist);
+    return err;
+}
+
+int loom_verify_netlist(const struct loom_verify *v,
+                        struct loom_verify_result *r, struct loom_errmsg *e)
+{
+    char *dir = loom_folder_scratch(e);
+    *r = (struct loom_verify_result){0};
+    if (!dir)
+        return LOOM_ERR_IO;
+    int err = netlist_in(v, dir, r, e);
     loom_file_remove_tree(dir);
     free(dir);
     return err;

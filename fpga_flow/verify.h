@@ -1,4 +1,5 @@
-/* RTL simulation of a core against the integer interpreter, bit for bit. */
+/* Simulation of a core, or its netlist, against the integer interpreter, bit
+ * for bit. */
 #pragma once
 
 #include <stdatomic.h>
@@ -16,6 +17,7 @@ struct loom_verify {
     const char *serial;     /* path of the harness, NULL: not simulated */
     const int64_t *vectors; /* [n_vectors][in_size], before the corners */
     size_t n_vectors;
+    size_t random;         /* vectors to draw as well; 0: LOOM_VERIFY_RANDOM */
     const char *simulator; /* "verilator", "iverilog"; NULL: whichever is there,
                               Verilator first */
     const char *log;       /* the simulator's output; NULL: none */
@@ -25,6 +27,8 @@ struct loom_verify {
     void *ctx;
 };
 
+enum { LOOM_VERIFY_RANDOM = 1000 };
+
 struct loom_verify_result {
     char simulator[16]; /* "verilator" or "iverilog" */
     long vectors, mismatches;
@@ -33,9 +37,9 @@ struct loom_verify_result {
 };
 
 /* The rows that are simulated: the n given ones, all lowest, all highest, each
- * input alone at either end, random ones. Fresh memory in *rows. */
+ * input alone at either end, `random` ones drawn. Fresh memory in *rows. */
 int loom_verify_rows(const struct loom_design *d, const int64_t *vectors,
-                     size_t n, int64_t **rows, size_t *n_rows,
+                     size_t n, size_t random, int64_t **rows, size_t *n_rows,
                      struct loom_errmsg *e);
 
 /* Write bench.v, vectors.hex and expected.hex for n rows into a folder. */
@@ -48,3 +52,8 @@ int loom_verify_write(const struct loom_design *d, const char *dir,
  * LOOM_ERR_TOOL, LOOM_ERR_IO, LOOM_ERR_CANCELLED. */
 int loom_verify_run(const struct loom_verify *v, struct loom_verify_result *r,
                     struct loom_errmsg *e);
+
+/* The same vectors through the netlist that Yosys makes of the core, with the
+ * vendor's models of the cells; `serial` plays no part. */
+int loom_verify_netlist(const struct loom_verify *v,
+                        struct loom_verify_result *r, struct loom_errmsg *e);

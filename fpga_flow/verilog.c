@@ -448,3 +448,46 @@ char *loom_verilog_core(const struct loom_design *d)
     free(out.c);
     return text;
 }
+
+/* ---- ports, for those who look at a module from outside ------------------ */
+
+static void list_port(const struct writer *o, const struct cross *c, bool out,
+                      struct loom_verilog_port *p)
+{
+    size_t n = 0;
+    struct writer to = *o;
+    *p = (struct loom_verilog_port){.wire = c->wire,
+                                    .slot = c->slot,
+                                    .low = lowest(o->d, c->wire, c->slot),
+                                    .bits = o->d->w->wire[c->wire].bits,
+                                    .out = out};
+    to.f = open_memstream(&p->name, &n);
+    name(&to, c->wire, c->slot);
+    fclose(to.f);
+}
+
+size_t loom_verilog_ports(const struct loom_design *d, int layer,
+                          struct loom_verilog_port **ports)
+{
+    struct crossings in = {0}, out = {0};
+    struct writer o = {d, NULL, layer, &in, &out};
+    size_t n = 0;
+    find_crossings(d, &in, &out);
+    *ports = loom_calloc(in.n + out.n + 1, sizeof(**ports));
+    for (size_t i = 0; i < in.n; i++)
+        if (in.c[i].to == layer)
+            list_port(&o, &in.c[i], false, &(*ports)[n++]);
+    for (size_t i = 0; i < out.n; i++)
+        if (layer_of(d->w, out.c[i].wire) == layer)
+            list_port(&o, &out.c[i], true, &(*ports)[n++]);
+    free(in.c);
+    free(out.c);
+    return n;
+}
+
+void loom_verilog_ports_free(struct loom_verilog_port *ports, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(ports[i].name);
+    free(ports);
+}

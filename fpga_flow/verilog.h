@@ -3,12 +3,27 @@
  * plain bit vectors of exact width, signs are extended in the open. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "fpga_flow/design.h"
 
 /* The core: module d->name (clk, x, y), and a module a layer. */
 char *loom_verilog_core(const struct loom_design *d);
+
+/* A port of a layer's module: bits low .. bits - 1 of a wire, as they are at a
+ * slot. */
+struct loom_verilog_port {
+    char *name; /* owned */
+    int wire, slot, low, bits;
+    bool out;
+};
+
+/* The ports of module <name>_<layer>, but for clk: fresh memory in *ports,
+ * freed with loom_verilog_ports_free. 0 where the layer has no module. */
+size_t loom_verilog_ports(const struct loom_design *d, int layer,
+                          struct loom_verilog_port **ports);
+void loom_verilog_ports_free(struct loom_verilog_port *ports, size_t n);
 
 /* Module <name>_serial (clk, sdi, sync, sdo): shift registers around the
  * core, so that any network fits the pins of any package. */

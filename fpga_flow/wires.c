@@ -17,6 +17,10 @@ void loom_wires_destroy(struct loom_wires *w)
         free(w->layer[i].name);
     for (size_t i = 0; i < w->n_tables; i++)
         free(w->table[i].v);
+    for (size_t k = 0; k < w->n_nodes; k++)
+        free(w->place[k]);
+    free(w->place);
+    free(w->node_layer);
     free(w->layer);
     free(w->table);
     free(w->wire);

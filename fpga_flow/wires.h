@@ -56,6 +56,13 @@ struct loom_wire_layer {
     int depth; /* DENSE nodes on the way here, this one included */
 };
 
+/* Where an element of the network is: its integer is v << shift, plus a
+ * constant for elements of a LINEAR node (rounding that is done ahead). */
+struct loom_wire_place {
+    int wire; /* -1: nothing needed it as such */
+    int shift;
+};
+
 /* v[x - lo] for x of [lo, lo + n). */
 struct loom_wire_table {
     int64_t lo;
@@ -70,6 +77,9 @@ struct loom_wires {
     struct loom_wire_table *table; /* owned, each with its v */
     size_t n_layers;
     struct loom_wire_layer *layer;
+    size_t n_nodes;
+    struct loom_wire_place **place; /* [n_nodes][elements of the node] */
+    int *node_layer;                /* [n_nodes] */
     size_t n_in, n_out;
     int *out;   /* [n_out] wire of each output */
     int *out_f; /* [n_out] its f in the network */

@@ -1,10 +1,9 @@
-/* bitloom verify: the Verilog against the integer network, bit for bit. */
-#include <dirent.h>
+/* bitloom verify: the Verilog, and the netlist, against the integer network,
+ * bit for bit. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/file.h"
@@ -12,6 +11,8 @@
 #include "engine/mem.h"
 #include "fpga_flow/design.h"
 #include "fpga_flow/emit.h"
+#include "fpga_flow/formal.h"
+#include "fpga_flow/tool.h"
 #include "fpga_flow/verify.h"
 #include "fpga_flow/verilog.h"
 #include "tui/cli.h"
@@ -90,28 +91,103 @@ static void progress(void *ctx, const char *text)
         fprintf(stderr, "%s\n", text);
 }
 
-static int report(const struct flow_arg *a, const struct loom_verify_result *r)
+/* All that was asked for, and what came of it. */
+struct outcome {
+    struct loom_verify_result rtl, netlist;
+    struct loom_formal_result formal;
+};
+
+static int check(const struct flow_arg *a, const struct loom_verify *v,
+                 struct outcome *o, struct loom_errmsg *e)
 {
-    bool same = !r->mismatches && !r->serial_mismatches;
-    if (a->json) {
+    enum { LAYER_TIMEOUT_S = 120 };
+    struct loom_formal f = {.d = v->d,
+                            .core = v->core,
+                            .timeout_s = a->timeout_s > 0 ? a->timeout_s
+                                                          : LAYER_TIMEOUT_S,
+                            .jobs = a->jobs,
+                            .cancel = v->cancel,
+                            .progress = v->progress,
+                            .ctx = v->ctx};
+    int err = loom_verify_run(v, &o->rtl, e);
+    if (!err && a->netlist)
+        err = loom_verify_netlist(v, &o->netlist, e);
+    if (!err && a->formal)
+        err = loom_formal_run(&f, &o->formal, e);
+    return err;
+}
+
+/* Nothing differs, and what was to be proven is. */
+static bool is_right(const struct outcome *o)
+{
+    return !o->rtl.mismatches && !o->rtl.serial_mismatches &&
+           !o->netlist.mismatches && !o->formal.failed && !o->formal.unknown;
+}
+
+static json_t *formal_json(const struct loom_formal_result *r)
+{
+    json_t *a = json_array();
+    for (size_t i = 0; i < r->n; i++) {
+        const struct loom_formal_layer *l = &r->layer[i];
         json_t *j =
-            json_pack("{s:s,s:I,s:I,s:s,s:I,s:I}", "schema", "bitloom/verify/1",
-                      "vectors", (json_int_t)r->vectors, "mismatches",
-                      (json_int_t)r->mismatches, "simulator", r->simulator,
-                      "serial_vectors", (json_int_t)r->serial_vectors,
-                      "serial_mismatches", (json_int_t)r->serial_mismatches);
-        if (!same)
-            json_object_set_new(j, "first", json_string(r->first));
-        int status = cli_print_json(j);
-        return status ? status : same ? CLI_DONE : CLI_FAILED;
+            json_pack("{s:s,s:s,s:i,s:i,s:f}", "name", l->name, "verdict",
+                      loom_verdict_word(l->verdict), "bits", l->bits, "gates",
+                      l->gates, "seconds", l->seconds);
+        if (l->verdict != LOOM_PROVEN)
+            json_object_set_new(j, "reason", json_string(l->reason));
+        json_array_append_new(a, j);
     }
+    return json_pack("{s:i,s:i,s:i,s:o}", "proven", r->proven, "failed",
+                     r->failed, "unknown", r->unknown, "layers", a);
+}
+
+static int report_json(const struct flow_arg *a, const struct outcome *o)
+{
+    const struct loom_verify_result *r = &o->rtl;
+    const char *first = r->first[0] ? r->first : o->netlist.first;
+    json_t *j =
+        json_pack("{s:s,s:I,s:I,s:s,s:I,s:I}", "schema", "bitloom/verify/1",
+                  "vectors", (json_int_t)r->vectors, "mismatches",
+                  (json_int_t)r->mismatches, "simulator", r->simulator,
+                  "serial_vectors", (json_int_t)r->serial_vectors,
+                  "serial_mismatches", (json_int_t)r->serial_mismatches);
+    if (a->netlist) {
+        json_object_set_new(j, "netlist_vectors",
+                            json_integer(o->netlist.vectors));
+        json_object_set_new(j, "netlist_mismatches",
+                            json_integer(o->netlist.mismatches));
+    }
+    if (a->formal)
+        json_object_set_new(j, "formal", formal_json(&o->formal));
+    if (first[0])
+        json_object_set_new(j, "first", json_string(first));
+    return cli_print_json(j);
+}
+
+static void report_lines(const struct flow_arg *a, const struct outcome *o)
+{
+    const struct loom_verify_result *r = &o->rtl;
     printf("%s: %ld vectors, %ld mismatches; through the serial harness %ld, "
            "%ld\n",
            r->simulator, r->vectors, r->mismatches, r->serial_vectors,
            r->serial_mismatches);
-    if (!same)
+    if (r->first[0])
         printf("first: %s\n", r->first);
-    return same ? CLI_DONE : CLI_FAILED;
+    r = &o->netlist;
+    if (a->netlist)
+        printf("netlist, in %s: %ld vectors, %ld mismatches\n", r->simulator,
+               r->vectors, r->mismatches);
+    if (r->first[0])
+        printf("first: %s\n", r->first);
+    if (a->formal)
+        printf("formal: %d proven, %d failed, %d unknown\n", o->formal.proven,
+               o->formal.failed, o->formal.unknown);
+    for (size_t i = 0; i < o->formal.n; i++) {
+        const struct loom_formal_layer *l = &o->formal.layer[i];
+        printf("  %-16s %-8s %7.1f s%s%s\n", l->name,
+               loom_verdict_word(l->verdict), l->seconds,
+               l->reason[0] ? "  " : "", l->reason);
+    }
 }
 
 int cmd_verify(int argc, char **argv)
@@ -120,9 +196,9 @@ int cmd_verify(int argc, char **argv)
     struct flow_input in;
     struct files f = {0};
     struct loom_design *d = NULL;
-    struct loom_verify_result r;
+    struct outcome o = {0};
     struct loom_errmsg e = {""};
-    if (flow_arg_parse(argc, argv, "eltx", &a) != CLI_DONE)
+    if (flow_arg_parse(argc, argv, "DefJlnrtx", &a) != CLI_DONE)
         return CLI_USAGE;
     int err = flow_input_open(&a, &in, &e);
     if (err)
@@ -134,13 +210,21 @@ int cmd_verify(int argc, char **argv)
                                 .serial = f.serial,
                                 .vectors = in.vectors,
                                 .n_vectors = in.n_vectors,
+                                .random = (size_t)a.random,
                                 .timeout_s = a.timeout_s,
                                 .cancel = flow_interrupts(),
                                 .progress = progress,
                                 .ctx = &a.quiet};
-        err = loom_verify_run(&v, &r, &e);
+        err = check(&a, &v, &o, &e);
     }
-    int status = err ? cli_fail(err, &e) : report(&a, &r);
+    int status = err ? cli_fail(err, &e) : CLI_DONE;
+    if (!err && a.json)
+        status = report_json(&a, &o);
+    else if (!err)
+        report_lines(&a, &o);
+    if (!status && !is_right(&o))
+        status = CLI_FAILED;
+    loom_formal_free(&o.formal);
     loom_design_destroy(d);
     files_deinit(&f);
     flow_input_close(&in);

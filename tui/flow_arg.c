@@ -56,6 +56,17 @@ static int set(const char *command, struct flow_arg *a, int option,
                              value);
         a->levels = v > 0 ? (int)v : -1;
         return CLI_DONE;
+    case 'J':
+        if (!number(value, 1, 256, &v) || v != floor(v))
+            return cli_usage(command, "--jobs %s: expected 1 to 256", value);
+        a->jobs = (int)v;
+        return CLI_DONE;
+    case 'r':
+        if (!number(value, 1, 1e7, &v) || v != floor(v))
+            return cli_usage(command, "--random %s: expected 1 to 10000000",
+                             value);
+        a->random = (long)v;
+        return CLI_DONE;
     default:
         if (!number(value, 1, 64, &v) || v != floor(v))
             return cli_usage(command, "--seeds %s: expected 1 to 64", value);
@@ -71,8 +82,12 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
         {"device", required_argument, NULL, 'd'},
         {"clock", required_argument, NULL, 'c'},
         {"effort", required_argument, NULL, 'e'},
+        {"formal", no_argument, NULL, 'f'},
+        {"jobs", required_argument, NULL, 'J'},
         {"levels", required_argument, NULL, 'l'},
+        {"netlist", no_argument, NULL, 'n'},
         {"out", required_argument, NULL, 'o'},
+        {"random", required_argument, NULL, 'r'},
         {"seeds", required_argument, NULL, 's'},
         {"timeout", required_argument, NULL, 't'},
         {"data", required_argument, NULL, 'x'},
@@ -84,7 +99,8 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
     *a = (struct flow_arg){0};
     optind = 1;
     while ((c = getopt_long(argc, argv, "o:q", options, NULL)) != -1) {
-        if (c == '?' || (!strchr("jqS", c) && !strchr(allowed, c)))
+        int letter = c == 'd' && !strchr(allowed, 'd') ? 'D' : c;
+        if (c == '?' || (!strchr("jqS", c) && !strchr(allowed, letter)))
             return cli_usage(argv[0], "wrong option");
         if (c == 'j')
             a->json = true;
@@ -96,6 +112,10 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
             a->out = optarg;
         else if (c == 'x')
             a->data = optarg;
+        else if (c == 'n')
+            a->netlist = true;
+        else if (c == 'f')
+            a->formal = true;
         else if (set(argv[0], a, c, optarg) != CLI_DONE)
             return CLI_USAGE;
     }

@@ -15,12 +15,16 @@ struct flow_arg {
     double timeout_s;                 /* 0: not given */
     int levels;                       /* 0: not given; -1: a stage a layer */
     int seeds;                        /* 0: not given */
+    int jobs;                         /* 0: not given */
+    long random;                      /* vectors to draw; 0: not given */
     bool plain;                       /* --effort 0 */
+    bool netlist, formal;
     bool json, quiet;
 };
 
-/* Read the options named in `allowed` (letters: d device, c clock, e effort, l
- * levels, o out, s seeds, t timeout, x data). CLI_DONE, or the exit status
+/* Read the options named in `allowed` (letters: d device, D device that may be
+ * left out, c clock, e effort, f formal, J jobs, l levels, n netlist, o out, r
+ * random, s seeds, t timeout, x data). CLI_DONE, or the exit status
  * after a sentence was printed. */
 int flow_arg_parse(int argc, char **argv, const char *allowed,
                    struct flow_arg *a);

@@ -107,14 +107,18 @@ const struct cli_command cli_commands[] = {
      "--data X.npy: rows for the bench.",
      cmd_compile},
     {"verify",
-     "MODEL|DIR [--data X.npy] [--levels N] [--effort 0] [--timeout S]\n"
-     "                     [--json] [-q]",
-     "simulate the Verilog against the integer network\n\n"
-     "DIR is a folder that compile or build wrote: its files are taken as "
-     "they\n"
-     "are. Every row of X.npy (or the test rows kept with the run), and "
-     "corner\n"
-     "and random vectors, must agree in every bit; else exit status 1.",
+     "MODEL|DIR [--device DEV] [--data X.npy] [--random N] [--netlist]\n"
+     "                     [--formal] [--jobs N] [--levels N] [--effort 0]\n"
+     "                     [--timeout S] [--json] [-q]",
+     "the Verilog, and the netlist, against the integer network\n\n"
+     "DIR is a folder that compile or build wrote: its files are taken as they\n"
+     "are. Every row of X.npy (or the test rows kept with the run), and corner\n"
+     "and N random vectors (1000), must agree in every bit; else exit status 1.\n"
+     "--netlist: so must what Yosys makes of the core, simulated with the\n"
+     "vendor's models of its cells. --formal: proves for all inputs that every\n"
+     "layer's netlist computes what the integer network says, N layers at a\n"
+     "time; a layer that is not proven (--timeout, 120 s each) is named, with\n"
+     "the reason or an input that shows it, and the exit status is 1.",
      cmd_verify},
     {"build",
      "MODEL --device DEV [--clock MHZ] [--levels N] [--effort 0] [--seeds N]\n"
