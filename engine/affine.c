@@ -475,9 +475,12 @@ struct loom_layer_weights loom_affine_weights(const struct loom_model *m,
                                               const struct loom_layer *l)
 {
     const struct loom_affine *a = l->state;
+    const struct loom_shape *kernel = &a->kernel_shape;
     return (struct loom_layer_weights){
         .rows = a->k,
         .cols = a->units,
+        .high = kernel->rank > 3 ? kernel->dim[0] : 1,
+        .wide = kernel->rank > 2 ? kernel->dim[kernel->rank - 3] : 1,
         .value = a->norm ? a->fused_kernel : loom_theta(m, a->kernel_value),
         .gradient = a->norm ? a->grad_kernel : loom_grad(m, a->kernel_value),
         .quantized = a->kernel.qv,

@@ -77,6 +77,8 @@ struct loom_layer_weights {
     const float *value, *gradient, *quantized; /* a fused norm is in them */
     const struct loom_qstate *q;
     const struct loom_qstate *in; /* of the inputs: one a row, if as many */
+    size_t high, wide; /* of a filter's kernel: rows are [high][wide][channels];
+                          1, 1 where there is no such thing */
 };
 
 /* Bits of weight j; 0 when it is quantized to nothing. */

@@ -72,7 +72,7 @@ struct loom_session *loom_session_new(const struct loom_session_conf *conf,
     pthread_condattr_destroy(&attr);
     s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     s->mailbox = loom_mailbox_new(sizeof(struct loom_view), e);
-    s->details = loom_mailbox_new(sizeof(struct loom_layer_detail), e);
+    s->layer.mailbox = loom_mailbox_new(sizeof(struct loom_layer_detail), e);
     s->looked.mailbox = loom_mailbox_new(sizeof(struct loom_data_view), e);
     snprintf(s->view.script, sizeof(s->view.script), "%s",
              s->script ? s->script : "");
@@ -92,8 +92,8 @@ struct loom_session *loom_session_new(const struct loom_session_conf *conf,
         .seed = conf->seed,
     };
     s->L = loom_script_new(&s->host);
-    if (!s->mailbox || !s->details || !s->looked.mailbox || s->event_fd < 0 || !s->L ||
-        loom_session_open_console(s, e)) {
+    if (!s->mailbox || !s->layer.mailbox || !s->looked.mailbox ||
+        s->event_fd < 0 || !s->L || loom_session_open_console(s, e)) {
         loom_fail(e, LOOM_ERR_NOMEM, "no memory for a session");
         loom_session_destroy(s);
         return NULL;
@@ -112,6 +112,7 @@ void loom_session_destroy(struct loom_session *s)
         pthread_join(s->thread, NULL);
     }
     loom_session_end_builds(s);
+    loom_session_drop_forecast(s);
     loom_session_end_run(s);
     if (s->L)
         lua_close(s->L);
@@ -119,7 +120,7 @@ void loom_session_destroy(struct loom_session *s)
     loom_session_forget_data(s);
     loom_store_close(s->store);
     loom_mailbox_destroy(s->mailbox);
-    loom_mailbox_destroy(s->details);
+    loom_mailbox_destroy(s->layer.mailbox);
     if (s->event_fd >= 0)
         close(s->event_fd);
     pthread_mutex_destroy(&s->lock);
@@ -177,11 +178,7 @@ void loom_session_publish(struct loom_session *s, bool at_once)
     s->published = t;
     if (s->trainer)
         loom_trainer_look(s->trainer, &s->view.train);
-    if (s->trainer && s->watch.name[0]) {
-        loom_layer_look(loom_trainer_model(s->trainer), s->bits,
-                        s->view.train.epoch, &s->watch, &s->detail);
-        loom_mailbox_put(s->details, &s->detail);
-    }
+    loom_session_show_layer(s);
     s->view.serial++;
     loom_mailbox_put(s->mailbox, &s->view);
     uint64_t one = 1;
@@ -200,11 +197,6 @@ const struct loom_view *loom_session_look(struct loom_session *s)
     if (read(s->event_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
         return NULL;
     return loom_mailbox_get(s->mailbox);
-}
-
-const struct loom_layer_detail *loom_session_look_layer(struct loom_session *s)
-{
-    return loom_mailbox_get(s->details);
 }
 
 /* ---- commands ---------------------------------------------------------- */
@@ -329,8 +321,7 @@ void loom_session_obey(struct loom_session *s, const struct loom_command *c)
         loom_session_undo(s);
         break;
     case LOOM_CMD_WATCH_LAYER:
-        s->watch = c->watch;
-        s->watch.name[sizeof(s->watch.name) - 1] = 0;
+        loom_session_watch_layer(s, &c->watch);
         break;
     case LOOM_CMD_EVAL:
         loom_session_eval(s, c->text);
@@ -355,11 +346,12 @@ bool loom_session_drain(struct loom_session *s)
     struct loom_command c;
     for (;;) {
         bool running = loom_session_tend_builds(s);
+        running |= loom_session_tend_forecast(s);
         bool halted = s->paused && s->step == STEP_NONE;
         if (atomic_load(&s->interrupted))
             s->stop = true;
-        /* Paused: sleep until a command comes; a build's progress is worth
-         * waking for. */
+        /* Paused: sleep until a command comes; the progress of a build or a
+         * forecast is worth waking for. */
         double wait = !halted ? 0 : running ? 0.1 : -1;
         if (halted)
             loom_session_publish(s, true);
@@ -429,6 +421,7 @@ static void *session_main(void *arg)
     /* Interrupted: a full queue has no room for the command to stop. */
     while (!s->stop && !atomic_load(&s->interrupted)) {
         bool running = loom_session_tend_builds(s);
+        running |= loom_session_tend_forecast(s);
         loom_session_publish(s, true);
         if (take(s, &c, running ? 0.1 : -1))
             loom_session_obey(s, &c);

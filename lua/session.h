@@ -16,6 +16,7 @@
 #include "engine/store.h"
 #include "engine/train_view.h"
 #include "fpga_flow/build.h"
+#include "fpga_flow/forecast.h"
 
 enum { LOOM_VIEW_BUILDS = 8, LOOM_VIEW_LOG = 200, LOOM_LOG_CHARS = 192 };
 
@@ -38,8 +39,11 @@ struct loom_view {
     char script[128];
     char device[24]; /* target of the next build */
     struct loom_train_view train;
+    int collapsed;    /* the epoch since which it has; 0: it has not */
+    char stopped[48]; /* why before the last epoch, or "" */
     int n_builds; /* newest first */
     struct loom_build_view build[LOOM_VIEW_BUILDS];
+    struct loom_forecast forecast; /* of the newest point of the front */
     int n_log; /* oldest first */
     struct loom_log_line log[LOOM_VIEW_LOG];
 };
@@ -165,6 +169,7 @@ struct loom_session_conf {
      * training is the last, and LOOM_ERR_MISMATCH says that the weights are
      * others. Settings and seed are the caller's to give as they were. */
     const struct loom_store_run *again;
+    bool forecast;          /* predict the cells of points, in the background */
     void (*event)(void *ud, const struct loom_event *ev); /* or NULL */
     void *ud;
 };

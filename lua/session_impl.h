@@ -1,7 +1,7 @@
 /* A session's insides, shared by session.c (life, commands, the view),
  * session_run.c (training for the script), session_steer.c, session_builds.c,
- * session_console.c and session_data.c. All of it
- * belongs to the session's thread but for what is said to be shared. */
+ * session_console.c, session_data.c, session_layer.c and session_forecast.c.
+ * All of it belongs to the session's thread but for what is said to be shared. */
 #pragma once
 
 #include <pthread.h>
@@ -45,6 +45,23 @@ struct session_console {
     struct loom_mailbox *mailbox; /* shared with the reader */
 };
 
+struct session_layer {
+    struct loom_mailbox *mailbox; /* shared with the reader */
+    struct loom_layer_watch watch;
+    struct loom_layer_detail detail; /* filled while a layer is watched */
+    struct loom_bit_history *bits;   /* of the trainer's model */
+    bool has_example;                /* memory for one row to go through */
+    struct loom_scratch example;
+    struct loom_sums sums;
+};
+
+struct session_forecast {
+    struct session_forecast_job *job; /* at work, or NULL */
+    int epoch;                        /* what it was begun for last, and where */
+    const struct loom_device *device;
+    double next; /* monotonic time of the next one */
+};
+
 struct session_data {
     struct loom_mailbox *mailbox; /* shared with the reader */
     struct loom_data_watch watch;
@@ -64,7 +81,7 @@ struct loom_session {
     int n_queue;
     atomic_bool interrupted; /* shared: set by a signal handler too */
 
-    struct loom_mailbox *mailbox, *details; /* shared with the reader */
+    struct loom_mailbox *mailbox; /* shared with the reader */
     int event_fd;
 
     pthread_t thread;
@@ -91,12 +108,11 @@ struct loom_session {
     int last_build_id;
     int n_builds; /* newest first */
     struct session_build *build[LOOM_VIEW_BUILDS];
-    struct loom_view view;         /* what is published next */
-    struct loom_bit_history *bits; /* of the trainer's model */
-    struct loom_layer_watch watch;
-    struct loom_layer_detail detail; /* filled while a layer is watched */
+    struct loom_view view; /* what is published next */
     struct session_console console;
     struct session_data looked;
+    struct session_layer layer;
+    struct session_forecast forecast;
 };
 
 /* Add a line to the log, and tell the event listener. */
@@ -137,6 +153,19 @@ bool loom_session_console_print(struct loom_session *s, const char *text);
 void loom_session_show_data(struct loom_session *s,
                             const struct loom_data_watch *w);
 void loom_session_forget_data(struct loom_session *s);
+
+/* session_forecast.c: true while one is made. */
+bool loom_session_tend_forecast(struct loom_session *s);
+void loom_session_drop_forecast(struct loom_session *s);
+
+/* session_layer.c */
+void loom_session_watch_layer(struct loom_session *s,
+                              const struct loom_layer_watch *w);
+/* Publish what is asked for of a layer, if anything is. */
+void loom_session_show_layer(struct loom_session *s);
+/* What is kept beside a new trainer, and given up with it. */
+int loom_session_open_layers(struct loom_session *s, struct loom_errmsg *e);
+void loom_session_close_layers(struct loom_session *s);
 
 /* session_run.c: what scripts can ask the session to do. */
 int loom_session_train(void *ud, struct loom_train_request *r,

@@ -204,11 +204,14 @@ static void pass_on(struct loom_session *s)
                          n->epoch_before, n->ebops_before, (double)p->ebops,
                          s->view.train.metric, (double)p->val_metric, n->layer,
                          advice);
+        bool back = n->action == LOOM_COLLAPSE_ROLLBACK;
+        s->view.collapsed = back ? 0 : n->epoch_before;
         loom_session_tell(s, LOOM_EVENT_COLLAPSE, NULL);
     }
     if (n->stopped) {
         loom_session_log(s, LOOM_LOG_INFO, "stopped after epoch %d: %s",
                          p->epoch, n->stopped);
+        snprintf(s->view.stopped, sizeof(s->view.stopped), "%.47s", n->stopped);
         loom_session_tell(s, LOOM_EVENT_STOP, NULL);
     }
 }
@@ -219,7 +222,7 @@ static int end_epoch(struct loom_session *s, struct loom_errmsg *e)
     const struct loom_train_point *ended = loom_trainer_ended(s->trainer);
     const struct loom_pareto_point *p = loom_trainer_new_point(s->trainer);
     loom_trainer_look(s->trainer, &s->view.train);
-    loom_bit_history_add(s->bits, v->epoch);
+    loom_bit_history_add(s->layer.bits, v->epoch);
     int err = record_epoch(s, e);
     if (err)
         return err;
@@ -235,6 +238,7 @@ static int end_epoch(struct loom_session *s, struct loom_errmsg *e)
         char *path = loom_asprintf("%s/%s", s->dir, p->file), cells[40] = "";
         if (v->cost_unit[0])
             snprintf(cells, sizeof(cells), ", ~%.0f %s", p->cost, v->cost_unit);
+        s->view.collapsed = 0; /* it can be no worse than others */
         /* The listener is told of the calibrated point, not of the epoch. */
         s->view.train.val_metric = (float)p->metric;
         s->view.train.ebops = (float)p->ebops;
@@ -305,11 +309,8 @@ static int start(struct loom_session *s, struct loom_train_request *r,
     r->take_model = NULL;
     if (!s->trainer)
         return LOOM_ERR_SCRIPT;
-    s->bits = loom_bit_history_new(loom_trainer_model(s->trainer), e);
-    if (!s->bits)
-        return LOOM_ERR_NOMEM;
-    int err = 0;
-    if (s->resume) {
+    int err = loom_session_open_layers(s, e);
+    if (!err && s->resume) {
         char *path = loom_asprintf("%s/last.loom", s->dir);
         err = loom_trainer_resume(s->trainer, path, e);
         if (!err)
@@ -431,9 +432,11 @@ void loom_session_end_run(struct loom_session *s)
 {
     s->n_changes = 0;
     s->step = STEP_NONE;
-    loom_bit_history_destroy(s->bits);
+    s->view.collapsed = 0;
+    s->view.stopped[0] = 0;
+    loom_session_drop_forecast(s);
+    loom_session_close_layers(s);
     loom_trainer_destroy(s->trainer);
-    s->bits = NULL;
     s->trainer = NULL;
 }
 

@@ -6,6 +6,7 @@
 
 #include "tui/builds_pane.h"
 #include "tui/console.h"
+#include "tui/dash_action.h"
 #include "tui/dash.h"
 #include "tui/data.h"
 #include "tui/help.h"
@@ -57,6 +58,7 @@ static bool error_shown(const struct ui *ui)
 static bool can_go_back(const struct ui *ui)
 {
     return ui->full || error_shown(ui) ||
+           (ui->screen == SCREEN_DASH && dash_can_go_back(ui)) ||
            (ui->screen == SCREEN_RUNS && runs_can_go_back(ui)) ||
            console_types(ui);
 }
@@ -70,6 +72,22 @@ static bool can_open(const struct ui *ui)
     if (ui->screen == SCREEN_BUILDS)
         return !ui->full && builds_any(ui);
     return is_empty(ui) ? ui->n_scripts > 0 : !ui->full && !error_shown(ui);
+}
+
+static bool can_find(const struct ui *ui)
+{
+    return ui->screen == SCREEN_DASH ? ui->view->n_log > 0 : builds_any(ui);
+}
+
+static bool has_points(const struct ui *ui)
+{
+    return ui->view->train.n_points > 0;
+}
+
+/* Its hint is left out where there is no room. */
+static bool has_palette(const struct ui *ui)
+{
+    return ui->w >= 60;
 }
 
 static bool is_list(const struct ui *ui)
@@ -143,33 +161,6 @@ static void right(struct ui *ui, const char *arg)
     ui_screen(ui->screen)->move(ui, 0, 1);
 }
 
-/* The next box that can be seen; on a full or compact screen, any. */
-static void turn_focus(struct ui *ui, int by)
-{
-    struct dash_layout l;
-    dash_layout(ui, &l);
-    bool any = ui->full || l.kind != DASH_FRAMES;
-    int b = (int)ui->focus;
-    for (int i = 0; i < DASH_BOXES; i++) {
-        b = (b + by + DASH_BOXES) % DASH_BOXES;
-        if (any || l.box[b].w > 0)
-            break;
-    }
-    ui->focus = (enum dash_box)b;
-}
-
-static void focus_next(struct ui *ui, const char *arg)
-{
-    (void)arg;
-    turn_focus(ui, 1);
-}
-
-static void focus_last(struct ui *ui, const char *arg)
-{
-    (void)arg;
-    turn_focus(ui, -1);
-}
-
 /* The screen. */
 
 static void back(struct ui *ui, const char *arg)
@@ -181,6 +172,8 @@ static void back(struct ui *ui, const char *arg)
         ui->error_read = true;
     else if (!ui->full && ui->screen == SCREEN_RUNS)
         runs_back(ui);
+    else if (!ui->full && ui->screen == SCREEN_DASH)
+        dash_back(ui);
     else if (console_types(ui))
         ui->console.keys = true;
     else
@@ -229,24 +222,6 @@ static const char *open_word(const struct ui *ui)
            : is_empty(ui) ? ui->last[0] && !ui->script ? "Go on" : "Run"
            : l.kind == DASH_FRAMES ? "Zoom"
                                    : dash_box_name(ui->focus);
-}
-
-static void log_axis(struct ui *ui, const char *arg)
-{
-    (void)arg;
-    ui->log_y = !ui->log_y;
-}
-
-static const char *log_axis_word(const struct ui *ui)
-{
-    return ui->log_y ? "Linear" : "Log";
-}
-
-static void follow(struct ui *ui, const char *arg)
-{
-    (void)arg;
-    const struct loom_view *v = ui->view;
-    ui->log_at = ui->log_at || !v->n_log ? 0 : v->log[v->n_log - 1].number;
 }
 
 static void theme(struct ui *ui, const char *arg)
@@ -315,10 +290,14 @@ static void filter(struct ui *ui, const char *arg)
 
 static void find(struct ui *ui, const char *arg)
 {
-    if (*arg)
-        builds_find(ui, arg);
+    bool dash = ui->screen == SCREEN_DASH;
+    if (!*arg)
+        type_command(ui, "find",
+                     dash ? ui->dash.find : ui->builds.wanted.pattern);
+    else if (dash)
+        dash_find(ui, arg);
     else
-        type_command(ui, "find", ui->builds.wanted.pattern);
+        builds_find(ui, arg);
 }
 
 static void tag(struct ui *ui, const char *arg)
@@ -434,8 +413,8 @@ const struct action actions[] = {
      {'m'}, B, builds_any, NULL, builds_next_pane, NULL},
     {"log", "l", "Log", "[NAME]", "the log; again: the next tool's",
      {'l'}, B, builds_any, NULL, builds_next_log, NULL},
-    {"find", "/", "Find", "[REGEX]", "lines of the log, as PCRE2",
-     {'/'}, B, builds_any, NULL, find, NULL},
+    {"find", "/", "Find", "[TEXT]", "lines of the log; of a build's, as PCRE2",
+     {'/'}, D | B, can_find, builds_any, find, NULL},
     {"only", "&", NULL, "", "of the log only what was found, or all",
      {'&'}, B, builds_found, NULL, builds_only, NULL},
     {"next-match", "n", NULL, "", "the next line that was found",
@@ -484,8 +463,14 @@ const struct action actions[] = {
      {'['}, L, has_layers, NULL, layers_before, NULL},
     {"map", "m", "Map", "", "map as digits, half blocks, or means of the whole",
      {'m'}, L, has_layers, NULL, layers_next_map, NULL},
-    {"value", "v", "Value", "", "map of bits, values, errors or gradients",
+    {"value", "v", "Value", "[NAME]",
+     "map of bits, values, errors, gradients, ranges, saturation",
      {'v'}, L, has_layers, NULL, layers_next_what, NULL},
+    {"inputs", "a", "Inputs", "", "the layer's weights, or its activations",
+     {'a'}, L, has_layers, NULL, layers_inputs, layers_inputs_word},
+    {"example", "e", NULL, "[ROW]",
+     "activations of the next row of validation data",
+     {'e'}, L, has_layers, NULL, layers_example, NULL},
     {"zoom-out", "-", "Out", "", "a cell for more weights: means",
      {'-'}, L, has_layers, NULL, layers_zoom_out, NULL},
     {"zoom-in", "+", "In", "", "a cell for fewer weights",
@@ -524,20 +509,31 @@ const struct action actions[] = {
      {'N'}, D | L, is_paused, NULL, train_step_epoch, NULL},
     {"freeze", "F", NULL, "[LAYER]", "keep the layer's bits; again: train them",
      {'F'}, D | L, ui_trains, NULL, train_freeze, NULL},
-    {"rollback", "", NULL, "EPOCH", "go on from a point of the front",
-     {0}, ALL, ui_trains, NULL, train_rollback, NULL},
-    {"branch", "", NULL, "EPOCH", "a new run from a point of the front",
-     {0}, ALL, ui_trains, NULL, train_branch, NULL},
+    {"rollback", "r", "Roll back", "EPOCH",
+     "go on from a point of the front: the one chosen",
+     {'r'}, D, ui_trains, dash_point_chosen, train_rollback, NULL},
+    {"branch", "B", "Branch", "EPOCH", "a new run from a point of the front",
+     {'B'}, D, ui_trains, dash_point_chosen, train_branch, NULL},
     {"undo", "u", NULL, "", "take back the last change of the training",
      {'u'}, D | L | B, ui_trains, NULL, train_undo, NULL},
     {"next", "Tab", "Next box", "", "focus the next box",
-     {KEY_TAB}, D, has_run, NULL, focus_next, NULL},
+     {KEY_TAB}, D, has_run, NULL, dash_next_box, NULL},
     {"previous", "S-Tab", NULL, "", "focus the box before",
-     {KEY_BACKTAB}, D, has_run, NULL, focus_last, NULL},
+     {KEY_BACKTAB}, D, has_run, NULL, dash_last_box, NULL},
     {"log-axis", "l", "Log", "", "loss on a logarithmic or linear axis",
-     {'l'}, D, has_run, NULL, log_axis, log_axis_word},
+     {'l'}, D, has_run, NULL, dash_log_axis, dash_log_axis_word},
+    {"closer", "z", NULL, "", "curves: half as many epochs",
+     {'z'}, D, has_points, NULL, dash_closer, NULL},
+    {"wider", "Z", NULL, "", "curves: twice as many epochs",
+     {'Z'}, D, has_points, NULL, dash_wider, NULL},
+    {"before", "←", NULL, "", "curves: read the values of an epoch before",
+     {KEY_ARROW_LEFT}, D, has_points, NULL, left, NULL},
+    {"after", "→", NULL, "", "of an epoch after",
+     {KEY_ARROW_RIGHT}, D, has_points, NULL, right, NULL},
+    {"warnings", "w", NULL, "", "log: warnings only, or all lines",
+     {'w'}, D, has_run, NULL, dash_warnings, NULL},
     {"follow", "f", NULL, "", "log: stay at the newest line, or stop here",
-     {'f'}, D, has_run, NULL, follow, NULL},
+     {'f'}, D, has_run, NULL, dash_follow, NULL},
     {"page-up", "PgUp", NULL, "", "one page up",
      {KEY_PAGE_UP}, ALL, NULL, NULL, page_up, NULL},
     {"page-down", "PgDn", NULL, "", "one page down",
@@ -559,7 +555,7 @@ const struct action actions[] = {
     {"lua", "6", NULL, "[LINE]", "a console on the script's state",
      {'6'}, ALL, NULL, NULL, to_lua, NULL},
     {"palette", "Ctrl-P", "Palette", "[LETTERS]", "find any action",
-     {KEY_CTRL('P')}, ALL, NULL, NULL, palette_open, NULL},
+     {KEY_CTRL('P')}, ALL, NULL, has_palette, palette_open, NULL},
     {"mouse", "M", NULL, "", "mouse on or off: off, text can be selected",
      {'M'}, ALL, NULL, NULL, mouse, NULL},
     {"theme", "t", NULL, "[NAME]", "next colours: viridis, cividis, plain",

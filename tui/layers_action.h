@@ -7,7 +7,10 @@
 void layers_named(struct ui *ui, const char *layer); /* "": the next one */
 void layers_before(struct ui *ui, const char *arg);
 void layers_next_map(struct ui *ui, const char *arg);
-void layers_next_what(struct ui *ui, const char *arg);
+void layers_next_what(struct ui *ui, const char *name); /* "": the next one */
+void layers_inputs(struct ui *ui, const char *arg);
+const char *layers_inputs_word(const struct ui *ui);
+void layers_example(struct ui *ui, const char *row); /* "": the next one */
 void layers_zoom_in(struct ui *ui, const char *arg);
 void layers_zoom_out(struct ui *ui, const char *arg);
 void layers_earlier(struct ui *ui, const char *arg);

@@ -6,7 +6,9 @@
 #include "fpga_flow/target.h"
 #include "tui/action.h"
 #include "tui/builds_pane.h"
+#include "tui/dash_action.h"
 #include "tui/key.h"
+#include "tui/layers_impl.h"
 #include "tui/runs_action.h"
 
 void line_open(struct ui *ui, const char *text)
@@ -14,6 +16,7 @@ void line_open(struct ui *ui, const char *text)
     runs_filter_begin(ui);
     memcpy(ui->builds.pattern_before, ui->builds.wanted.pattern,
            sizeof ui->builds.pattern_before);
+    memcpy(ui->dash.find_before, ui->dash.find, sizeof ui->dash.find);
     ui->typing = true;
     ui->choices[0] = 0;
     edit_set(&ui->line, text);
@@ -137,6 +140,13 @@ static bool column_name(const struct ui *ui, int i, char buf[UI_PATH])
     return give(buf, runs_column(i));
 }
 
+static bool what_name(const struct ui *ui, int i, char buf[UI_PATH])
+{
+    (void)ui;
+    return i < LAYERS_WHATS &&
+           give(buf, layers_what_name((enum layers_what)i));
+}
+
 static bool cost_name(const struct ui *ui, int i, char buf[UI_PATH])
 {
     static const char *const names[] = {"ebops", "lut4", "lc", NULL};
@@ -152,7 +162,7 @@ static const struct {
     {"freeze", layer_name},    {"build", device_name},  {"open", script_name},
     {"rollback", front_epoch}, {"branch", front_epoch},
     {"step", step_name},       {"columns", column_name},
-    {"cost", cost_name},
+    {"cost", cost_name},       {"value", what_name},
 };
 
 /* The word at the end of the line as far as it is certain; all that are left
@@ -205,10 +215,19 @@ static bool is_prompt(const struct ui *ui, const char *command)
            !strncmp(ui->line.text, command, strlen(command));
 }
 
-/* A pattern for the log of a build. */
+/* A pattern for the log of a build, or a text for that of Dash. */
 static bool is_find(const struct ui *ui)
 {
-    return ui->screen == SCREEN_BUILDS && !strncmp(ui->line.text, "find ", 5);
+    return (ui->screen == SCREEN_BUILDS || ui->screen == SCREEN_DASH) &&
+           !strncmp(ui->line.text, "find ", 5);
+}
+
+static void find_text(struct ui *ui, const char *builds, const char *dash)
+{
+    if (ui->screen == SCREEN_BUILDS)
+        builds_find(ui, builds);
+    else
+        dash_find(ui, dash);
 }
 
 /* Return was pressed. A filter or note that was emptied is taken away, where
@@ -218,7 +237,7 @@ static void end_line(struct ui *ui)
     if (is_prompt(ui, "filter "))
         runs_filter(ui, ui->line.text + 7);
     else if (is_find(ui))
-        builds_find(ui, ui->line.text + 5);
+        find_text(ui, ui->line.text + 5, ui->line.text + 5);
     else if (is_prompt(ui, "note ") && !ui->line.text[5])
         runs_note(ui, "-");
     else
@@ -234,7 +253,7 @@ void line_key(struct ui *ui, int key)
         if (is_prompt(ui, "filter "))
             runs_filter_undo(ui);
         if (is_find(ui))
-            builds_find(ui, ui->builds.pattern_before);
+            find_text(ui, ui->builds.pattern_before, ui->dash.find_before);
     } else if (key == KEY_RETURN) {
         ui->typing = false;
         end_line(ui);
@@ -248,5 +267,5 @@ void line_key(struct ui *ui, int key)
     if (ui->typing && is_prompt(ui, "filter "))
         runs_filter_preview(ui, ui->line.text + 7);
     if (ui->typing && is_find(ui))
-        builds_find(ui, ui->line.text + 5);
+        find_text(ui, ui->line.text + 5, ui->line.text + 5);
 }

@@ -130,6 +130,7 @@ static int open_session(struct loop *l, const char *script,
                         struct loom_errmsg *e)
 {
     l->conf.script = script;
+    l->conf.forecast = true;
     struct loom_session *s = loom_session_new(&l->conf, e);
     if (!s)
         return LOOM_ERR_SCRIPT;

@@ -148,20 +148,64 @@ void train_step_epoch(struct ui *ui, const char *arg)
     train_step(ui, "epoch");
 }
 
-void train_target(struct ui *ui, const char *arg)
+/* "4000", "4k", "5k lut4", "5k lc", "off": EBOPs, or what the newest point's
+ * EBOPs and predicted cells make of cells. */
+static bool read_target(struct ui *ui, const char *arg, double *v,
+                        const char **unit)
 {
+    const struct loom_forecast *f = &ui->view->forecast;
     char *end;
-    double v = strtod(arg, &end);
-    bool off = !strcmp(arg, "off");
+    *v = strtod(arg, &end);
     if (*end == 'k' && end > arg) {
-        v *= 1000;
+        *v *= 1000;
         end++;
     }
-    if (!off && (end == arg || *end || !(v >= 1) || !(v < 1e12)))
-        ui_say(ui, STYLE_ERROR, "target: EBOPs, like 4000 or 4k, or off");
+    *unit = end + strspn(end, " ");
+    bool cells = !strcmp(*unit, "lut4") || !strcmp(*unit, "lc");
+    if (end == arg || (**unit && !cells) || !(*v >= 1) || !(*v < 1e12))
+        ui_say(ui, STYLE_ERROR,
+               "target: EBOPs, like 4000 or 4k; 5k lut4, 5k lc; or off");
+    else if (cells && !f->epoch)
+        ui_say(ui, STYLE_WARN, "no cells are predicted yet: give EBOPs");
     else
-        ui_send(ui, LOOM_CMD_TARGET, off ? 0 : v, "",
-                off ? "β back on its schedule" : "β follows the target");
+        return true;
+    return false;
+}
+
+/* What the training counts at the point that was predicted; as it is now where
+ * that has left the front. */
+static double forecast_cost(const struct ui *ui)
+{
+    const struct loom_train_view *t = &ui->view->train;
+    for (int i = 0; i < t->n_front; i++)
+        if (t->front[i].epoch == ui->view->forecast.epoch)
+            return (double)(t->cost_unit[0] ? t->front[i].cost
+                                            : t->front[i].ebops);
+    return (double)(t->cost_unit[0] ? t->cost : t->ebops);
+}
+
+void train_target(struct ui *ui, const char *arg)
+{
+    const struct loom_train_view *t = &ui->view->train;
+    const struct loom_cells *cells = &ui->view->forecast.cells;
+    const char *unit;
+    char said[96] = "β follows the target";
+    double v = 0;
+    if (!strcmp(arg, "off")) {
+        ui_send(ui, LOOM_CMD_TARGET, 0, "", "β back on its schedule");
+        return;
+    }
+    if (!read_target(ui, arg, &v, &unit))
+        return;
+    if (*unit) {
+        int now = unit[1] == 'u' ? cells->lut4 : cells->lc;
+        v *= forecast_cost(ui) / (now > 0 ? now : 1);
+        snprintf(said, sizeof said, "β follows ~%.0f %s, as epoch %d has it", v,
+                 t->cost_unit[0] ? t->cost_unit : "EBOPs",
+                 ui->view->forecast.epoch);
+    }
+    if (v >= 1 && isfinite(v))
+        ui_send(ui, LOOM_CMD_TARGET, v, "", said);
 }
 
 /* The layer that is named, else the selected one. */
@@ -174,18 +218,22 @@ void train_freeze(struct ui *ui, const char *arg)
     ui_send(ui, LOOM_CMD_FREEZE, 0, name, "");
 }
 
-/* To a point of the front, named by its epoch. */
+/* To a point of the front, named by its epoch, or the chosen one. */
 static void go_back(struct ui *ui, enum loom_cmd_kind kind, const char *arg)
 {
     const struct loom_train_view *t = &ui->view->train;
-    char *end;
+    char *end, chosen[16];
+    if (!*arg && ui->dash.point) {
+        snprintf(chosen, sizeof chosen, "%d", ui->dash.point);
+        arg = chosen;
+    }
     long epoch = strtol(arg, &end, 10);
     bool found = false;
     for (int i = 0; i < t->n_front; i++)
         found = found || t->front[i].epoch == epoch;
     if (end == arg || *end || !found)
         ui_say(ui, STYLE_ERROR,
-               "which point of the front? its epoch; Dash lists them");
+               "which point of the front? its epoch, or choose one there");
     else
         ui_send(ui, kind, (double)epoch, "", "");
 }

@@ -128,7 +128,7 @@ struct area ui_body(struct area all)
 
 /* The tab line. */
 
-enum { PIECES = 7 };
+enum { PIECES = 8 };
 
 /* What the right of the tab line says, and from the most to the least
  * needed, which of it is left out first when there is no room. */
@@ -153,6 +153,10 @@ static void pieces(const struct ui *ui, char out[PIECES][80])
                  format_whole_seconds((double)t->eta_s, time));
     if (t->threads > 0)
         snprintf(out[5], 80, "%d thr", t->threads);
+    if (ui->view->collapsed)
+        snprintf(out[7], 80, "! collapsing since %d", ui->view->collapsed);
+    else if (ui->view->stopped[0] && t->state == LOOM_TRAIN_DONE)
+        snprintf(out[7], 80, "stopped: %.47s", ui->view->stopped);
     if (t->checkpoint_age_s >= 0)
         snprintf(out[6], 80, "saved %s ago",
                  format_whole_seconds(t->checkpoint_age_s, time));
@@ -160,14 +164,14 @@ static void pieces(const struct ui *ui, char out[PIECES][80])
 
 static void draw_status(struct area a, const struct ui *ui, int from)
 {
-    static const int need[PIECES] = {1, 2, 0, 4, 3, 6, 5};
+    static const int need[PIECES] = {1, 7, 2, 0, 4, 3, 6, 5};
     char text[PIECES][80];
     pieces(ui, text);
     bool shown[PIECES] = {false};
     int room = a.w - 1 - from;
     for (int i = 0; i < PIECES; i++) {
         int w = text_width(text[need[i]]) + 2;
-        if (w == 2)
+        if (w == 2 || (w > room && need[i] == 7))
             continue;
         if (w > room)
             break;
@@ -178,6 +182,7 @@ static void draw_status(struct area a, const struct ui *ui, int from)
         if (shown[i])
             x += 2 + area_text(a, x, 0,
                                i == 1   ? ui_state_style(ui->view->train.state)
+                               : i == 7 ? STYLE_WARN
                                : i == 0 ? STYLE_BOLD
                                         : STYLE_PLAIN,
                                text[i]);

@@ -36,6 +36,14 @@ enum dash_box {
     DASH_BOXES
 };
 
+struct dash_state {
+    int zoom;      /* of the curves: halvings of their epochs */
+    int cursor;    /* epoch under it; 0: there is none */
+    int point;     /* of the front, by its epoch; 0: none is chosen */
+    bool warnings; /* of the log, only they */
+    char find[200], find_before[200]; /* and only lines with that text */
+};
+
 /* How Layers draws the map, and of what. */
 enum layers_map { LAYERS_DIGITS, LAYERS_BLOCKS, LAYERS_WHOLE, LAYERS_MAPS };
 enum layers_what {
@@ -44,12 +52,16 @@ enum layers_what {
     LAYERS_ERROR,
     LAYERS_GRADIENT,
     LAYERS_BIT_GRADIENT,
+    LAYERS_RANGE,
+    LAYERS_SATURATION,
     LAYERS_WHATS
 };
 
 struct layers_state {
     enum layers_map map;
     enum layers_what what;
+    bool inputs;                  /* they, not the weights */
+    int example;                  /* whose values they have */
     int zoom;                     /* weights on a side of a cell */
     int row, col;                 /* the cursor, in weights */
     int from_row, from_col;       /* the first cell shown, in weights */
@@ -113,6 +125,7 @@ struct ui {
     bool full;       /* the box with the keys fills the screen */
     bool log_y;      /* loss curves on a logarithmic axis */
     uint64_t log_at; /* number of the last log line shown; 0: follow */
+    struct dash_state dash;
     int layer;       /* selected in the bit map and on Layers */
     struct layers_state layers;
     int build_id; /* selected in Builds; 0: the newest */
@@ -151,6 +164,11 @@ struct ui {
     bool (*send)(void *ud, const struct loom_command *c);
     void *ud;
 };
+
+static inline int ui_between(int v, int lo, int hi)
+{
+    return v > hi ? (hi < lo ? lo : hi) : v < lo ? lo : v;
+}
 
 void ui_init(struct ui *ui);
 

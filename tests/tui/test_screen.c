@@ -106,29 +106,52 @@ static void draw(const struct ui *ui)
     check_grid(&grid);
 }
 
+static const char *const roads[] = {
+    "",     "\r",     "\t\t\t\r", "zz\t\tkj\r", "w/e\r", "3",    "3m",
+    "3mm",  "3/a\r&", "3x",        "4",           "4\r",   "4 jx", "4x\r",
+    "4p",   "4pp",    "4$$",       "?",           ":xy",    "\020bu", "2]",
+    "2]a",  "2]]aej-", "2]]mjjl",  "2]mm--,",     "5",      "5\rjl", "6x"};
+
+enum { ROADS = sizeof roads / sizeof *roads };
+
+static void draw_at(int w, int h, int view, const char *keys,
+                    enum grid_glyphs glyphs)
+{
+    struct ui ui;
+    start(&ui, (enum view_kind)view, w, h);
+    ui.runs = lists[view % RUNS_KINDS];
+    press(&ui, keys);
+    if (keys[0] == '2' || keys[0] == '3' || keys[0] == '5')
+        answer(&ui);
+    grid.glyphs = glyphs;
+    draw(&ui);
+}
+
+/* All pictures at sizes where something changes. */
 static void test_sizes(void **unused)
 {
     (void)unused;
     static const int w[] = {1,  2,  3,  7,  12, 39,  40,  41,  55,
                             59, 60, 79, 80, 81, 119, 120, 121, 300};
     static const int h[] = {1, 2, 3, 5, 9, 10, 11, 16, 23, 24, 25, 48, 100};
-    static const char *const keys[] = {"",    "\r",      "\t\t\t\r", "3", "4",
-                                       "4\r", "4 jx",    "4x\r",     "4p", "4pp", "4$$", "?", ":xy",
-                                       "2]",  "2]]mjjl", "2]mm--,", "5", "5\rjl", "6x", "3m", "3mm", "3/a\r&", "3x", "\020bu"};
     for (size_t i = 0; i < sizeof w / sizeof *w; i++)
         for (size_t j = 0; j < sizeof h / sizeof *h; j++)
             for (int v = 0; v < VIEW_KINDS; v++)
                 for (size_t k = (i + j + (size_t)v) % 3; /* a third of them */
-                     k < sizeof keys / sizeof *keys; k += 3) {
-                    struct ui ui;
-                    start(&ui, (enum view_kind)v, w[i], h[j]);
-                    ui.runs = lists[v % RUNS_KINDS];
-                    press(&ui, keys[k]);
-                    if (keys[k][0] == '2' || keys[k][0] == '3' || keys[k][0] == '5')
-                        answer(&ui);
-                    grid.glyphs = (enum grid_glyphs)((i + j) % 3);
-                    draw(&ui);
-                }
+                     k < ROADS; k += 3)
+                    draw_at(w[i], h[j], v, roads[k],
+                            (enum grid_glyphs)((i + j) % 3));
+}
+
+/* Every size there is, with one picture after the other. */
+static void test_every_size(void **unused)
+{
+    (void)unused;
+    size_t n = 0;
+    for (int w = 1; w <= 300; w++)
+        for (int h = 1; h <= 100; h++, n++)
+            draw_at(w, h, (int)(n / 7 % VIEW_KINDS), roads[n % ROADS],
+                    (enum grid_glyphs)(n / 5 % 3));
 }
 
 /* No two boxes share a cell, and none leaves the screen. */
@@ -234,6 +257,10 @@ static const struct {
     {":target off\r", LOOM_CMD_TARGET, 0, ""},
     {":rollback 203\r", LOOM_CMD_ROLLBACK, 203, ""},
     {":branch 203\r", LOOM_CMD_BRANCH, 203, ""},
+    {"\tkr", LOOM_CMD_ROLLBACK, 27, ""}, /* the best point, chosen there */
+    {"\tkjB", LOOM_CMD_BRANCH, 38, ""},
+    {":target 1080 lut4\r", LOOM_CMD_TARGET, 450, ""},
+    {":target 4.86k lc\r", LOOM_CMD_TARGET, 1800, ""},
     {":freeze dense_1\r", LOOM_CMD_FREEZE, 0, "dense_1"},
     {"F", LOOM_CMD_FREEZE, 0, "quant_in"},
     {"u", LOOM_CMD_UNDO, 0, ""},
@@ -396,6 +423,36 @@ static void test_layers(void **unused)
     assert_string_equal(w->name, "");
 }
 
+/* The curves' cursor, zoom and the log's filter; Esc gives them up again. */
+static void test_curves(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    start(&ui, VIEW_RUNNING, 160, 48);
+    keys_press(&ui, KEY_ARROW_RIGHT);
+    assert_int_equal(ui.dash.cursor, 0);
+    keys_press(&ui, KEY_ARROW_LEFT);
+    keys_press(&ui, KEY_ARROW_LEFT);
+    assert_int_equal(ui.dash.cursor, 213);
+    keys_press(&ui, KEY_ARROW_RIGHT);
+    assert_int_equal(ui.dash.cursor, 214);
+    keys_press(&ui, KEY_ARROW_RIGHT);
+    assert_int_equal(ui.dash.cursor, 0);
+    press(&ui, "zzzzzzzzzzzz");
+    assert_int_equal(ui.dash.zoom, 5); /* 214 >> 5 are as few as is useful */
+    press(&ui, "Z");
+    assert_int_equal(ui.dash.zoom, 4);
+    press(&ui, "w/pruned\r");
+    assert_true(ui.dash.warnings);
+    assert_string_equal(ui.dash.find, "pruned");
+    press(&ui, "/xyz\033");
+    assert_string_equal(ui.dash.find, "pruned");
+    press(&ui, "\033\033");
+    assert_true(!ui.dash.zoom && !ui.dash.find[0] && !ui.dash.warnings);
+    press(&ui, "r"); /* no point is chosen */
+    assert_int_equal(n_sent, 0);
+}
+
 static void test_random(void **unused)
 {
     (void)unused;
@@ -514,6 +571,7 @@ int main(void)
         cmocka_unit_test(test_commands),   cmocka_unit_test(test_factors),
         cmocka_unit_test(test_refusals),   cmocka_unit_test(test_quit),
         cmocka_unit_test(test_log_scroll), cmocka_unit_test(test_random),
+        cmocka_unit_test(test_curves),     cmocka_unit_test(test_every_size),
         cmocka_unit_test(test_layers),     cmocka_unit_test(test_format),
         cmocka_unit_test(test_plot_edges), cmocka_unit_test(test_style),
     };

@@ -96,6 +96,22 @@ static void make_model(struct loom_train_view *t)
             .val_metric = (float)(3.3 + 9 * exp(-i / 4.0))};
 }
 
+static void make_forecast(struct loom_view *v)
+{
+    struct loom_forecast *f = &v->forecast;
+    const struct loom_train_view *t = &v->train;
+    *f = (struct loom_forecast){.epoch = t->front[0].epoch,
+                                .cells = {2160, 1190, 980, 2430},
+                                .lc_available = 7680};
+    snprintf(f->device, sizeof f->device, "hx8k");
+    for (int k = 0; k < t->n_layers; k++) {
+        snprintf(f->layer[k].name, sizeof f->layer[k].name, "%s",
+                 t->layer[k].name);
+        f->layer[k].lc = 100 + 331 * k;
+        f->n_layers++;
+    }
+}
+
 static void make_logs(struct loom_view *v)
 {
     char text[160];
@@ -216,6 +232,8 @@ static void make_run(enum view_kind kind, struct loom_view *v)
     t->eta_s = 158;
     t->checkpoint_age_s = 7;
     make_logs(v);
+    if (kind != VIEW_PAUSING)
+        make_forecast(v);
     if (kind == VIEW_DONE) {
         t->epochs = t->epoch;
         t->eta_s = 0;
@@ -223,8 +241,16 @@ static void make_run(enum view_kind kind, struct loom_view *v)
         finish_build(add_build(v, 1, LOOM_BUILD_DONE, LOOM_PHASE_BITSTREAM));
     } else if (kind == VIEW_BUILDING || kind == VIEW_BUILT) {
         make_builds(v);
+        if (kind == VIEW_BUILT) { /* and has a convolution */
+            struct loom_train_layer *l = &t->layer[2];
+            snprintf(l->kind, sizeof l->kind, "conv2d");
+            snprintf(v->stopped, sizeof v->stopped, "no better in 50 epochs");
+            l->n_in = 72;
+            l->weights = l->n_in * l->n_out;
+        }
     } else if (kind == VIEW_PAUSED) {
         t->beta_factor = 1.5625f;
+        v->collapsed = 180;
     } else if (kind == VIEW_FAILED) {
         snprintf(t->error, sizeof t->error,
                  "examples/muon.lua:31: loss is not a number at epoch 215, "
@@ -449,15 +475,21 @@ struct runs_list *runs_make(enum runs_kind kind)
 
 /* ---- a layer ---- */
 
+/* Bits more that all weights had at the beginning. */
+static double melt(int epoch)
+{
+    return 4 * exp(-epoch / 50.0);
+}
+
 static float weight_bits(int row, int col, const struct loom_train_layer *l,
-                         int epoch)
+                         double more)
 {
     if (row % 13 == 5 || col % 17 == 9)
         return 0;
     state = (uint32_t)(row * 7919 + col * 104729 + 1);
     noise();
     double b = (double)l->mean_w_bits * (2 - 2.0 * col / l->n_out) + noise();
-    b += 4 * exp(-epoch / 50.0) - 0.001 * row;
+    b += more - 0.001 * row;
     return b > 0.5 ? (float)floor(b + 0.5) : 0;
 }
 
@@ -469,6 +501,8 @@ static struct loom_weight_cell weight(float bits)
                                      .error = (float)(0.02 * noise()),
                                      .gradient = (float)(1e-3 * noise()),
                                      .bit_gradient = (float)(1e-5 * noise()),
+                                     .range = bits > 0,
+                                     .fill = (float)fabs(0.7 * v * v * v) * 2,
                                      .k = 1,
                                      .i = 0,
                                      .f = (int8_t)bits};
@@ -477,6 +511,7 @@ static struct loom_weight_cell weight(float bits)
 static void fill_cells(struct loom_layer_detail *d,
                        const struct loom_train_layer *l, int epoch)
 {
+    double more = melt(epoch);
     for (int y = 0; y < d->n_rows; y++) {
         d->in_k[y] = 0;
         d->in_i[y] = 2;
@@ -484,10 +519,13 @@ static void fill_cells(struct loom_layer_detail *d,
         for (int x = 0; x < d->n_cols; x++) {
             struct loom_weight_cell *c = &d->cell[y * d->n_cols + x];
             *c = weight(weight_bits(d->row + y * d->high, d->col + x * d->wide,
-                                    l, epoch));
+                                    l, more));
             d->row_bits[y] += c->bits / (float)d->n_cols;
             if (d->map >= 0)
-                c->value = c->error = c->gradient = c->bit_gradient = NAN;
+                c->value = c->error = c->gradient = c->bit_gradient =
+                    c->range = c->fill = NAN;
+            if (d->inputs)
+                c->error = c->gradient = NAN;
         }
     }
 }
@@ -495,10 +533,10 @@ static void fill_cells(struct loom_layer_detail *d,
 static void count_bits(struct loom_layer_detail *d,
                        const struct loom_train_layer *l, int epoch)
 {
-    double sum = 0;
+    double sum = 0, more = melt(epoch);
     for (int r = 0; r < d->rows; r++)
         for (int c = 0; c < d->cols; c++) {
-            float b = weight_bits(r, c, l, epoch);
+            float b = weight_bits(r, c, l, more);
             d->histogram[b > 16 ? 16 : (int)b]++;
             sum += (double)b;
             d->max_bits = fmaxf(d->max_bits, b);
@@ -524,6 +562,25 @@ static void fill_history(struct loom_layer_detail *d, const struct loom_view *v,
             floorf(l->mean_w_bits * 2 + 4 * expf(-(float)e / 50))};
 }
 
+/* A convolution's kernels of 3 x 3, inputs as a list or an image of 3 columns.
+ */
+static void lay_out(struct loom_layer_detail *d,
+                    const struct loom_layer_watch *w,
+                    const struct loom_train_layer *l)
+{
+    bool conv = !strcmp(l->kind, "conv2d");
+    d->inputs = w->inputs;
+    d->kernel_high = d->kernel_wide = conv ? 3 : 1;
+    d->rows = conv ? l->n_in / 3 : l->n_in;
+    d->cols = conv ? l->n_out * 3 : l->n_out;
+    if (!w->inputs)
+        return;
+    d->rows = conv ? 12 : (l->n_in + 31) / 32;
+    d->cols = conv ? l->n_in / 9 * 10 : l->n_in < 32 ? l->n_in : 32;
+    d->kernel_high = conv ? 12 : 1;
+    d->kernel_wide = conv ? 10 : 1;
+}
+
 void view_detail(const struct loom_view *v, const struct loom_layer_watch *w,
                  struct loom_layer_detail *d)
 {
@@ -539,10 +596,9 @@ void view_detail(const struct loom_view *v, const struct loom_layer_watch *w,
         return;
     memcpy(d->name, l->name, sizeof d->name);
     memcpy(d->kind, l->kind, sizeof d->kind);
-    d->rows = l->n_in;
-    d->cols = l->n_out;
+    lay_out(d, w, l);
     fill_history(d, v, l);
-    for (int k = 0; w->epoch && k < d->n_points; k++)
+    for (int k = 0; w->epoch && !d->inputs && k < d->n_points; k++)
         if (k == 0 || d->point[k].epoch <= w->epoch)
             d->epoch = d->point[d->map = k].epoch;
     d->high = w->high;

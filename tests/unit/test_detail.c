@@ -50,7 +50,7 @@ static void test_now(void **state)
     struct loom_layer_weights w = l->ops->weights(m, l);
     const float *value = w.value;
     loom_model_prepare(m, LOOM_MODE_TRAIN);
-    loom_layer_look(m, NULL, 7, &all, &d);
+    loom_layer_look(m, NULL, 7, &all, NULL, &d);
     assert_string_equal(d.name, "a");
     assert_true(d.rows == 6 && d.cols == 12 && d.n_rows == 6 && d.n_cols == 12);
     assert_true(d.epoch == 7 && d.map < 0 && d.symmetric);
@@ -93,7 +93,7 @@ static void test_dead(void **state)
     for (size_t r = 0; r < 6; r++)
         kill_weight(m, r, 9);
     loom_model_prepare(m, LOOM_MODE_TRAIN);
-    loom_layer_look(m, NULL, 0, &all, &d);
+    loom_layer_look(m, NULL, 0, &all, NULL, &d);
     assert_true(d.n_dead_rows == 1 && d.dead_row[0] == 4);
     assert_true(d.n_dead_cols >= 1);
     assert_true(d.row_bits[4] == 0.0f && d.row_bits[3] > 0.0f);
@@ -112,7 +112,7 @@ static void test_means(void **state)
     w.wide = 5;
     loom_model_prepare(m, LOOM_MODE_TRAIN);
     struct loom_layer_weights k = l->ops->weights(m, l);
-    loom_layer_look(m, NULL, 0, &w, &d);
+    loom_layer_look(m, NULL, 0, &w, NULL, &d);
     assert_true(d.n_rows == 2 && d.n_cols == 3);
     for (size_t y = 0; y < 2; y++)
         for (size_t x = 0; x < 3; x++) {
@@ -127,6 +127,77 @@ static void test_means(void **state)
             assert_true(fabsf(c->bits - bits / (float)n) < 1e-5f);
             assert_true(fabsf(c->value - value / (float)n) < 1e-6f);
         }
+    loom_model_destroy(m);
+}
+
+/* A convolution by channel: the kernel of channel c in filter f, place by
+ * place; and the inputs as an image, with what flows through them. */
+static void test_channels(void **state)
+{
+    (void)state;
+    struct loom_model *m = unit_chain(
+        "[['input','x',{'shape':[4,5,2]}],['quantize','a/iq',{'f0':6}],"
+        "['conv2d','a',{'filters':3,'size':[2,3],'kernel':{'b0':4}}]]");
+    struct loom_errmsg e;
+    struct loom_scratch s;
+    struct loom_sums sums;
+    struct loom_layer_watch w = all;
+    loom_model_prepare(m, LOOM_MODE_TRAIN);
+    const float *kernel = m->theta + loom_model_param(m, "a/kernel")->at;
+    for (int y = 0; y < 2; y++)
+        for (int x = 0; x < 3; x++) /* filter 1 reads nothing of channel 1 */
+            m->theta[loom_model_param(m, "a/kernel")->at +
+                     (size_t)(((y * 3 + x) * 2 + 1) * 3 + 1)] = 0.0f;
+    loom_model_prepare(m, LOOM_MODE_TRAIN);
+    loom_layer_look(m, NULL, 0, &w, NULL, &d);
+    assert_true(d.rows == 4 && d.cols == 9 && d.n_rows == 4 && d.n_cols == 9);
+    assert_true(d.kernel_high == 2 && d.kernel_wide == 3 && d.weights == 36);
+    assert_true(!d.n_dead_rows && !d.n_dead_cols);
+    for (int c = 0; c < 2; c++)
+        for (int f = 0; f < 3; f++)
+            for (int y = 0; y < 2; y++)
+                for (int x = 0; x < 3; x++)
+                    assert_true(d.cell[(c * 2 + y) * 9 + f * 3 + x].value ==
+                                kernel[((y * 3 + x) * 2 + c) * 3 + f]);
+    float row[40];
+    for (int j = 0; j < 40; j++)
+        row[j] = (float)(j - 20) / 64.0f;
+    assert_int_equal(loom_scratch_init(&s, m, &e), 0);
+    assert_int_equal(loom_sums_init(&sums, m, &e), 0);
+    loom_scratch_put(&s, m, 0, row);
+    loom_model_forward(m, &s, 1, &sums);
+    w.inputs = true;
+    loom_layer_look(m, NULL, 0, &w, &s, &d);
+    assert_true(d.inputs && d.rows == 4 && d.cols == 10 && d.weights == 40);
+    for (int y = 0; y < 4; y++)
+        for (int x = 0; x < 5; x++)
+            for (int c = 0; c < 2; c++)
+                assert_true(d.cell[y * 10 + c * 5 + x].value ==
+                            row[(y * 5 + x) * 2 + c]);
+    loom_layer_look(m, NULL, 0, &w, NULL, &d);
+    assert_true(isnan(d.cell[0].value) && d.cell[0].bits > 0.0f);
+    loom_sums_deinit(&sums);
+    loom_scratch_deinit(&s);
+    loom_model_destroy(m);
+}
+
+/* A list of inputs is wrapped; the places behind its end are empty. */
+static void test_list(void **state)
+{
+    (void)state;
+    struct loom_model *m = unit_chain(
+        "[['input','x',{'n':70}],['quantize','a/iq',{'f0':3}],"
+        "['dense','a',{'units':2,'kernel':{'b0':4}}]]");
+    struct loom_layer_watch w = all;
+    w.inputs = true;
+    loom_model_prepare(m, LOOM_MODE_TRAIN);
+    loom_layer_look(m, NULL, 0, &w, NULL, &d);
+    assert_true(d.rows == 3 && d.cols == 32 && d.weights == 70);
+    assert_true(d.cell[2 * 32 + 5].bits > 0.0f && isnan(d.cell[70].bits));
+    w.high = w.wide = 7;
+    loom_layer_look(m, NULL, 0, &w, NULL, &d);
+    assert_true(d.n_rows == 1 && isnan(d.cell[0].value));
+    assert_true(d.cell[0].bits == d.mean_bits);
     loom_model_destroy(m);
 }
 
@@ -146,16 +217,20 @@ static void test_rubbish(void **state)
                         &w.high, &w.wide, &w.epoch};
         for (int f = 0; f < 7; f++)
             *field[f] = odd[unit_between(&r, 0, ODD - 1)];
-        loom_layer_look(m, NULL, 0, &w, &d);
-        assert_true(d.row >= 0 && d.row < 6 && d.col >= 0 && d.col < 12);
-        assert_true(d.n_rows >= 1 && d.row + (d.n_rows - 1) * d.high < 6);
-        assert_true(d.n_cols >= 1 && d.col + (d.n_cols - 1) * d.wide < 12);
+        w.inputs = k % 2;
+        loom_layer_look(m, NULL, 0, &w, NULL, &d);
+        assert_int_equal(d.rows, w.inputs ? 1 : 6);
+        assert_int_equal(d.cols, w.inputs ? 6 : 12);
+        assert_true(d.row >= 0 && d.row < d.rows);
+        assert_true(d.col >= 0 && d.col < d.cols);
+        assert_true(d.n_rows >= 1 && d.row + (d.n_rows - 1) * d.high < d.rows);
+        assert_true(d.n_cols >= 1 && d.col + (d.n_cols - 1) * d.wide < d.cols);
     }
     static const char *const names[] = {"", "x", "a/iq", "nonsense", "aa"};
     for (int k = 0; k < 5; k++) {
         struct loom_layer_watch w = all;
         strcpy(w.name, names[k]);
-        loom_layer_look(m, NULL, 0, &w, &d);
+        loom_layer_look(m, NULL, 0, &w, NULL, &d);
         assert_string_equal(d.name, "");
     }
     loom_model_destroy(m);
@@ -190,11 +265,11 @@ static void test_history(void **state)
     struct loom_layer_watch w = all;
     strcpy(w.name, "b");
     w.epoch = 500;
-    loom_layer_look(m, h, 1000, &w, &d);
+    loom_layer_look(m, h, 1000, &w, NULL, &d);
     assert_true(d.map == 31 && d.epoch == 497 && d.n_points == n);
     assert_true(isnan(d.cell[0].value) && !isnan(d.cell[0].bits));
     w.epoch = -3;
-    loom_layer_look(m, h, 1000, &w, &d);
+    loom_layer_look(m, h, 1000, &w, NULL, &d);
     assert_true(d.map < 0 && d.epoch == 1000);
     loom_bit_history_add(h, 12); /* gone back */
     assert_int_equal(loom_bit_history_size(h), 1);
@@ -217,7 +292,7 @@ static void test_large(void **state)
     struct loom_layer_watch w = all;
     w.epoch = 1;
     w.rows = w.cols = 512;
-    loom_layer_look(m, h, 1, &w, &d);
+    loom_layer_look(m, h, 1, &w, NULL, &d);
     assert_true(d.n_rows * d.n_cols <= LOOM_DETAIL_CELLS && d.n_cols == 203);
     assert_true(fabsf(d.mean_bits - p.mean) < 0.2f);
     assert_true(loom_bit_history_bits(h, 2, 0, 300, 202) > 0.0f);
@@ -242,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_now),     cmocka_unit_test(test_dead),
         cmocka_unit_test(test_means),   cmocka_unit_test(test_rubbish),
         cmocka_unit_test(test_history), cmocka_unit_test(test_large),
-        cmocka_unit_test(test_quantile)};
+        cmocka_unit_test(test_quantile), cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_list)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
