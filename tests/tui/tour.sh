@@ -36,7 +36,7 @@ wait_for() {
     tries=0
     until screen | grep -q -e "$1"; do
         tries=$((tries + 1))
-        if [ "$tries" -gt 400 ]; then
+        if [ "$tries" -gt 1500 ]; then
             echo "tour.sh: the screen never says: $1" >&2
             screen >&2
             exit 1
@@ -57,7 +57,7 @@ step() {
 $tmux -f /dev/null new-session -d -x 120 -y 40 "$program --threads 1; cat"
 wait_for 'small.lua'                          # the chooser has found it
 step Enter -- 'tour-001.*running'             # and trains
-wait_for 'points\|kept'                       # the front has a point
+wait_for '[0-9] kept'                         # the front has a point
 step : 'beta x2' Enter -- '×2'                # beta, typed
 step + -- '×2.5'                              # and by a key
 step u -- 'taking back'
@@ -76,6 +76,7 @@ step Escape 1 -- 'bits per layer'
 step : "rollback $point" Enter -- 'back at the parameters'
 step : "branch $point" Enter -- "tour-002 branches from tour-001@$point"
 step Space -- 'running'
+wait_for '[0-9] kept'                         # its own front has a point
 step C-p buildbest -- 'build the best point'  # the palette
 step Escape b -- 'building the best point'
 wait_for 'build 1: '
