@@ -45,7 +45,16 @@ void loom_dataset_destroy(struct loom_dataset *d)
     free(d->mean);
     free(d->scale);
     free(d->class_weight);
+    loom_dataset_destroy(d->next);
     free(d);
+}
+
+const struct loom_dataset *loom_dataset_of(const struct loom_dataset *d,
+                                           const char *output)
+{
+    while (d && strcmp(d->output, output))
+        d = d->next;
+    return d;
 }
 
 /* rows * width elements of 4 bytes, or NULL with a sentence. */
@@ -170,7 +179,8 @@ int loom_dataset_split_val(struct loom_dataset *d, double fraction,
         else
             copy_row(d, train, i - taken, train, i);
     train->rows = rows - want;
-    return 0;
+    /* The seed says which rows, so they are the same. */
+    return d->next ? loom_dataset_split_val(d->next, fraction, seed, e) : 0;
 }
 
 /* Balanced weights into w [n_out]. */
@@ -318,7 +328,7 @@ int loom_dataset_check(const struct loom_dataset *d, struct loom_errmsg *e)
     while (first < LOOM_N_PARTS - 1 && !d->part[first].rows)
         first++;
     const struct loom_rows *a = &d->part[first];
-    if (!d->n_in || !d->n_out || !a->rows)
+    if ((!d->n_in && !d->output[0]) || !d->n_out || !a->rows)
         return loom_fail(e, LOOM_ERR_SHAPE,
                          "%s: %zu inputs, %zu outputs, %zu rows; at least "
                          "one of each is needed",
@@ -332,8 +342,14 @@ int loom_dataset_check(const struct loom_dataset *d, struct loom_errmsg *e)
                              "%s: the %s part has %s, the %s part %s", d->name,
                              part_word[first], a->y ? "labels" : "targets",
                              part_word[p], a->y ? "targets" : "labels");
+        if (d->next && d->next->part[p].rows != d->part[p].rows)
+            return loom_fail(e, LOOM_ERR_SHAPE,
+                             "%s: the %s part has %zu rows for output %s, but "
+                             "%zu for %s",
+                             d->name, part_word[p], d->part[p].rows, d->output,
+                             d->next->part[p].rows, d->next->output);
     }
-    return 0;
+    return d->next ? loom_dataset_check(d->next, e) : 0;
 }
 
 uint32_t loom_dataset_hash(const struct loom_dataset *d)
@@ -354,5 +370,9 @@ uint32_t loom_dataset_hash(const struct loom_dataset *d)
     }
     if (d->class_weight)
         crc = crc32_z(crc, (const void *)d->class_weight, d->n_out * 4);
+    crc = crc32_z(crc, (const void *)d->output, strlen(d->output));
+    uint32_t next = d->next ? loom_dataset_hash(d->next) : 0;
+    if (d->next)
+        crc = crc32_z(crc, (const void *)&next, sizeof(next));
     return (uint32_t)crc;
 }

@@ -11,6 +11,8 @@
 
 enum loom_part { LOOM_TRAIN, LOOM_VAL, LOOM_TEST, LOOM_N_PARTS };
 
+enum { LOOM_MAX_TARGETS = 8 };
+
 struct loom_rows {
     size_t rows;
     float *x; /* [rows][n_in] */
@@ -31,6 +33,11 @@ struct loom_dataset {
     char unit[16];       /* of the target, e.g. "mrad"; "" for classes */
     float target_scale;  /* targets are stored divided by this; 0 means 1 */
     float *class_weight; /* [n_out] of a row's loss, by label; NULL: all 1 */
+    /* Where a network has several outputs: the one that these labels or targets
+     * are for, and the next one's: a set of the same rows without inputs, owned
+     * by this one. */
+    char output[48];
+    struct loom_dataset *next;
     char source[256];    /* where the rows come from, for people; "" unknown */
     char split[96];      /* how the parts were made, likewise */
 };
@@ -50,6 +57,10 @@ int loom_dataset_lend(struct loom_dataset *d, enum loom_part part, size_t rows,
                       int classes, const float *x, const struct loom_map *map,
                       struct loom_errmsg *e);
 
+/* Those of the output of that name; NULL: none. */
+const struct loom_dataset *loom_dataset_of(const struct loom_dataset *d,
+                                           const char *output);
+
 /* Move a seeded random `fraction` of the training rows into the empty
  * validation part (at least one row on either side). The order of the rows
  * is kept on both sides. */
@@ -61,7 +72,8 @@ int loom_dataset_split_val(struct loom_dataset *d, double fraction,
  * Checks the set before; LOOM_ERR_ARG if it was standardized before. */
 int loom_dataset_standardize(struct loom_dataset *d, struct loom_errmsg *e);
 
-/* Weigh the classes in the loss. w [n_out], each finite and at least 0, not all
+/* Weigh the classes in the loss of training (not in that of other parts, nor in
+ * a metric). w [n_out], each finite and at least 0, not all
  * 0; NULL: balanced, rows / (classes * rows of the class) in the training part,
  * so that every class counts as much and the mean over the rows is 1 (a class
  * that has no row there gets 1). LOOM_ERR_ARG for targets that are no classes,
@@ -80,6 +92,6 @@ int loom_dataset_intact(const struct loom_dataset *d, struct loom_errmsg *e);
 int loom_dataset_own(struct loom_dataset *d, enum loom_part part,
                      struct loom_errmsg *e);
 
-/* CRC-32 over all rows of all parts, their shapes and the weights of classes:
- * tells two data sets apart. */
+/* CRC-32 over all rows of all parts, their shapes, the outputs and the weights
+ * of classes: tells two data sets apart. */
 uint32_t loom_dataset_hash(const struct loom_dataset *d);

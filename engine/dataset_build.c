@@ -21,49 +21,69 @@ static size_t rows_of(const struct loom_block *b)
     return b->x->a.n_dims ? b->x->a.dim[0] : 0;
 }
 
-static bool is_feature(const struct loom_block *b, size_t column)
+/* A set in the making. */
+struct target {
+    struct loom_dataset *d;
+    size_t classes; /* 0: targets */
+    float scale;
+    struct loom_words words; /* of the classes */
+};
+
+struct build {
+    const struct loom_build_conf *conf;
+    struct target of[LOOM_MAX_TARGETS];
+    struct loom_dataset *d;  /* of the first one, with the inputs */
+    size_t at[LOOM_N_PARTS]; /* rows of each part so far */
+    size_t dropped;
+};
+
+static bool is_feature(const struct build *u, const struct loom_block *b,
+                       size_t column)
 {
-    return !(b->leave && b->leave[column]) && (b->y || column != b->label);
+    bool label = b->leave && b->leave[column];
+    for (int k = 0; !label && k < u->conf->n_targets; k++)
+        label = !b->of[k].y && b->of[k].column == column;
+    return !label;
 }
 
-static size_t count_features(const struct loom_block *b)
+static size_t count_features(const struct build *u, const struct loom_block *b)
 {
     size_t n = 0, columns = loom_array_columns(&b->x->a);
     for (size_t k = 0; k < columns; k++)
-        n += is_feature(b, k);
+        n += is_feature(u, b, k);
     return n;
 }
 
-/* The words of the labels; n 0: they are numbers. */
-static struct loom_words words_of(const struct loom_block *b)
+/* The words of the labels of target k; n 0: they are numbers. */
+static struct loom_words words_of(const struct loom_block *b, int k)
 {
-    const struct loom_table *t = b->y ? b->y : b->x;
-    size_t column = b->y ? 0 : b->label;
+    const struct loom_table *t = b->of[k].y ? b->of[k].y : b->x;
+    size_t column = b->of[k].y ? 0 : b->of[k].column;
     return column < t->n_columns ? t->words[column] : (struct loom_words){0};
 }
 
-static size_t label_width(const struct loom_block *b)
+static size_t label_width(const struct loom_block *b, int k)
 {
-    return b->y ? loom_array_columns(&b->y->a) : 1;
+    return b->of[k].y ? loom_array_columns(&b->of[k].y->a) : 1;
 }
 
 /* ---- do the blocks go together? ----------------------------------------- */
 
 /* The same features, of the same words, as in block a. */
-static int check_columns(const struct loom_block *a, const struct loom_block *b,
-                         struct loom_errmsg *e)
+static int check_columns(const struct build *u, const struct loom_block *a,
+                         const struct loom_block *b, struct loom_errmsg *e)
 {
-    size_t has = count_features(b), want = count_features(a);
+    size_t has = count_features(u, b), want = count_features(u, a);
     if (has != want)
         return loom_fail(e, LOOM_ERR_SHAPE,
                          "%s: inputs of %zu columns; %s has %zu", b->what, has,
                          a->what, want);
     size_t columns = a->x->n_columns;
     for (size_t k = 0; columns == b->x->n_columns && k < columns; k++) {
-        const struct loom_words *u = &a->x->words[k], *v = &b->x->words[k];
-        bool same = !is_feature(a, k) || u->n == v->n;
-        for (size_t j = 0; same && is_feature(a, k) && j < u->n; j++)
-            same = !strcmp(u->word[j], v->word[j]);
+        const struct loom_words *v = &a->x->words[k], *w = &b->x->words[k];
+        bool same = !is_feature(u, a, k) || v->n == w->n;
+        for (size_t j = 0; same && is_feature(u, a, k) && j < v->n; j++)
+            same = !strcmp(v->word[j], w->word[j]);
         if (!same)
             return loom_fail(e, LOOM_ERR_SHAPE,
                              "%s: column %.40s holds other words than in %s",
@@ -72,47 +92,50 @@ static int check_columns(const struct loom_block *a, const struct loom_block *b,
     return 0;
 }
 
-static int check_block(const struct loom_block *a, const struct loom_block *b,
-                       bool classes, struct loom_errmsg *e)
+static int check_labels(const struct loom_block *a, const struct loom_block *b,
+                        int k, bool classes, struct loom_errmsg *e)
 {
-    size_t rows = rows_of(b), width = label_width(b);
-    size_t labels = !b->y ? rows : b->y->a.n_dims ? b->y->a.dim[0] : 0;
+    size_t rows = rows_of(b), width = label_width(b, k);
+    const struct loom_table *y = b->of[k].y;
+    size_t labels = !y ? rows : y->a.n_dims ? y->a.dim[0] : 0;
     if (labels != rows)
         return loom_fail(e, LOOM_ERR_SHAPE,
                          "%s: %zu rows of inputs and %zu of labels; the same "
                          "rows are needed",
                          b->what, rows, labels);
-    if (!rows || !count_features(b))
-        return loom_fail(e, LOOM_ERR_SHAPE, "%s: no rows, or no features",
-                         b->what);
-    if (width != (classes ? 1 : label_width(a)))
+    if (width != (classes ? 1 : label_width(a, k)))
         return loom_fail(e, LOOM_ERR_SHAPE,
                          "%s: %zu numbers a row to predict; %s", b->what, width,
                          classes ? "classes need one label a row"
                                  : "all parts need the same");
-    if (!words_of(a).n != !words_of(b).n)
+    if (!words_of(a, k).n != !words_of(b, k).n)
         return loom_fail(e, LOOM_ERR_SHAPE,
                          "%s: labels are words there or in %s, but not in both",
                          b->what, a->what);
-    return a == b ? 0 : check_columns(a, b, e);
+    return 0;
+}
+
+static int check_block(const struct build *u, const struct loom_block *a,
+                       const struct loom_block *b, struct loom_errmsg *e)
+{
+    int err = 0;
+    for (int k = 0; !err && k < u->conf->n_targets; k++)
+        err = check_labels(a, b, k, u->of[k].classes > 0, e);
+    if (!err && (!rows_of(b) || !count_features(u, b)))
+        err = loom_fail(e, LOOM_ERR_SHAPE, "%s: no rows, or no features",
+                        b->what);
+    return err || a == b ? err : check_columns(u, a, b, e);
 }
 
 /* ---- filling ------------------------------------------------------------ */
 
-struct build {
-    struct loom_dataset *d;
-    const struct loom_build_conf *conf;
-    bool classes;
-    struct loom_words words; /* of the classes */
-    size_t at[LOOM_N_PARTS]; /* rows of each part so far */
-    size_t dropped;
-};
-
-static double label(const struct loom_block *b, size_t row, size_t k)
+/* Number j of target k. */
+static double label(const struct loom_block *b, int k, size_t row, size_t j)
 {
-    return b->y ? loom_array_get(&b->y->a, row * label_width(b) + k)
-                : loom_array_get(&b->x->a,
-                                 row * loom_array_columns(&b->x->a) + b->label);
+    const struct loom_labels *of = &b->of[k];
+    return of->y ? loom_array_get(&of->y->a, row * label_width(b, k) + j)
+                 : loom_array_get(&b->x->a, row * loom_array_columns(&b->x->a) +
+                                                of->column);
 }
 
 /* The part of a row, LOOM_NO_PART: left out. */
@@ -126,26 +149,27 @@ static int part_of(const struct build *u, const struct loom_block *b,
         return part;
     for (size_t k = 0; k < columns; k++)
         *missing = *missing ||
-                   (is_feature(b, k) &&
+                   (is_feature(u, b, k) &&
                     !isfinite(loom_array_get(&b->x->a, row * columns + k)));
-    for (size_t k = 0; k < label_width(b); k++)
-        *missing = *missing || !isfinite(label(b, row, k));
+    for (int k = 0; k < u->conf->n_targets; k++)
+        for (size_t j = 0; j < label_width(b, k); j++)
+            *missing = *missing || !isfinite(label(b, k, row, j));
     return *missing ? LOOM_NO_PART : part;
 }
 
-/* Number of each of the block's words among those of the classes; NULL with a
- * sentence where one is unknown. */
+/* Number of each of the block's words of target t among those of the classes;
+ * NULL with a sentence where one is unknown. */
 static int *match_words(const struct build *u, const struct loom_block *b,
-                        struct loom_errmsg *e)
+                        int t, struct loom_errmsg *e)
 {
-    struct loom_words w = words_of(b);
+    struct loom_words w = words_of(b, t), known = u->of[t].words;
     int *to = loom_malloc((w.n + 1) * sizeof(*to));
     for (size_t k = 0; k < w.n; k++) {
         size_t j = 0;
-        while (j < u->words.n && strcmp(w.word[k], u->words.word[j]))
+        while (j < known.n && strcmp(w.word[k], known.word[j]))
             j++;
         to[k] = (int)j;
-        if (j == u->words.n) {
+        if (j == known.n) {
             loom_fail(e, LOOM_ERR_RANGE,
                       "%s: the label \"%.40s\" is none of the classes before",
                       b->what, w.word[k]);
@@ -156,47 +180,59 @@ static int *match_words(const struct build *u, const struct loom_block *b,
     return to;
 }
 
-static void put_row(struct build *u, const struct loom_block *b,
-                    const int *words, size_t row, int part)
+static void put_labels(const struct target *t, const struct loom_block *b,
+                       int k, const int *words, size_t row, struct loom_rows *r,
+                       size_t i)
 {
-    struct loom_rows *r = &u->d->part[part];
-    size_t columns = loom_array_columns(&b->x->a), i = u->at[part]++;
-    float *x = r->x + i * u->d->n_in;
-    for (size_t k = 0; !r->map && k < columns; k++)
-        if (is_feature(b, k))
-            *x++ = (float)loom_array_get(&b->x->a, row * columns + k);
-    for (size_t k = 0; !u->classes && k < u->d->n_out; k++)
-        r->t[i * u->d->n_out + k] =
-            (float)(label(b, row, k) / (double)u->conf->target_scale);
-    if (u->classes) {
-        double v = label(b, row, 0);
+    for (size_t j = 0; !t->classes && j < t->d->n_out; j++)
+        r->t[i * t->d->n_out + j] =
+            (float)(label(b, k, row, j) / (double)t->scale);
+    if (t->classes) {
+        double v = label(b, k, row, 0);
         bool whole = v >= 0 && v < 1e6 && v == floor(v);
         r->y[i] = !whole ? -1 : words ? words[(size_t)v] : (int)v;
     }
 }
 
+static void put_row(struct build *u, const struct loom_block *b,
+                    int *const *words, size_t row, int part)
+{
+    struct loom_rows *r = &u->d->part[part];
+    size_t columns = loom_array_columns(&b->x->a), i = u->at[part]++;
+    float *x = r->x + i * u->d->n_in;
+    for (size_t k = 0; !r->map && k < columns; k++)
+        if (is_feature(u, b, k))
+            *x++ = (float)loom_array_get(&b->x->a, row * columns + k);
+    for (int k = 0; k < u->conf->n_targets; k++)
+        put_labels(&u->of[k], b, k, words[k], row, &u->of[k].d->part[part], i);
+}
+
 static int put_block(struct build *u, const struct loom_block *b,
                      struct loom_errmsg *e)
 {
-    int *words = NULL;
+    int *words[LOOM_MAX_TARGETS] = {NULL}, err = 0;
     bool missing;
-    if (words_of(b).n && u->classes && !(words = match_words(u, b, e)))
-        return LOOM_ERR_RANGE;
-    for (size_t row = 0; row < rows_of(b); row++) {
+    for (int k = 0; !err && k < u->conf->n_targets; k++)
+        if (words_of(b, k).n && u->of[k].classes &&
+            !(words[k] = match_words(u, b, k, e)))
+            err = LOOM_ERR_RANGE;
+    for (size_t row = 0; !err && row < rows_of(b); row++) {
         int part = part_of(u, b, row, &missing);
         if (part != LOOM_NO_PART)
             put_row(u, b, words, row, part);
     }
-    free(words);
-    return 0;
+    for (int k = 0; k < u->conf->n_targets; k++)
+        free(words[k]);
+    return err;
 }
 
 /* Whether a block is just a part, row by row as its file has it. */
 static bool is_lent(const struct build *u, const struct loom_block *b)
 {
     const struct loom_array *a = &b->x->a;
-    return a->map.data && a->dtype == LOOM_F32 && b->y && !b->part &&
-           !u->conf->drop_missing && count_features(b) == loom_array_columns(a);
+    return a->map.data && a->dtype == LOOM_F32 && !b->part &&
+           !u->conf->drop_missing &&
+           count_features(u, b) == loom_array_columns(a);
 }
 
 /* Room for the rows that there will be. */
@@ -215,12 +251,14 @@ static int make_room(struct build *u, const struct loom_block *block, size_t n,
         }
     for (int p = 0; !err && p < LOOM_N_PARTS; p++) {
         const struct loom_array *a = only[p] ? &only[p]->x->a : NULL;
-        if (a && rows[p] && is_lent(u, only[p]))
-            err = loom_dataset_lend(u->d, (enum loom_part)p, rows[p],
-                                    u->classes, a->data, &a->map, e);
-        else if (rows[p])
-            err = loom_dataset_alloc(u->d, (enum loom_part)p, rows[p],
-                                     u->classes, e);
+        bool lent = a && rows[p] && is_lent(u, only[p]);
+        for (int k = 0; !err && rows[p] && k < u->conf->n_targets; k++)
+            err = lent && !k
+                      ? loom_dataset_lend(u->d, (enum loom_part)p, rows[p],
+                                          u->of[k].classes > 0, a->data,
+                                          &a->map, e)
+                      : loom_dataset_alloc(u->of[k].d, (enum loom_part)p,
+                                           rows[p], u->of[k].classes > 0, e);
     }
     return err;
 }
@@ -232,12 +270,50 @@ static void put_names(struct build *u, const struct loom_block *b)
     if (b->x->n_columns)
         u->d->feature = loom_calloc(u->d->n_in, sizeof(char *));
     for (size_t k = 0; k < b->x->n_columns; k++)
-        if (is_feature(b, k))
+        if (is_feature(u, b, k))
             u->d->feature[j++] = loom_strdup(b->x->name[k]);
-    if (u->classes && u->words.n)
-        u->d->class_name = loom_calloc(u->d->n_out, sizeof(char *));
-    for (size_t k = 0; u->classes && k < u->words.n; k++)
-        u->d->class_name[k] = loom_strdup(u->words.word[k]);
+    for (int t = 0; t < u->conf->n_targets; t++) {
+        const struct target *of = &u->of[t];
+        if (of->classes && of->words.n)
+            of->d->class_name = loom_calloc(of->d->n_out, sizeof(char *));
+        for (size_t k = 0; of->classes && k < of->words.n; k++)
+            of->d->class_name[k] = loom_strdup(of->words.word[k]);
+    }
+}
+
+/* The targets that the first block has, and whether they are what conf says. */
+static int find_targets(struct build *u, const struct loom_block *b,
+                        struct loom_errmsg *e)
+{
+    for (int k = 0; k < u->conf->n_targets; k++) {
+        const struct loom_build_target *c = &u->conf->target[k];
+        struct target *t = &u->of[k];
+        t->words = words_of(b, k);
+        t->classes = c->classes ? c->classes : t->words.n;
+        t->scale = c->scale;
+        if (t->words.n > t->classes)
+            return loom_fail(e, LOOM_ERR_RANGE,
+                             "%s: %zu classes, but the labels have %zu words",
+                             u->conf->name, t->classes, t->words.n);
+    }
+    return 0;
+}
+
+/* A chain of empty sets. */
+static void make_sets(struct build *u, const struct loom_block *b)
+{
+    for (int k = u->conf->n_targets - 1; k >= 0; k--) {
+        struct target *t = &u->of[k];
+        size_t n_in = k ? 0 : count_features(u, b);
+        size_t n_out = t->classes ? t->classes : label_width(b, k);
+        t->d = loom_dataset_new(u->conf->name, n_in, n_out);
+        t->d->target_scale = t->scale;
+        t->d->next = u->d;
+        u->d = t->d;
+        if (u->conf->n_targets > 1)
+            snprintf(t->d->output, sizeof(t->d->output), "%s",
+                     u->conf->target[k].output);
+    }
 }
 
 static int build(struct build *u, const struct loom_block *block, size_t n,
@@ -256,21 +332,13 @@ struct loom_dataset *loom_dataset_build(const struct loom_block *block,
                                         size_t *dropped, int *err,
                                         struct loom_errmsg *e)
 {
-    struct build u = {.conf = conf, .words = words_of(block)};
-    size_t classes = conf->classes ? conf->classes : u.words.n;
-    *err = 0;
+    struct build u = {.conf = conf};
+    *err = find_targets(&u, block, e);
     for (size_t k = 0; !*err && k < n; k++)
-        *err = check_block(block, &block[k], classes > 0, e);
-    if (!*err && u.words.n > classes)
-        *err = loom_fail(e, LOOM_ERR_RANGE,
-                         "%s: %zu classes, but the labels have %zu words",
-                         conf->name, classes, u.words.n);
+        *err = check_block(&u, block, &block[k], e);
     if (*err)
         return NULL;
-    u.classes = classes > 0;
-    u.d = loom_dataset_new(conf->name, count_features(block),
-                           classes ? classes : label_width(block));
-    u.d->target_scale = conf->target_scale;
+    make_sets(&u, block);
     *err = build(&u, block, n, e);
     if (dropped)
         *dropped = u.dropped;

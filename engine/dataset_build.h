@@ -7,23 +7,34 @@
 #include "engine/dataset.h"
 #include "engine/table.h"
 
-/* Rows of one file (or of two: inputs and labels). */
+/* What is to be predicted. */
+struct loom_labels {
+    const struct loom_table *y; /* [rows][...]; NULL: a column of x: */
+    size_t column;
+};
+
+/* Rows of one file (or of more: inputs and labels). */
 struct loom_block {
     const char *what; /* it is called, for sentences: "x_train and y_train" */
     const struct loom_table *x; /* [rows][columns...] */
-    const struct loom_table *y; /* [rows][...]; NULL: a column of x: */
-    size_t label;
+    struct loom_labels of[LOOM_MAX_TARGETS];
     const bool *leave;   /* [columns of x], true: no feature; NULL: all are */
     const uint8_t *part; /* [rows], LOOM_NO_PART: left out; NULL: all `only` */
     enum loom_part only;
 };
 
-struct loom_build_conf {
-    const char *name;
+struct loom_build_target {
+    const char *output; /* of several: the name */
     size_t classes;     /* 0: as many as the labels have words; without words,
                            targets */
-    float target_scale; /* targets are divided by this */
-    bool drop_missing;  /* leave rows out in which a value is not finite */
+    float scale;        /* targets are divided by this */
+};
+
+struct loom_build_conf {
+    const char *name;
+    int n_targets; /* 1: there is one output */
+    struct loom_build_target target[LOOM_MAX_TARGETS];
+    bool drop_missing; /* leave rows out in which a value is not finite */
 };
 
 /* One set of all blocks, names of features and classes where they are known.

@@ -21,6 +21,7 @@ void loom_exact_destroy(struct loom_exact *net)
         free(d->name);
         free(d->elem);
         free(d->format);
+        free(d->from);
         free(d->start);
         free(d->term);
         free(d->b);
@@ -29,6 +30,9 @@ void loom_exact_destroy(struct loom_exact *net)
         free(d->table);
         free(d->table_f);
     }
+    for (size_t k = 0; k < net->n_outputs; k++)
+        free(net->outputs[k].name);
+    free(net->outputs);
     free(net->nodes);
     free(net->input_size);
     free(net);
@@ -350,11 +354,12 @@ int loom_exact_quantize(const struct loom_exact *net, const float *x,
             continue;
         struct loom_quant_mode m = {d->round, d->overflow};
         size_t from = 0;
-        for (int i = 0; i < d->input[0]; i++)
+        for (int i = 0; !d->from && i < d->input[0]; i++)
             from += net->input_size[i];
         for (size_t r = 0; r < rows; r++)
             for (size_t j = 0; j < d->n; j++) {
-                float v = x[r * width + from + j];
+                size_t i = d->from ? (size_t)d->from[j] : from + j;
+                float v = x[r * width + i];
                 struct loom_fixed t = d->format[j];
                 if (!isfinite(v))
                     return loom_fail(e, LOOM_ERR_NAN,

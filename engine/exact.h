@@ -60,6 +60,10 @@ struct loom_exact_node {
     size_t n;                         /* elements */
     struct loom_exact_elem *elem;     /* [n] */
 
+    /* INPUT: which number of a row of data (all inputs side by side) each
+     * element is; NULL: those of its input, in their order. */
+    int32_t *from; /* [n] */
+
     /* INPUT, QUANTIZE */
     struct loom_fixed *format; /* [n] */
     enum loom_round round;
@@ -91,6 +95,13 @@ struct loom_exact {
     size_t *input_size; /* [n_inputs] floats each takes */
     size_t in_size;     /* sum of the INPUT nodes' n: one row of integers in */
     size_t out_size;    /* nodes[output].n */
+    /* Of several outputs, that lie in the output node one after the other:
+     * their names (owned) and sizes; none where there is one. */
+    size_t n_outputs;
+    struct loom_exact_output {
+        char *name;
+        size_t n;
+    } * outputs;
 };
 
 void loom_exact_destroy(struct loom_exact *net);

@@ -1,14 +1,18 @@
 /* The JSON form of the frozen network, "bitloom/net/1".
  *   {"schema", "inputs": [floats each external input takes], "output": node,
+ *    "outputs": [[name, elements], ...],
  *    "nodes": [{"op", "name", "input": node or [node, ...], "n",
+ *               "from": [number of the row, ...],
  *               "round", "overflow", "format": [[k, i, f], ...],
  *               "weights": [[i, j, w, f], ...], "bias": [[j, b, f], ...],
  *               "block",
  *               "table": [[f, v, v, ...], ...],
  *               "elem": [[f, lo, hi], ...]}, ...]}
  * Weights are those of linear nodes, zeros left out, j then i rising; for max
- * and mul they name the elements (w 1, f 0). "elem" is for the reader's
- * information; loading derives it anew. */
+ * and mul they name the elements (w 1, f 0). "outputs" is there where several
+ * lie side by side in the output node, "from" where an input node takes other
+ * numbers of a row than those of its input, in their order. "elem" is for the
+ * reader's information; loading derives it anew. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +94,12 @@ static json_t *node_to_json(const struct loom_exact_node *d)
 {
     json_t *j = json_pack("{s:s,s:s,s:o,s:i}", "op", op_words[d->op], "name",
                           d->name, "input", inputs_to_json(d), "n", (int)d->n);
+    json_t *from = json_array();
+    for (size_t m = 0; d->from && m < d->n; m++)
+        json_array_append_new(from, json_integer(d->from[m]));
+    if (d->from)
+        json_object_set(j, "from", from);
+    json_decref(from);
     if (d->format) {
         json_object_set_new(j, "round", json_string(loom_round_word(d->round)));
         json_object_set_new(j, "overflow",
@@ -121,8 +131,17 @@ json_t *loom_exact_to_json(const struct loom_exact *net)
                               json_integer((json_int_t)net->input_size[k]));
     for (size_t k = 0; k < net->n_nodes; k++)
         json_array_append_new(nodes, node_to_json(&net->nodes[k]));
-    return json_pack("{s:s,s:o,s:i,s:o}", "schema", SCHEMA, "inputs", inputs,
-                     "output", net->output, "nodes", nodes);
+    json_t *j = json_pack("{s:s,s:o,s:i,s:o}", "schema", SCHEMA, "inputs",
+                          inputs, "output", net->output, "nodes", nodes);
+    json_t *outputs = json_array();
+    for (size_t k = 0; k < net->n_outputs; k++)
+        json_array_append_new(outputs,
+                              json_pack("[s,I]", net->outputs[k].name,
+                                        (json_int_t)net->outputs[k].n));
+    if (net->n_outputs)
+        json_object_set(j, "outputs", outputs);
+    json_decref(outputs);
+    return j;
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -314,6 +333,25 @@ static int read_inputs(const struct loom_exact *net, struct loom_exact_node *d,
     return 0;
 }
 
+/* Numbers of a row of all external inputs. */
+static int read_from(const struct loom_exact *net, struct loom_exact_node *d,
+                     const json_t *j, size_t at, struct loom_errmsg *e)
+{
+    const json_t *a = json_object_get(j, "from");
+    json_int_t width = 0, v;
+    for (size_t k = 0; k < net->n_inputs; k++)
+        width += (json_int_t)net->input_size[k];
+    if (json_array_size(a) != d->n)
+        return bad(e, at, "from", "one number an element");
+    d->from = loom_calloc(d->n, sizeof(*d->from));
+    for (size_t m = 0; m < d->n; m++) {
+        if (!int_at(a, m, 0, width - 1, &v))
+            return bad(e, at, "from", "numbers of a row of inputs");
+        d->from[m] = (int32_t)v;
+    }
+    return 0;
+}
+
 static int read_body(struct loom_exact *net, struct loom_exact_node *d,
                      size_t at, const json_t *j, struct loom_errmsg *e)
 {
@@ -321,9 +359,13 @@ static int read_body(struct loom_exact *net, struct loom_exact_node *d,
                                             : loom_exact_n_in(net, d);
     bool terms = d->op == LOOM_EXACT_LINEAR || d->op == LOOM_EXACT_MAX ||
                  d->op == LOOM_EXACT_MUL;
-    if (!terms && n_in != d->n)
-        return bad(e, at, "n", "as many elements as its input has");
-    int err = terms ? read_terms(d, n_in, j, at, e) : 0;
+    int err = 0;
+    if (d->op == LOOM_EXACT_INPUT && json_object_get(j, "from"))
+        err = read_from(net, d, j, at, e);
+    else if (!terms && n_in != d->n)
+        err = bad(e, at, "n", "as many elements as its input has");
+    if (terms)
+        err = read_terms(d, n_in, j, at, e);
     if (err)
         return err;
     switch (d->op) {
@@ -368,6 +410,33 @@ static int read_node(struct loom_exact *net, size_t at, const json_t *j,
     return read_body(net, d, at, j, e);
 }
 
+/* Names and sizes, if there are any: all of the output node. */
+static int read_outputs(struct loom_exact *net, const json_t *a,
+                        struct loom_errmsg *e)
+{
+    size_t n = json_array_size(a), k, total = 0;
+    const json_t *v;
+    json_int_t size;
+    if (!a)
+        return 0;
+    if (n < 2 || n > net->out_size)
+        return bad(e, (size_t)net->output, "outputs", "two or more outputs");
+    net->outputs = loom_calloc(n, sizeof(*net->outputs));
+    json_array_foreach(a, k, v)
+    {
+        const char *name = json_string_value(json_array_get(v, 0));
+        if (!name || !*name || strlen(name) > 64 ||
+            !int_at(v, 1, 1, (json_int_t)net->out_size, &size))
+            return bad(e, (size_t)net->output, "outputs", "[name, elements]");
+        net->outputs[net->n_outputs++] =
+            (struct loom_exact_output){loom_strdup(name), (size_t)size};
+        total += (size_t)size;
+    }
+    return total == net->out_size ? 0
+                                  : bad(e, (size_t)net->output, "outputs",
+                                        "as many elements as its node has");
+}
+
 static int read_net(struct loom_exact *net, const json_t *j,
                     struct loom_errmsg *e)
 {
@@ -405,7 +474,8 @@ static int read_net(struct loom_exact *net, const json_t *j,
         return bad(e, 0, "output", "the number of a node");
     net->output = (int)out;
     net->out_size = net->nodes[out].n;
-    return loom_exact_intervals(net, e);
+    int err = read_outputs(net, json_object_get(j, "outputs"), e);
+    return err ? err : loom_exact_intervals(net, e);
 }
 
 struct loom_exact *loom_exact_from_json(const json_t *j, struct loom_errmsg *e)

@@ -99,7 +99,7 @@ extern const struct loom_layer_ops loom_layer_input, loom_layer_quantize,
     loom_layer_global_max_pool, loom_layer_global_average_pool,
     loom_layer_reshape, loom_layer_flatten, loom_layer_permute,
     loom_layer_slice, loom_layer_concatenate, loom_layer_batch_norm,
-    loom_layer_dropout;
+    loom_layer_dropout, loom_layer_outputs;
 
 /* Floats a row of its own output and gradient, where they are not its input's.
  */
@@ -153,9 +153,15 @@ struct loom_exact_node *loom_exact_append(struct loom_exact *net,
  * the sentence lists what there is. */
 int loom_conf_check(const json_t *conf, const char *layer,
                     const char *const *names, struct loom_errmsg *e);
-/* For freezing: the number of the input layer whose elements, in their order,
- * are the output of layer k; -1: none. */
-int loom_model_raw_input(const struct loom_model *m, int k);
+/* Whether a layer only moves numbers; where element j of it comes from. */
+bool loom_layer_moves(const struct loom_layer *l, size_t j, int *input,
+                      size_t *element);
+/* For freezing: which number of a row of data (all inputs side by side) is
+ * element j of layer k, by way of layers that only move them; -1: none. */
+int32_t loom_model_raw(const struct loom_model *m, int k, size_t j);
+/* What the INPUT node d of such a layer k is made of. */
+void loom_model_raw_node(const struct loom_model *m, int k,
+                         struct loom_exact_node *d);
 
 /* A number or integer field with bounds, left alone when absent. */
 int loom_conf_number(const json_t *conf, const char *layer, const char *name,

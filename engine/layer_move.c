@@ -1,7 +1,8 @@
 /* reshape{shape}, flatten, permute{axes}, slice{axis, from, to, step},
- * concatenate{axis}: layers that only move numbers. Axes count from 1, the
- * rows not counted; slice takes elements from + k step (counted from 0) below
- * `to`. */
+ * concatenate{axis}, outputs{names}: layers that only move numbers. Axes count
+ * from 1, the rows not counted; slice takes elements from + k step (counted
+ * from 0) below `to`. outputs is the last layer of a network of several
+ * outputs: all of them, flat, one after the other. */
 #include <string.h>
 
 #include "engine/layer.h"
@@ -237,6 +238,43 @@ static int build_concatenate(struct loom_model *m, struct loom_layer *l,
     return 0;
 }
 
+/* As many names as inputs, each another word. */
+static int check_names(const struct loom_layer *l, struct loom_errmsg *e)
+{
+    const json_t *names = json_object_get(l->conf, "names");
+    size_t n = json_array_size(names);
+    bool good = n == (size_t)l->n_inputs;
+    for (size_t k = 0; good && k < n; k++) {
+        const char *name = json_string_value(json_array_get(names, k));
+        good = name && *name && strlen(name) < LOOM_OUTPUT_NAME;
+        for (size_t i = 0; good && i < k; i++)
+            good = strcmp(name, json_string_value(json_array_get(names, i)));
+    }
+    return good ? 0
+                : loom_fail(e, LOOM_ERR_ARG,
+                            "%s: field \"names\" must be a name for each of "
+                            "the %d outputs, of 1 to %d characters",
+                            l->name, l->n_inputs, LOOM_OUTPUT_NAME - 1);
+}
+
+static int build_outputs(struct loom_model *m, struct loom_layer *l,
+                         struct loom_errmsg *e)
+{
+    static const char *const names[] = {"names", NULL};
+    size_t n = 0;
+    int err = loom_conf_check(l->conf, l->name, names, e);
+    if (!err)
+        err = check_names(l, e);
+    for (int i = 0; i < l->n_inputs; i++)
+        n += m->layer[l->input[i]].n;
+    loom_layer_shape(l, 1, &n);
+    if (!err && build_room(m, l) < 0)
+        err = loom_fail(e, LOOM_ERR_NOMEM, "%s: no memory for it", l->name);
+    if (!err)
+        fill_concatenated(m, l, 0);
+    return err;
+}
+
 static void forward(const struct loom_model *m, const struct loom_layer *l,
                     const struct loom_block *b)
 {
@@ -291,6 +329,17 @@ static int freeze(struct loom_model *m, struct loom_layer *l,
     return 0;
 }
 
+bool loom_layer_moves(const struct loom_layer *l, size_t j, int *input,
+                      size_t *element)
+{
+    const struct move *s = l->state;
+    if (l->ops->freeze != freeze)
+        return false;
+    *input = s->which[j];
+    *element = (size_t)s->at[j];
+    return true;
+}
+
 #define MOVES                                                                  \
     .state_size = sizeof(struct move), .forward = forward,                     \
     .backward = backward, .freeze = freeze
@@ -313,3 +362,9 @@ const struct loom_layer_ops loom_layer_concatenate = {
     .max_inputs = LOOM_MAX_INPUTS,
     .build = build_concatenate,
     MOVES};
+
+const struct loom_layer_ops loom_layer_outputs = {.kind = "outputs",
+                                                  .n_inputs = 2,
+                                                  .max_inputs = LOOM_MAX_INPUTS,
+                                                  .build = build_outputs,
+                                                  MOVES};

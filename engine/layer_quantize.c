@@ -250,17 +250,19 @@ static int freeze(struct loom_model *m, struct loom_layer *l,
     const struct quantize *s = l->state;
     const struct loom_qstate *q = &s->q;
     const struct loom_layer *src = &m->layer[l->input[0]];
-    int at = (int)net->n_nodes, port = loom_model_raw_input(m, l->input[0]);
-    bool first = port >= 0;
+    int at = (int)net->n_nodes;
+    bool first = loom_model_raw(m, l->input[0], 0) >= 0;
     node[l - m->layer] = at;
     if (src->ops == &loom_layer_function)
         return loom_function_freeze(src, l->name, q, net, node[src->input[0]],
                                     e);
     struct loom_exact_node *d =
         loom_exact_append(net, first ? LOOM_EXACT_INPUT : LOOM_EXACT_QUANTIZE,
-                          l->name, l->n, first ? &port : &node[l->input[0]], 1);
+                          l->name, l->n, &node[l->input[0]], 1);
     d->round = q->conf.mode.round;
     d->overflow = q->conf.mode.overflow;
+    if (first)
+        loom_model_raw_node(m, l->input[0], d);
     for (size_t j = 0; j < l->n; j++)
         d->format[j] = (struct loom_fixed){
             (int8_t)q->rk[j], (int16_t)fminf(fmaxf(q->ri[j], -999), 999),

@@ -49,7 +49,9 @@ bool loom_goal_needs_outputs(const struct loom_goal *g)
 int loom_goal_check(const struct loom_goal *g, const struct loom_dataset *d,
                     struct loom_errmsg *e)
 {
-    bool classes = d->part[LOOM_TRAIN].y != NULL;
+    bool classes = false;
+    for (int p = 0; p < LOOM_N_PARTS; p++)
+        classes |= d->part[p].y != NULL;
     if (classes != loom_loss_of_classes(g->loss))
         return loom_fail(e, LOOM_ERR_ARG,
                          "the data %s has %s: its loss can be %s, not \"%s\"",
@@ -120,8 +122,12 @@ struct loom_loss_rule loom_goal_rule(const struct loom_goal *g,
     double delta = g->huber_delta > 0 ? g->huber_delta : 1.0;
     return (struct loom_loss_rule){.kind = g->loss,
                                    .delta = delta / target_scale(d),
-                                   .cut = g->outlier_cut / target_scale(d),
-                                   .class_weight = d->class_weight};
+                                   .cut = g->outlier_cut / target_scale(d)};
+}
+
+double loom_goal_weight(const struct loom_goal *g)
+{
+    return g->weight > 0 ? g->weight : 1.0;
 }
 
 void loom_goal_to_json(const struct loom_goal *g, json_t *info)

@@ -17,12 +17,15 @@ enum loom_metric {
     LOOM_N_METRICS
 };
 
-/* Of a training; kept with its checkpoints. */
+/* Of one output. */
 struct loom_goal {
     enum loom_loss loss;
     enum loom_metric metric;
     double huber_delta; /* in the target's unit; 0: 1 */
     double outlier_cut; /* targets: in their unit; 0: none */
+    /* Where there are several outputs: */
+    char output[48];
+    double weight; /* of its loss in the sum of all; 0: 1 */
 };
 
 int loom_metric_from_word(const char *s); /* "accuracy", ...; or -1 */
@@ -40,7 +43,8 @@ int loom_goal_check(const struct loom_goal *g, const struct loom_dataset *d,
  * (which has rows). */
 double loom_goal_chance(const struct loom_goal *g, const struct loom_dataset *d,
                         enum loom_part part);
-/* How the loss of this data is computed; valid as long as d. */
+double loom_goal_weight(const struct loom_goal *g);
+/* How the loss of this data is computed, all classes weighing the same. */
 struct loom_loss_rule loom_goal_rule(const struct loom_goal *g,
                                      const struct loom_dataset *d);
 
@@ -49,8 +53,11 @@ struct loom_loss_rule loom_goal_rule(const struct loom_goal *g,
 void loom_goal_to_json(const struct loom_goal *g, json_t *info);
 struct loom_goal loom_goal_from_json(const json_t *info);
 
+enum { LOOM_MAX_SCORES = 4 };
+
 struct loom_score {
     double loss, metric, outliers; /* outliers: share; -1 without a cut */
+    double all[LOOM_MAX_SCORES];   /* by all metrics of an aim */
 };
 
 /* From the sums over `rows` rows; NAN where the metric needs the outputs. */

@@ -40,6 +40,7 @@ static const struct loom_layer_ops *const kinds[] = {
     &loom_layer_concatenate,
     &loom_layer_batch_norm,
     &loom_layer_dropout,
+    &loom_layer_outputs,
 };
 
 /* MAX_FLOATS: of one model and one worker's activations, 1 GB. A file that
@@ -215,6 +216,10 @@ static int check_inputs(const struct loom_model *m,
         if (inputs[k] < 0 || inputs[k] >= m->n_layers)
             return loom_fail(e, LOOM_ERR_ARG,
                              "%s: its input is not an earlier layer", name);
+        else if (m->layer[inputs[k]].ops == &loom_layer_outputs)
+            return loom_fail(e, LOOM_ERR_ARG,
+                             "%s: nothing can follow the outputs %s", name,
+                             m->layer[inputs[k]].name);
     return 0;
 }
 
@@ -413,6 +418,24 @@ uint64_t loom_model_hash(const struct loom_model *m)
     for (size_t k = 0; k < m->n_theta * sizeof(float); k++)
         h = (h ^ p[k]) * 0x100000001b3u;
     return h;
+}
+
+int loom_model_outputs(const struct loom_model *m,
+                       struct loom_output out[LOOM_MAX_OUTPUTS])
+{
+    const struct loom_layer *l = &m->layer[m->output];
+    const json_t *names = json_object_get(l->conf, "names");
+    size_t at = 0;
+    if (l->ops != &loom_layer_outputs) {
+        out[0] = (struct loom_output){l->name, 0, l->n};
+        return 1;
+    }
+    for (int k = 0; k < l->n_inputs; k++) {
+        const char *name = json_string_value(json_array_get(names, (size_t)k));
+        out[k] = (struct loom_output){name, at, m->layer[l->input[k]].n};
+        at += out[k].n;
+    }
+    return l->n_inputs;
 }
 
 json_t *loom_model_to_json(const struct loom_model *m)

@@ -42,6 +42,8 @@
 enum {
     LOOM_BLOCK = 48,
     LOOM_MAX_INPUTS = LOOM_EXACT_MAX_INPUTS,
+    LOOM_MAX_OUTPUTS = LOOM_MAX_INPUTS,
+    LOOM_OUTPUT_NAME = 48, /* room for one */
     LOOM_MAX_DIMS = 4
 };
 
@@ -150,6 +152,13 @@ struct loom_sums {
     double *stat;     /* [n_stat] */
 };
 
+/* One of a network's outputs: numbers at .. at + n of its last layer's. The
+ * name lives as long as the model. */
+struct loom_output {
+    const char *name;
+    size_t at, n;
+};
+
 struct loom_model *loom_model_new(void);
 void loom_model_destroy(struct loom_model *m);
 
@@ -166,6 +175,11 @@ int loom_model_add(struct loom_model *m, const char *kind, const char *name,
  * one or more. */
 int loom_model_finish(struct loom_model *m, int output, uint64_t seed,
                       struct loom_errmsg *e);
+
+/* The outputs in their order: the inputs of a last layer of kind outputs, or
+ * that layer itself. Returns how many. */
+int loom_model_outputs(const struct loom_model *m,
+                       struct loom_output out[LOOM_MAX_OUTPUTS]);
 
 /* The graph as JSON and back (finished, parameters freshly initialised). */
 json_t *loom_model_to_json(const struct loom_model *m);

@@ -126,31 +126,72 @@ static int check_float32(const struct loom_exact *net, struct loom_errmsg *e)
     return 0;
 }
 
-/* The elements of its input, in their order. */
-static bool only_renames(const struct loom_layer *l)
+int32_t loom_model_raw(const struct loom_model *m, int k, size_t j)
 {
-    return l->ops == &loom_layer_reshape || l->ops == &loom_layer_flatten ||
-           l->ops == &loom_layer_dropout;
-}
-
-int loom_model_raw_input(const struct loom_model *m, int k)
-{
-    while (only_renames(&m->layer[k]))
-        k = m->layer[k].input[0];
-    for (int port = 0; port < m->n_inputs; port++)
-        if (m->input[port] == k)
-            return port;
+    const struct loom_layer *l = &m->layer[k];
+    for (int i = 0;
+         l->ops == &loom_layer_dropout || loom_layer_moves(l, j, &i, &j); i = 0)
+        l = &m->layer[l->input[i]];
+    for (int port = 0; port < m->n_inputs; port++) {
+        if (&m->layer[m->input[port]] == l)
+            return (int32_t)j;
+        j += m->layer[m->input[port]].n;
+    }
     return -1;
 }
 
-/* Integers begin behind a quantizer; before it, data may be of any shape. */
+void loom_model_raw_node(const struct loom_model *m, int k,
+                         struct loom_exact_node *d)
+{
+    int32_t start = 0;
+    d->from = loom_calloc(d->n, sizeof(*d->from));
+    for (size_t j = 0; j < d->n; j++)
+        d->from[j] = loom_model_raw(m, k, j);
+    for (int port = 0; port < m->n_inputs; port++) {
+        size_t n = m->layer[m->input[port]].n;
+        bool all = d->n == n;
+        for (size_t j = 0; all && j < n; j++)
+            all = d->from[j] == start + (int32_t)j;
+        if (all) { /* as they are */
+            free(d->from);
+            d->from = NULL;
+            d->input[0] = port;
+            return;
+        }
+        start += (int32_t)n;
+    }
+}
+
+/* Integers begin behind a quantizer; before it, numbers may only move. */
+static bool is_raw(const struct loom_model *m, int k)
+{
+    for (size_t j = 0; j < m->layer[k].n; j++)
+        if (loom_model_raw(m, k, j) < 0)
+            return false;
+    return true;
+}
+
 static bool reads_raw_data(const struct loom_model *m,
                            const struct loom_layer *l)
 {
     for (int i = 0; i < l->n_inputs; i++)
-        if (loom_model_raw_input(m, l->input[i]) >= 0)
+        if (is_raw(m, l->input[i]))
             return true;
     return false;
+}
+
+static void name_outputs(const struct loom_model *m, struct loom_exact *net)
+{
+    struct loom_output out[LOOM_MAX_OUTPUTS];
+    int n = loom_model_outputs(m, out);
+    if (n == 1)
+        return;
+    net->outputs = loom_calloc((size_t)n, sizeof(*net->outputs));
+    net->n_outputs = (size_t)n;
+    for (int k = 0; k < n; k++) {
+        net->outputs[k].name = loom_strdup(out[k].name);
+        net->outputs[k].n = out[k].n;
+    }
 }
 
 struct loom_exact *loom_model_freeze(struct loom_model *m,
@@ -167,21 +208,21 @@ struct loom_exact *loom_model_freeze(struct loom_model *m,
     for (int k = 0; !err && k < m->n_layers; k++) {
         struct loom_layer *l = &m->layer[k];
         bool raw = reads_raw_data(m, l);
-        if (raw && only_renames(l))
+        if (raw && k != m->output && is_raw(m, k))
             continue;
         if (raw && l->ops != &loom_layer_quantize)
-            err =
-                loom_fail(e, LOOM_ERR_ARG,
-                          "%s: reads the input before it is quantized; put a "
-                          "quantize layer before it (only reshape, flatten and "
-                          "dropout may come first)",
-                          l->name);
+            err = loom_fail(e, LOOM_ERR_ARG,
+                            "%s: reads the input before it is quantized; put a "
+                            "quantize layer before it (only layers that move "
+                            "numbers, and dropout, may come first)",
+                            l->name);
         else
             err = l->ops->freeze(m, l, net, node, e);
     }
     if (!err) {
         net->output = node[m->output];
         net->out_size = net->nodes[net->output].n;
+        name_outputs(m, net);
         err = loom_exact_intervals(net, e);
     }
     if (!err)

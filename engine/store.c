@@ -60,6 +60,11 @@ static const char *const steps[] = {
     ("ALTER TABLE runs ADD COLUMN recipe TEXT NOT NULL DEFAULT '';"
      "ALTER TABLE runs ADD COLUMN steered INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE runs ADD COLUMN weights TEXT NOT NULL DEFAULT '';"),
+
+    /* Further metrics; the run's settings name them. */
+    ("ALTER TABLE epochs ADD COLUMN more1 REAL;"
+     "ALTER TABLE epochs ADD COLUMN more2 REAL;"
+     "ALTER TABLE epochs ADD COLUMN more3 REAL;"),
 };
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };
 
@@ -582,14 +587,16 @@ static int insert_epochs(struct loom_store *s, const char *id,
 {
     int err;
     sqlite3_stmt *q = loom_store_prepare(
-        s, &err, e, "INSERT OR REPLACE INTO epochs VALUES(?,?,?,?,?,?,?,?,?)",
-        "t", id);
+        s, &err, e,
+        "INSERT OR REPLACE INTO epochs VALUES(?,?,?,?,?,?,?,?,?,?,?,?)", "t",
+        id);
     for (size_t i = 0; q && !err && i < n; i++) {
-        const double v[] = {row[i].loss,   row[i].val_loss, row[i].val_metric,
-                            row[i].ebops,  row[i].beta,     row[i].lr,
-                            row[i].seconds};
+        const double v[] = {row[i].loss,    row[i].val_loss, row[i].val_metric,
+                            row[i].ebops,   row[i].beta,     row[i].lr,
+                            row[i].seconds, row[i].more[0],  row[i].more[1],
+                            row[i].more[2]};
         sqlite3_bind_int(q, 2, row[i].epoch);
-        for (int k = 0; k < 7; k++)
+        for (int k = 0; k < 10; k++)
             sqlite3_bind_double(q, 3 + k, v[k]);
         if (sqlite3_step(q) != SQLITE_DONE)
             err = loom_store_fail(s, e);

@@ -49,7 +49,7 @@ struct loom_store_new {
 
 struct loom_store_run {
     char id[LOOM_RUN_ID], parent[LOOM_RUN_ID];
-    char metric[16], unit[16], version[16]; /* of the bitloom that ran */
+    char metric[64], unit[16], version[16]; /* of the bitloom that ran */
     bool lower_is_better;
     enum loom_run_state state;
     uint64_t seed;
@@ -71,6 +71,7 @@ struct loom_store_run {
 struct loom_store_epoch {
     int epoch;
     double loss, val_loss, val_metric, ebops, beta, lr, seconds;
+    double more[3]; /* by the further metrics that the settings name */
 };
 
 struct loom_store_point {

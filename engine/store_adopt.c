@@ -69,7 +69,8 @@ static int copy_rows(struct loom_store *s, const char *run, const char *id,
 {
     static const char *const rows[] = {
         "INSERT INTO main.epochs SELECT ?, epoch, loss, val_loss, val_metric,"
-        " ebops, beta, lr, seconds FROM other.epochs WHERE run = ?",
+        " ebops, beta, lr, seconds, more1, more2, more3 FROM other.epochs"
+        " WHERE run = ?",
         "INSERT INTO main.points SELECT ?, epoch, val_metric, ebops,"
         " checkpoint, live FROM other.points WHERE run = ?"};
     int n = loom_store_change(

@@ -197,7 +197,8 @@ static void read_epoch(const struct loom_store *s, sqlite3_stmt *q, void *to)
                                   number(q, 4),
                                   number(q, 5),
                                   number(q, 6),
-                                  number(q, 7)};
+                                  number(q, 7),
+                                  {number(q, 8), number(q, 9), number(q, 10)}};
 }
 
 static void read_point(const struct loom_store *s, sqlite3_stmt *q, void *to)
@@ -248,7 +249,8 @@ int loom_store_epochs(struct loom_store *s, const char *id,
     void *p;
     int err = rows_of(s, id,
                       "SELECT epoch, loss, val_loss, val_metric, ebops, beta,"
-                      " lr, seconds FROM epochs WHERE run = ? ORDER BY epoch",
+                      " lr, seconds, more1, more2, more3 FROM epochs"
+                      " WHERE run = ? ORDER BY epoch",
                       sizeof(**rows), read_epoch, &p, n, e);
     *rows = p;
     return err;

@@ -9,7 +9,8 @@ enum {
     LOOM_VIEW_POINTS = 512, /* of history, decimated evenly when longer */
     LOOM_VIEW_FRONT = 96,
     LOOM_VIEW_LAYERS = 24,
-    LOOM_VIEW_CHANNELS = 128
+    LOOM_VIEW_CHANNELS = 128,
+    LOOM_VIEW_METRICS = 3 /* beside the one that the front is made by */
 };
 
 enum loom_train_state {
@@ -26,6 +27,7 @@ struct loom_train_point {
     int epoch;
     float loss, val_loss, val_metric, ebops, beta, lr;
     float cost; /* what beta is the price of: the EBOPs, or a device's cells */
+    float more[LOOM_VIEW_METRICS]; /* by the further metrics */
 };
 
 struct loom_train_layer {
@@ -47,9 +49,12 @@ struct loom_train_front {
 struct loom_train_view {
     enum loom_train_state state;
     char run[48];    /* id in the store */
-    char metric[16]; /* "accuracy", "rms" */
+    char metric[64]; /* "accuracy", "rms", "angle.rms" */
     char unit[16];   /* of the metric, "" or "mrad" */
     bool lower_is_better;
+    int n_more; /* further metrics */
+    char more_metric[LOOM_VIEW_METRICS][64];
+    float more[LOOM_VIEW_METRICS];
     int epoch, epochs;  /* finished, planned */
     int batch, batches; /* within the epoch */
     int threads;

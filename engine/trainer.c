@@ -29,8 +29,9 @@ enum way { SCORE, FORWARD, TURN, BACK };
 
 struct pass {
     struct loom_trainer *t;
-    const struct loom_rows *rows;
-    const uint32_t *order; /* NULL: as they lie */
+    enum loom_part part;
+    const struct loom_rows *rows; /* of that part */
+    const uint32_t *order;        /* NULL: as they lie */
     size_t first, n;
     enum way way;
     int phase;
@@ -61,20 +62,42 @@ static void ask_for_block(const struct pass *p, size_t at)
 }
 
 static void fill_block(const struct pass *p, size_t at, size_t rows,
-                       struct loom_scratch *s, int *y, float *target)
+                       struct loom_scratch *s)
 {
     const struct loom_model *m = p->t->model;
-    size_t n_out = p->t->data->n_out;
     s->first = at;
+    for (size_t r = 0; r < rows; r++)
+        loom_scratch_put(s, m, r, p->rows->x + row_at(p, at + r) * m->n_in);
+}
+
+/* The loss of goal k for a block that went forward; its gradient to gz, the
+ * beginning of the output layer's (NULL: none). Weights of classes and of
+ * outputs belong to training alone. */
+static void block_loss(const struct pass *p, int k, size_t at, size_t rows,
+                       const struct loom_scratch *s, float *gz,
+                       struct loom_loss_sums *sums)
+{
+    const struct loom_trainer *t = p->t;
+    const struct loom_aim_part *part = &t->part[k];
+    const struct loom_rows *of = &part->data->part[p->part];
+    const struct loom_layer *out = &t->model->layer[t->model->output];
+    struct loom_loss_rule rule = t->rule[k];
+    int y[LOOM_BLOCK];
+    float target[LOOM_BLOCK * MAX_TARGETS];
+    float weight = (float)loom_goal_weight(part->goal);
+    if (gz)
+        rule.class_weight = part->data->class_weight;
     for (size_t r = 0; r < rows; r++) {
         size_t row = row_at(p, at + r);
-        loom_scratch_put(s, m, r, p->rows->x + row * m->n_in);
-        if (p->rows->y)
-            y[r] = p->rows->y[row];
+        if (of->y)
+            y[r] = of->y[row];
         else
-            memcpy(target + r * n_out, p->rows->t + row * n_out,
-                   n_out * sizeof(*target));
+            memcpy(target + r * part->n, of->t + row * part->n,
+                   part->n * sizeof(*target));
     }
+    loom_loss_block(&rule, rows, part->n, s->out[t->model->output] + part->at,
+                    out->ld, y, target, weight / (float)p->n,
+                    gz ? gz + part->at : NULL, sums);
 }
 
 static size_t blocks_of(size_t rows)
@@ -90,18 +113,15 @@ static void run_block(const struct pass *p, struct loom_scratch *s, size_t at,
     const struct loom_model *m = t->model;
     const struct loom_layer *out = &m->layer[m->output];
     size_t rows = p->n - at < LOOM_BLOCK ? p->n - at : LOOM_BLOCK;
-    int y[LOOM_BLOCK];
-    float target[LOOM_BLOCK * MAX_TARGETS];
-    fill_block(p, at, rows, s, y, target);
+    float *gz = p->way == TURN ? s->gout[m->output] : NULL;
+    fill_block(p, at, rows, s);
     ask_for_block(p, at + rows);
     if (p->way == SCORE)
         loom_model_forward(m, s, rows, chunk);
     else
         loom_model_forward_phase(m, s, rows, chunk, p->phase, p->way == BACK);
-    if (p->way == SCORE || p->way == TURN)
-        loom_loss_block(&t->rule, rows, out->n, s->out[m->output], out->ld, y,
-                        target, 1.0f / (float)p->n,
-                        p->way == TURN ? s->gout[m->output] : NULL, sums);
+    for (int k = 0; k < t->n_parts && (p->way == SCORE || gz); k++)
+        block_loss(p, k, at, rows, s, gz, &sums[k]);
     if (p->way == TURN || p->way == BACK)
         loom_model_backward_phase(m, s, rows, chunk, p->phase);
     for (size_t r = 0; p->outputs && r < rows; r++)
@@ -118,16 +138,16 @@ static void run_chunk(void *ud, int c, int worker)
     size_t blocks = blocks_of(p->n), kept = t->model->n_kept;
     size_t from = blocks * (size_t)c / LOOM_CHUNKS;
     size_t to = blocks * ((size_t)c + 1) / LOOM_CHUNKS;
-    struct loom_loss_sums sums = {0};
+    struct loom_loss_sums sums[LOOM_MAX_TARGETS] = {0};
     if (p->phase == 0 && p->way != BACK)
         loom_sums_clear(&t->chunk[c], t->model);
     for (size_t b = from; b < to; b++) {
         loom_scratch_at(s, t->model,
                         p->way == SCORE ? NULL : t->between + b * kept);
-        run_block(p, s, b * LOOM_BLOCK, &t->chunk[c], &sums);
+        run_block(p, s, b * LOOM_BLOCK, &t->chunk[c], sums);
     }
     if (p->way == SCORE || p->way == TURN)
-        t->loss[c] = sums;
+        memcpy(t->loss[c], sums, sizeof(sums));
 }
 
 static void pass_over(struct pass *p, enum way way, int phase)
@@ -137,11 +157,12 @@ static void pass_over(struct pass *p, enum way way, int phase)
     loom_pool_run(p->t->pool, LOOM_CHUNKS, run_chunk, p);
 }
 
-static struct loom_loss_sums sum_of_losses(const struct pass *p)
+/* Of goal k, over all chunks. */
+static struct loom_loss_sums sum_of_losses(const struct loom_trainer *t, int k)
 {
     struct loom_loss_sums total = {0};
     for (int c = 0; c < LOOM_CHUNKS; c++) {
-        const struct loom_loss_sums *l = &p->t->loss[c];
+        const struct loom_loss_sums *l = &t->loss[c][k];
         total.loss += l->loss;
         total.correct += l->correct;
         total.square += l->square;
@@ -153,14 +174,13 @@ static struct loom_loss_sums sum_of_losses(const struct pass *p)
 }
 
 /* Rows forward, in the mode prepared. */
-static struct loom_loss_sums run_forward(struct pass *p)
+static void run_forward(struct pass *p)
 {
     pass_over(p, SCORE, 0);
-    return sum_of_losses(p);
 }
 
-/* All passes of a step over its batch. */
-static struct loom_loss_sums run_step(struct pass *p)
+/* All passes of a step over its batch; the loss, summed over its rows. */
+static double run_step(struct pass *p)
 {
     struct loom_model *m = p->t->model;
     int last = m->n_phases - 1;
@@ -173,22 +193,28 @@ static struct loom_loss_sums run_step(struct pass *p)
         loom_model_sync_back(m, p->t->chunk, LOOM_CHUNKS, k + 1, p->n);
         pass_over(p, BACK, k);
     }
-    return sum_of_losses(p);
+    double loss = 0.0;
+    for (int k = 0; k < p->t->n_parts; k++)
+        loss +=
+            loom_goal_weight(p->t->part[k].goal) * sum_of_losses(p->t, k).loss;
+    return loss;
 }
 
 /* Parameters must be prepared in the mode wanted. */
 static struct loom_score score_part(struct loom_trainer *t, enum loom_part part)
 {
     const struct loom_rows *rows = &t->data->part[part];
-    const struct loom_goal *g = &t->conf.goal;
-    struct pass p = {.t = t, .rows = rows, .n = rows->rows};
-    if (loom_goal_needs_outputs(g)) {
-        size_t bytes = rows->rows * t->data->n_out * sizeof(float);
+    size_t width = t->model->layer[t->model->output].n;
+    struct loom_loss_sums sums[LOOM_MAX_TARGETS];
+    struct pass p = {.t = t, .part = part, .rows = rows, .n = rows->rows};
+    if (loom_aim_needs_outputs(&t->conf.aim)) {
+        size_t bytes = rows->rows * width * sizeof(float);
         t->outputs = p.outputs = loom_realloc(t->outputs, bytes);
     }
-    struct loom_loss_sums s = run_forward(&p);
-    return p.outputs ? loom_score_outputs(g, t->data, rows, p.outputs)
-                     : loom_score_sums(g, t->data, &s, (double)rows->rows);
+    run_forward(&p);
+    for (int k = 0; k < t->n_parts; k++)
+        sums[k] = sum_of_losses(t, k);
+    return loom_aim_score(&t->conf.aim, t->part, part, sums, p.outputs, width);
 }
 
 int loom_trainer_evaluate(struct loom_trainer *t, enum loom_part part,
@@ -204,25 +230,27 @@ int loom_trainer_evaluate(struct loom_trainer *t, enum loom_part part,
 
 /* ---- making one -------------------------------------------------------- */
 
-static int check_fit(const struct loom_model *m, const struct loom_dataset *d,
-                     const struct loom_trainer_conf *c, struct loom_errmsg *e)
+/* Whether model, data and settings go together; t->part. */
+static int check_fit(struct loom_trainer *t, struct loom_errmsg *e)
 {
+    const struct loom_model *m = t->model;
+    const struct loom_dataset *d = t->data;
+    const struct loom_trainer_conf *c = &t->conf;
     const struct loom_layer *in = &m->layer[m->input[0]];
-    const struct loom_layer *out = &m->layer[m->output];
-    bool classes = d->part[LOOM_TRAIN].y != NULL;
     if (m->n_in != d->n_in)
         return loom_fail(e, LOOM_ERR_SHAPE,
                          "%s: takes %zu inputs, but the data %s has %zu",
                          in->name, m->n_in, d->name, d->n_in);
-    if (out->n != d->n_out)
-        return loom_fail(e, LOOM_ERR_SHAPE,
-                         "%s: gives %zu outputs, but the data %s needs %zu",
-                         out->name, out->n, d->name, d->n_out);
-    if (out->n > MAX_TARGETS && !classes)
-        return loom_fail(e, LOOM_ERR_SHAPE, "at most %d targets, not %zu",
-                         MAX_TARGETS, out->n);
-    if (loom_goal_check(&c->goal, d, e) < 0)
-        return LOOM_ERR_ARG;
+    struct loom_output out[LOOM_MAX_OUTPUTS];
+    int n_out = loom_model_outputs(m, out);
+    int err = loom_aim_parts(&c->aim, out, n_out, d, t->part, e);
+    t->n_parts = c->aim.n ? c->aim.n : 1;
+    for (int k = 0; !err && k < t->n_parts; k++)
+        if (t->part[k].n > MAX_TARGETS && !t->part[k].data->part[LOOM_TRAIN].y)
+            err = loom_fail(e, LOOM_ERR_SHAPE, "at most %d targets, not %zu",
+                            MAX_TARGETS, t->part[k].n);
+    if (err)
+        return err;
     if (!d->part[LOOM_TRAIN].rows || !d->part[LOOM_VAL].rows)
         return loom_fail(e, LOOM_ERR_MISSING,
                          "the data %s has %zu training and %zu validation "
@@ -232,7 +260,7 @@ static int check_fit(const struct loom_model *m, const struct loom_dataset *d,
     if (c->batch < 1 || c->epochs < 1)
         return loom_fail(e, LOOM_ERR_ARG,
                          "batch and epochs must be at least 1");
-    int err = loom_schedule_check(&c->lr, "lr", e);
+    err = loom_schedule_check(&c->lr, "lr", e);
     return err ? err : loom_schedule_check(&c->beta, "beta", e);
 }
 
@@ -279,19 +307,20 @@ struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
     t->lr_factor = t->beta_factor = 1.0;
     t->new_point = t->saved_epoch = -1;
     t->history.stride = 1;
-    t->val = (struct loom_score){NAN, NAN, -1.0};
+    t->val = LOOM_UNSCORED;
     t->train_loss = NAN;
-    t->front.lower_is_better = loom_goal_lower_is_better(&conf->goal);
+    t->front.lower_is_better = loom_aim_lower_is_better(&conf->aim);
     if (conf->autosave_s <= 0)
         t->conf.autosave_s = 30;
-    t->rule = loom_goal_rule(&conf->goal, data);
     t->guard.best = NAN;
     t->conf.control = loom_control_standard(&conf->control);
     t->dir = conf->dir ? loom_strdup(conf->dir) : NULL;
-    int err = check_fit(take_model, data, conf, e);
+    int err = check_fit(t, e);
+    for (int k = 0; !err && k < t->n_parts; k++)
+        t->rule[k] = loom_goal_rule(t->part[k].goal, t->part[k].data);
     if (!err) {
         size_t rows = data->part[LOOM_TRAIN].rows;
-        t->chance = loom_goal_chance(&conf->goal, data, LOOM_VAL);
+        t->chance = loom_aim_chance(&t->conf.aim, t->part, LOOM_VAL);
         t->batches = (int)((rows + conf->batch - 1) / conf->batch);
         err = allocate(t, e);
     }
@@ -470,6 +499,7 @@ static int train_batch(struct loom_trainer *t, struct loom_errmsg *e)
     size_t first = n * (size_t)t->batch / nb;
     size_t last = n * ((size_t)t->batch + 1) / nb;
     struct pass p = {.t = t,
+                     .part = LOOM_TRAIN,
                      .rows = &t->data->part[LOOM_TRAIN],
                      .order = t->order,
                      .first = first,
@@ -478,13 +508,13 @@ static int train_batch(struct loom_trainer *t, struct loom_errmsg *e)
     m->fresh = t->batch == 0;
     m->mode = t->conf.unquantized ? LOOM_MODE_REAL : LOOM_MODE_TRAIN;
     every_layer(t, prepare_layer);
-    struct loom_loss_sums s = run_step(&p);
-    if (!isfinite(s.loss))
+    double loss = run_step(&p);
+    if (!isfinite(loss))
         return nan_error(t, t->epoch + 1, t->batch + 1, e);
     update(t);
-    t->epoch_loss.loss += s.loss;
+    t->epoch_loss += loss;
     t->train_rows += (double)p.n;
-    t->train_loss = t->epoch_loss.loss / t->train_rows;
+    t->train_loss = t->epoch_loss / t->train_rows;
     t->batch++;
     return 0;
 }
@@ -508,7 +538,7 @@ static int try_point(struct loom_trainer *t, struct loom_errmsg *e)
 {
     struct loom_model *m = t->model;
     const struct loom_rows *rows = &t->data->part[LOOM_TRAIN];
-    struct pass p = {.t = t, .rows = rows, .n = rows->rows};
+    struct pass p = {.t = t, .part = LOOM_TRAIN, .rows = rows, .n = rows->rows};
     float *val_top = t->kept + m->n_theta;
     double ebops;
     int err = 0;
@@ -578,16 +608,12 @@ static int end_epoch(struct loom_trainer *t, struct loom_errmsg *e)
     double now = loom_now();
     t->epoch_seconds = now - t->epoch_started;
     t->epoch_started = now;
-    t->ended =
-        (struct loom_train_point){t->epoch,           (float)t->train_loss,
-                                  (float)t->val.loss, (float)t->val.metric,
-                                  (float)t->ebops,    (float)t->beta,
-                                  (float)t->lr,       (float)t->cost};
+    t->ended = loom_trainer_now(t);
     loom_history_add(&t->history, &t->ended);
     if (!err)
         err = loom_trainer_guard(t, e);
     t->batch = 0;
-    t->epoch_loss = (struct loom_loss_sums){0};
+    t->epoch_loss = 0;
     t->train_rows = 0;
     if (!err && !loom_trainer_done(t)) {
         loom_trainer_shuffle(t);

@@ -6,11 +6,11 @@
 
 #include <jansson.h>
 
+#include "engine/aim.h"
 #include "engine/control.h"
 #include "engine/cost.h"
 #include "engine/err.h"
 #include "engine/guard.h"
-#include "engine/metric.h"
 #include "engine/model.h"
 #include "engine/optimizer.h"
 #include "engine/pareto.h"
@@ -18,7 +18,7 @@
 #include "engine/train_view.h"
 
 struct loom_trainer_conf {
-    struct loom_goal goal;
+    struct loom_aim aim;
     size_t batch; /* rows; batches of an epoch are made of nearly this size */
     int epochs;
     uint64_t seed;

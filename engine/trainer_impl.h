@@ -3,6 +3,8 @@
  * and trainer_guard.c. */
 #pragma once
 
+#include <math.h>
+
 #include "engine/checkpoint.h"
 #include "engine/optimizer.h"
 #include "engine/pool.h"
@@ -28,9 +30,13 @@ struct loom_trainer {
     struct loom_sums chunk[LOOM_CHUNKS];
     float
         *between; /* [blocks of a batch][n_kept] from pass to pass of a step */
-    struct loom_loss_sums loss[LOOM_CHUNKS];
-    struct loom_loss_rule rule;
-    float *outputs; /* of a part that was scored, where the metric needs them */
+    /* For each goal of the aim: what it is about; how its loss is computed; its
+     * sums over a chunk. */
+    struct loom_aim_part part[LOOM_MAX_TARGETS];
+    struct loom_loss_rule rule[LOOM_MAX_TARGETS];
+    struct loom_loss_sums loss[LOOM_CHUNKS][LOOM_MAX_TARGETS];
+    int n_parts;
+    float *outputs; /* of rows that were scored, where a metric needs them */
     struct loom_optimizer optimizer;
     uint32_t *order; /* [train rows] of this epoch */
     float *kept;     /* [n_theta + n_top] while a point is calibrated: the
@@ -42,7 +48,7 @@ struct loom_trainer {
     double lr_factor, beta_factor;
     double target; /* cost that beta follows, 0 none */
     struct loom_control control;
-    struct loom_loss_sums epoch_loss; /* of this epoch so far */
+    double epoch_loss;                /* of this epoch so far */
     double train_rows;                /* that epoch_loss is of */
     double train_loss, ebops, cost;   /* of the last batch or epoch */
     struct loom_score val;
@@ -60,6 +66,10 @@ struct loom_trainer {
     struct loom_saver *saver;             /* NULL without a folder */
     int saved_epoch; /* of the newest state that is saved or being saved; -1 */
 };
+
+/* Before the first epoch. */
+static const struct loom_score LOOM_UNSCORED = {
+    NAN, NAN, -1.0, {NAN, NAN, NAN, NAN}};
 
 /* Memory and a thread to save with; of a trainer that has all but that. */
 struct loom_saver *loom_saver_new(const struct loom_trainer *t,
@@ -94,6 +104,8 @@ int loom_trainer_same(const struct loom_model *a, const struct loom_model *b,
 /* The checkpoint has the state of an optimizer of the same kind. */
 bool loom_trainer_same_optimizer(const struct loom_trainer *t,
                                  const struct loom_checkpoint *c);
+/* The epoch as it stands: losses, metrics, cost. */
+struct loom_train_point loom_trainer_now(const struct loom_trainer *t);
 /* Append the epoch that just ended to the history. */
 void loom_history_add(struct loom_history *h, const struct loom_train_point *p);
 /* What a checkpoint says about itself; new reference. */

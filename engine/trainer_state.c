@@ -9,14 +9,34 @@
 #include "engine/mem.h"
 #include "engine/trainer_impl.h"
 
+/* What d's labels or targets are, into j. */
+static void describe_targets(const struct loom_dataset *d, json_t *j)
+{
+    double scale = (double)(d->target_scale > 0 ? d->target_scale : 1);
+    json_t *classes = json_array(); /* names, where they are known */
+    json_object_set_new(j, "unit", json_string(d->unit));
+    json_object_set_new(j, "target_scale", json_real(scale));
+    for (size_t k = 0; d->class_name && k < d->n_out; k++)
+        json_array_append_new(
+            classes, json_string(d->class_name[k] ? d->class_name[k] : ""));
+    if (json_array_size(classes))
+        json_object_set(j, "classes", classes);
+    json_decref(classes);
+}
+
 json_t *loom_trainer_info(const struct loom_trainer *t)
 {
     const struct loom_dataset *d = t->data;
-    json_t *j = json_pack(
-        "{s:s,s:s,s:f,s:i,s:i,s:f}", "data", d->name, "unit", d->unit,
-        "target_scale", (double)(d->target_scale > 0 ? d->target_scale : 1),
-        "epoch", t->epoch, "inputs", (int)d->n_in, "beta", t->beta);
-    loom_goal_to_json(&t->conf.goal, j);
+    json_t *j = json_pack("{s:s,s:i,s:i,s:f}", "data", d->name, "epoch",
+                          t->epoch, "inputs", (int)d->n_in, "beta", t->beta);
+    loom_aim_to_json(&t->conf.aim, j);
+    for (int k = 0; k < t->n_parts; k++) {
+        json_t *of =
+            t->n_parts == 1
+                ? j
+                : json_array_get(json_object_get(j, "outputs"), (size_t)k);
+        describe_targets(t->part[k].data, of);
+    }
     if (d->mean && d->scale) {
         json_t *mean = json_array(), *scale = json_array();
         for (size_t k = 0; k < d->n_in; k++) {
@@ -28,17 +48,39 @@ json_t *loom_trainer_info(const struct loom_trainer *t)
     }
     if (t->conf.cost.device[0])
         json_object_set_new(j, "cost", loom_cost_to_json(&t->conf.cost));
-    json_t *classes = json_array(); /* names, where they are known */
-    for (size_t k = 0; d->class_name && k < d->n_out; k++)
-        json_array_append_new(
-            classes, json_string(d->class_name[k] ? d->class_name[k] : ""));
-    if (json_array_size(classes))
-        json_object_set(j, "classes", classes);
-    json_decref(classes);
     return j;
 }
 
 /* ---- the view ---------------------------------------------------------- */
+
+struct loom_train_point loom_trainer_now(const struct loom_trainer *t)
+{
+    struct loom_train_point p = {t->epoch,           (float)t->train_loss,
+                                 (float)t->val.loss, (float)t->val.metric,
+                                 (float)t->ebops,    (float)t->beta,
+                                 (float)t->lr,       (float)t->cost,
+                                 {0}};
+    for (int k = 0; k < LOOM_VIEW_METRICS; k++)
+        p.more[k] = (float)t->val.all[k + 1];
+    return p;
+}
+
+static void look_metrics(const struct loom_trainer *t,
+                         struct loom_train_view *v)
+{
+    const struct loom_aim *a = &t->conf.aim;
+    const struct loom_dataset *d = t->part[loom_aim_metric(a, 0).goal].data;
+    loom_aim_word(a, 0, v->metric);
+    snprintf(v->unit, sizeof(v->unit), "%s", d->unit);
+    v->lower_is_better = t->front.lower_is_better;
+    v->val_metric = (float)t->val.metric;
+    v->outliers = (float)t->val.outliers;
+    v->n_more = loom_aim_n_metrics(a) - 1;
+    for (int k = 0; k < v->n_more; k++) {
+        loom_aim_word(a, k + 1, v->more_metric[k]);
+        v->more[k] = (float)t->val.all[k + 1];
+    }
+}
 
 static void look_history(const struct loom_trainer *t,
                          struct loom_train_view *v)
@@ -51,9 +93,7 @@ static void look_history(const struct loom_trainer *t,
     /* The latest epoch is always there. */
     bool last = v->n_points && v->point[v->n_points - 1].epoch == t->epoch;
     if (t->epoch && !last)
-        v->point[v->n_points++] = (struct loom_train_point){
-            t->epoch,        v->loss, v->val_loss, v->val_metric,
-            (float)t->ebops, v->beta, v->lr,       (float)t->cost};
+        v->point[v->n_points++] = loom_trainer_now(t);
 }
 
 static void look_times(const struct loom_trainer *t, struct loom_train_view *v)
@@ -74,10 +114,7 @@ static void look_times(const struct loom_trainer *t, struct loom_train_view *v)
 
 void loom_trainer_look(const struct loom_trainer *t, struct loom_train_view *v)
 {
-    snprintf(v->metric, sizeof(v->metric), "%s",
-             loom_metric_word(loom_goal_metric(&t->conf.goal)));
-    snprintf(v->unit, sizeof(v->unit), "%s", t->data->unit);
-    v->lower_is_better = t->front.lower_is_better;
+    look_metrics(t, v);
     v->epoch = t->epoch;
     v->epochs = t->conf.epochs;
     v->batch = t->batch;
@@ -85,8 +122,6 @@ void loom_trainer_look(const struct loom_trainer *t, struct loom_train_view *v)
     v->threads = loom_pool_threads(t->pool);
     v->loss = (float)t->train_loss;
     v->val_loss = (float)t->val.loss;
-    v->val_metric = (float)t->val.metric;
-    v->outliers = (float)t->val.outliers;
     v->ebops = (float)t->ebops;
     v->cost = (float)t->cost;
     snprintf(v->cost_unit, sizeof(v->cost_unit), "%s", t->conf.cost.unit);
@@ -125,7 +160,8 @@ static double number_of(const json_t *j, const char *name)
     return json_is_number(v) ? json_number_value(v) : (double)NAN;
 }
 
-static json_t *history_to_json(const struct loom_history *h)
+/* With the first `more` of the further metrics. */
+static json_t *history_to_json(const struct loom_history *h, int more)
 {
     json_t *a = json_array();
     for (int k = 0; k < h->n; k++) {
@@ -136,6 +172,8 @@ static json_t *history_to_json(const struct loom_history *h)
                            p->beta, p->lr,       p->cost};
         for (size_t c = 0; c < sizeof(v) / sizeof(*v); c++)
             json_array_append_new(row, number((double)v[c]));
+        for (int c = 0; c < more; c++)
+            json_array_append_new(row, number((double)p->more[c]));
         json_array_append_new(a, row);
     }
     return json_pack("{s:i,s:o}", "stride", h->stride, "points", a);
@@ -187,7 +225,7 @@ json_t *loom_trainer_to_json(const struct loom_trainer *t)
         {"integral", t->control.sum},
         {"error", t->control.error},
         {"beta", t->beta},
-        {"loss_sum", t->epoch_loss.loss},
+        {"loss_sum", t->epoch_loss},
         {"train_rows", t->train_rows},
         {"train_loss", t->train_loss},
         {"ebops", t->ebops},
@@ -207,8 +245,14 @@ json_t *loom_trainer_to_json(const struct loom_trainer *t)
     json_object_set_new(j, "optimizer",
                         json_string(loom_optimizer_word(&t->conf.optimizer)));
     json_object_set_new(j, "frozen", frozen_to_json(t->model));
+    json_t *all = json_array();
+    for (int k = 0; k < LOOM_MAX_METRICS; k++)
+        json_array_append_new(all, number(t->val.all[k]));
+    json_object_set_new(j, "val_metrics", all);
     json_object_set_new(j, "front", front);
-    json_object_set_new(j, "history", history_to_json(&t->history));
+    json_object_set_new(
+        j, "history",
+        history_to_json(&t->history, loom_aim_n_metrics(&t->conf.aim) - 1));
     return j;
 }
 
@@ -247,12 +291,13 @@ static int read_history(struct loom_trainer *t, const json_t *j,
     t->history.n = 0;
     for (size_t k = 0; k < json_array_size(a); k++) {
         const json_t *row = json_array_get(a, k);
-        float v[7];
-        for (size_t c = 0; c < 7; c++) {
+        struct loom_train_point *p = &t->history.point[t->history.n++];
+        float v[7 + LOOM_VIEW_METRICS];
+        for (size_t c = 0; c < sizeof(v) / sizeof(*v); c++) {
             const json_t *x = json_array_get(row, c + 1);
             v[c] = json_is_number(x) ? (float)json_number_value(x) : NAN;
         }
-        t->history.point[t->history.n++] = (struct loom_train_point){
+        *p = (struct loom_train_point){
             (int)json_integer_value(json_array_get(row, 0)),
             v[0],
             v[1],
@@ -260,7 +305,8 @@ static int read_history(struct loom_trainer *t, const json_t *j,
             v[3],
             v[4],
             v[5],
-            isfinite(v[6]) ? v[6] : v[3]}; /* new in files */
+            isfinite(v[6]) ? v[6] : v[3], /* new in files */
+            {v[7], v[8], v[9]}};
     }
     return 0;
 }
@@ -293,7 +339,7 @@ static int read_state(struct loom_trainer *t, const json_t *j,
     t->batch = (int)batch;
     t->lr_factor = number_of(j, "lr_factor");
     t->beta_factor = number_of(j, "beta_factor");
-    t->epoch_loss.loss = number_of(j, "loss_sum");
+    t->epoch_loss = number_of(j, "loss_sum");
     t->train_rows = number_of(j, "train_rows");
     t->train_loss = number_of(j, "train_loss");
     t->ebops = number_of(j, "ebops");
@@ -303,10 +349,15 @@ static int read_state(struct loom_trainer *t, const json_t *j,
     t->val.loss = number_of(j, "val_loss");
     t->val.metric = number_of(j, "val_metric");
     t->val.outliers = number_of(j, "val_outliers");
+    for (int k = 0; k < LOOM_MAX_METRICS; k++) {
+        const json_t *v =
+            json_array_get(json_object_get(j, "val_metrics"), (size_t)k);
+        t->val.all[k] = json_is_number(v) ? json_number_value(v) : (double)NAN;
+    }
     t->elapsed_before = number_of(j, "elapsed");
     if (!(t->lr_factor > 0 && t->lr_factor < INFINITY) ||
         !(t->beta_factor > 0 && t->beta_factor < INFINITY) ||
-        !isfinite(t->epoch_loss.loss) || !isfinite(t->train_rows))
+        !isfinite(t->epoch_loss) || !isfinite(t->train_rows))
         return loom_fail(e, LOOM_ERR_FORMAT, "its numbers are damaged");
     t->target = number_of(j, "target");
     t->control.sum = number_of(j, "integral");

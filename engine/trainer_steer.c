@@ -94,10 +94,10 @@ int loom_trainer_branch(struct loom_trainer *t, const char *path,
     free(t->dir);
     t->dir = loom_strdup(dir);
     t->batch = 0;
-    t->epoch_loss = (struct loom_loss_sums){0};
+    t->epoch_loss = 0;
     t->train_rows = 0;
     t->train_loss = NAN;
-    t->val = (struct loom_score){NAN, NAN, -1.0};
+    t->val = LOOM_UNSCORED;
     t->front.n = t->n_gone = 0;
     t->new_point = t->saved_epoch = -1;
     t->guard = (struct loom_guard){.best = NAN};

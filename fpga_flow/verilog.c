@@ -380,18 +380,37 @@ static void top_outputs(const struct writer *o)
     fputs(*comma ? "};\n" : "1'b0};\n", o->f);
 }
 
+/* "output 7", of several outputs "angle[2]". */
+static void output_name(const struct writer *o, size_t j)
+{
+    const struct loom_exact *net = o->d->net;
+    size_t k = 0, i = j;
+    while (k < net->n_outputs && i >= net->outputs[k].n)
+        i -= net->outputs[k++].n;
+    if (k == net->n_outputs) {
+        fprintf(o->f, "output %zu", j);
+        return;
+    }
+    for (const char *c = net->outputs[k].name; *c; c++)
+        fputc((unsigned char)*c < ' ' ? '_' : *c, o->f);
+    fprintf(o->f, "[%zu]", i);
+}
+
 static void output_table(const struct writer *o)
 {
     const struct loom_design *d = o->d;
     for (size_t j = 0; j < d->w->n_out; j++) {
         const struct loom_wire *x = &d->w->wire[d->w->out[j]];
         if (!d->out[j].bits) {
-            fprintf(o->f, "//   output %zu is 0\n", j);
+            fputs("//   ", o->f);
+            output_name(o, j);
+            fputs(" is 0\n", o->f);
             continue;
         }
-        fprintf(o->f,
-                "//   y[%d:%d] output %zu: ", d->out[j].at + d->out[j].bits - 1,
-                d->out[j].at, j);
+        fprintf(o->f, "//   y[%d:%d] ", d->out[j].at + d->out[j].bits - 1,
+                d->out[j].at);
+        output_name(o, j);
+        fputs(": ", o->f);
         loom_expr_format(o->f, d->out[j].bits, d->w->out_f[j], x->lo, x->hi);
         fputc('\n', o->f);
     }

@@ -62,6 +62,41 @@ local function check_options()
   end
 end
 
+-- The fields of b over those of a.
+local function over(a, b)
+  local t = {}
+  for _, from in ipairs({a, b or {}}) do
+    for key, value in pairs(from) do
+      t[key] = value
+    end
+  end
+  return t
+end
+
+-- Of fields that are tables by outputs, a table for each output, in a list and
+-- by its name.
+local function by_output(what, t, list, names)
+  local of = {}
+  for k, name in ipairs(names) do
+    of[k] = {output = name}
+    of[name] = of[k]
+  end
+  for field in pairs(list) do
+    if t[field] ~= nil and type(t[field]) ~= "table" then
+      fail(("%s: field \"%s\" must be a table by outputs: {%s = ...}"):format(
+        what, field, names[1]))
+    end
+    for name, value in pairs(t[field] or {}) do
+      if not of[name] then
+        fail(("%s: field \"%s\": no output is named \"%s\"; there are %s")
+          :format(what, field, tostring(name), table.concat(names, ", ")))
+      end
+      of[name][field] = value
+    end
+  end
+  return of
+end
+
 -- ---- data ----------------------------------------------------------------
 
 -- Path of a data file, looked for beside the script, in the folders of
@@ -95,15 +130,31 @@ loom.load = core.load
 -- drawn with `seed`, becomes it.
 --   without = {columns of x that are no features}
 --   missing = "drop": leave rows with missing values out
---   class_weight = "balanced", or {a number for each class}
+--   class_weight = "balanced", or {a number for each class}: in training
+-- For a network of several outputs, y* and all that is about them are tables by
+-- the names of its outputs:
+--   y = {kind = labels, angle = targets}, classes = {kind = 5}
 function loom.data(t)
-  fields("data", t, {
-    name = 1, x = 1, y = 1, split = 1, without = 1, missing = 1,
-    x_train = 1, y_train = 1, x_val = 1, y_val = 1, x_test = 1, y_test = 1,
-    classes = 1, class_names = 1, class_weight = 1, features = 1, val = 1,
-    seed = 1, standardize = 1, like = 1, unit = 1, target_scale = 1,
-  })
-  return core.data(t)
+  local per_output = {y = 1, y_train = 1, y_val = 1, y_test = 1, classes = 1,
+    class_names = 1, class_weight = 1, unit = 1, target_scale = 1}
+  fields("data", t, over(per_output, {
+    name = 1, x = 1, split = 1, without = 1, missing = 1,
+    x_train = 1, x_val = 1, x_test = 1, features = 1, val = 1,
+    seed = 1, standardize = 1, like = 1,
+  }))
+  local y = t.y or t.y_train or t.y_test
+  if type(y) ~= "table" then
+    return core.data(over(t, {of = {t}}))
+  end
+  local names = {}
+  for name in pairs(y) do
+    names[#names + 1] = tostring(name)
+  end
+  table.sort(names)
+  if #names < 2 or #names > 8 then
+    fail("data: field \"y\": 2 to 8 outputs, a table by their names")
+  end
+  return core.data(over(t, {of = by_output("data", t, per_output, names)}))
 end
 
 -- Simulated muon tracks: hit strips in, angle in mrad out.
@@ -364,17 +415,6 @@ end
 local graph = {}
 graph.__index = graph
 
--- The fields of b over those of a.
-local function over(a, b)
-  local t = {}
-  for _, from in ipairs({a, b or {}}) do
-    for key, value in pairs(from) do
-      t[key] = value
-    end
-  end
-  return t
-end
-
 -- Quantizers that are not of another kind by their own fields get the
 -- semantics asked for.
 function graph:quantizer(conf)
@@ -519,7 +559,8 @@ end
 
 -- A network: loom.model{input = n, loom.dense{...}, ...}; input may also be a
 -- list of sizes, {28, 28, 1}. Each layer reads the one before it, or those
--- named by its field `of`; the last one is the output.
+-- named by its field `of`; the last one is the output, or those that the field
+-- `outputs` names: outputs = {"kind", "angle"}.
 function loom.model(t)
   local own = type(t) == "table" and type(t[1]) == "table" and
     t[1].kind == "input" and t.input == nil
@@ -529,9 +570,9 @@ function loom.model(t)
   end
   for key, layer in pairs(t) do
     if math.type(key) ~= "integer" and key ~= "input" and
-      key ~= "semantics" then
-      fail(("model: unknown field \"%s\"; known fields: input, semantics " ..
-        "and a list of layers"):format(tostring(key)))
+      key ~= "semantics" and key ~= "outputs" then
+      fail(("model: unknown field \"%s\"; known fields: input, outputs, " ..
+        "semantics and a list of layers"):format(tostring(key)))
     elseif math.type(key) == "integer" and
       (type(layer) ~= "table" or not layer.kind or not layer.conf) then
       fail(("model: item %d is no layer"):format(key))
@@ -553,10 +594,31 @@ function loom.model(t)
   if not next(count) or (own and #g.list == count.input) then
     fail("model: there are no layers")
   end
+  if t.outputs ~= nil then
+    if type(t.outputs) ~= "table" or #t.outputs < 2 then
+      fail("model: field \"outputs\" must be a list of the names of two or " ..
+        "more layers")
+    end
+    g:add("outputs", "outputs", {names = t.outputs},
+      g:inputs_of("model", {of = t.outputs}))
+  end
   return {layers = g.list}
 end
 
 -- ---- training ------------------------------------------------------------
+
+-- metric = word or metrics = {word, ...} as a list.
+local function metrics_of(t)
+  local list = t.metrics
+  if t.metric ~= nil and list ~= nil then
+    fail("train: give either \"metric\" or \"metrics\"")
+  elseif t.metric ~= nil then
+    list = {t.metric}
+  elseif list ~= nil and (type(list) ~= "table" or #list == 0) then
+    fail("train: field \"metrics\" must be a list of metrics")
+  end
+  return list
+end
 
 -- Train, and return the front: a list of points {epoch, metric, ebops, cost,
 -- score = function(data, part)}, by rising cost, which is the EBOPs unless field
@@ -564,12 +626,23 @@ end
 function loom.train(t)
   fields("train", t, {
     name = 1, model = 1, data = 1, loss = 1, batch = 1, epochs = 1, seed = 1,
-    lr = 1, beta = 1, optimizer = 1, metric = 1, outlier_cut = 1, huber_delta = 1,
-    collapse = 1, stop = 1, device = 1, autosave = 1, cost = 1,
+    lr = 1, beta = 1, optimizer = 1, metric = 1, metrics = 1, outlier_cut = 1,
+    huber_delta = 1, loss_weight = 1, collapse = 1, stop = 1, device = 1,
+    autosave = 1, cost = 1,
   })
   check_options()
+  t = over(t, {metrics = metrics_of(t)})
   if type(t.model) ~= "table" or not t.model.layers then
     fail("train: field \"model\" must come from loom.model{...}")
+  end
+  local names = type(t.data) == "userdata" and t.data.output_names
+  if names then
+    t.goals = by_output("train", t, {loss = 1, loss_weight = 1,
+      outlier_cut = 1, huber_delta = 1}, names)
+    if not t.metrics then
+      fail(("train: field \"metric\" must name the output that the front is " ..
+        "made by: \"%s.accuracy\", or another of its metrics"):format(names[1]))
+    end
   end
   if type(t.stop) == "function" then
     t.stop = {when = t.stop}

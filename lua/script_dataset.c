@@ -37,6 +37,20 @@ static int gc_dataset(lua_State *L)
     return 0;
 }
 
+/* A list where there are several, else nil. */
+static void push_output_names(lua_State *L, const struct loom_dataset *d)
+{
+    if (!d->next) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_newtable(L);
+    for (lua_Integer k = 1; d; d = d->next, k++) {
+        lua_pushstring(L, d->output);
+        lua_rawseti(L, -2, k);
+    }
+}
+
 static int dataset_index(lua_State *L)
 {
     struct loom_dataset *d = loom_script_dataset(L, 1);
@@ -51,10 +65,12 @@ static int dataset_index(lua_State *L)
         lua_pushinteger(L, (lua_Integer)d->n_in);
     else if (!strcmp(key, "outputs"))
         lua_pushinteger(L, (lua_Integer)d->n_out);
+    else if (!strcmp(key, "output_names"))
+        push_output_names(L, d);
     else
         return loom_script_raise(L, LOOM_ERR_SCRIPT,
-                                 "a data set has inputs, outputs, and the "
-                                 "rows of train, val and test");
+                                 "a data set has inputs, outputs, output_names "
+                                 "and the rows of train, val and test");
     return 1;
 }
 
@@ -118,24 +134,52 @@ static bool *columns_left_out(lua_State *L, const struct loom_script_array *x,
     return leave;
 }
 
-/* Into b, the rows of fields x_name and y_name, y an array or a column of x;
- * false: there are none. What they need stays on the stack. */
+/* What is about target k (from 0) in the place of the table at 1; the caller
+ * removes it. False: there is no such target. */
+static bool enter_target(lua_State *L, int k)
+{
+    lua_getfield(L, 1, "of");
+    bool there = lua_rawgeti(L, -1, k + 1) == LUA_TTABLE;
+    lua_remove(L, -2);
+    if (there)
+        lua_insert(L, 1);
+    else
+        lua_pop(L, 1);
+    return there;
+}
+
+/* Target k of a block of x, in field y_name: an array or a column of x. False:
+ * it has none. */
+static bool labels_of(lua_State *L, int k, const struct loom_script_array *x,
+                      const char *y_name, struct loom_labels *of)
+{
+    enter_target(L, k);
+    bool there = lua_getfield(L, 1, y_name) != LUA_TNIL;
+    if (there && x && lua_isuserdata(L, -1))
+        of->y = &loom_script_array(L, -1)->t;
+    else if (there && x)
+        of->column = loom_script_column(L, x, -1);
+    lua_pop(L, 1); /* the table keeps it alive */
+    lua_remove(L, 1);
+    return there;
+}
+
+/* Into b, the rows of fields x_name and y_name; false: there are none. What
+ * they need stays on the stack. */
 static bool block_of(lua_State *L, const char *x_name, const char *y_name,
                      enum loom_part part, struct loom_block *b)
 {
     const struct loom_script_array *x = array_field(L, x_name);
-    bool has_y = lua_getfield(L, 1, y_name) != LUA_TNIL;
     const char *what = lua_pushfstring(L, "data: %s and %s", x_name, y_name);
-    if (!x != !has_y)
-        loom_script_raise(L, LOOM_ERR_SHAPE,
-                          lua_pushfstring(L, "%s: both are needed", what));
     *b = (struct loom_block){.what = what, .only = part};
+    for (int k = 0; k < LOOM_MAX_TARGETS && enter_target(L, k); k++) {
+        lua_remove(L, 1);
+        if (labels_of(L, k, x, y_name, &b->of[k]) != !!x)
+            loom_script_raise(L, LOOM_ERR_SHAPE,
+                              lua_pushfstring(L, "%s: both are needed", what));
+    }
     if (x) {
         b->x = &x->t;
-        if (lua_isuserdata(L, -2))
-            b->y = &loom_script_array(L, -2)->t;
-        else
-            b->label = loom_script_column(L, x, -2);
         b->leave = columns_left_out(L, x, !strcmp(x_name, "x"));
     }
     return x;
@@ -374,12 +418,17 @@ static struct loom_dataset *build(lua_State *L, size_t *dropped,
     char name[sizeof((struct loom_dataset *)0)->name];
     int err;
     loom_script_string(L, "name", "data", name, sizeof(name));
-    struct loom_build_conf conf = {
-        .name = name,
-        .classes = (size_t)loom_script_number(L, "classes", 0, 0, 65536),
-        .target_scale = target_scale(L),
-        .drop_missing = drop_missing(L),
-    };
+    struct loom_build_conf conf = {.name = name,
+                                   .drop_missing = drop_missing(L)};
+    for (int k = 0; k < LOOM_MAX_TARGETS && enter_target(L, k); k++) {
+        lua_getfield(L, 1, "output");
+        conf.target[conf.n_targets++] = (struct loom_build_target){
+            .output = lua_tostring(L, -1), /* the table keeps it */
+            .classes = (size_t)loom_script_number(L, "classes", 0, 0, 65536),
+            .scale = target_scale(L)};
+        lua_pop(L, 1);
+        lua_remove(L, 1);
+    }
     size_t n = blocks_of(L, block, words);
     struct loom_dataset **d = push_dataset(L);
     *d = loom_dataset_build(block, n, &conf, dropped, &err, &e);
@@ -397,9 +446,13 @@ static int data(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checkstack(L, 64, "data"); /* what blocks need stays there */
     struct loom_dataset *d = build(L, &dropped, words);
-    loom_script_string(L, "unit", "", d->unit, sizeof(d->unit));
     name_field(L, "features", &d->feature, d->n_in);
-    name_field(L, "class_names", &d->class_name, d->n_out);
+    struct loom_dataset *t = d;
+    for (int k = 0; t && enter_target(L, k); k++, t = t->next) {
+        loom_script_string(L, "unit", "", t->unit, sizeof(t->unit));
+        name_field(L, "class_names", &t->class_name, t->n_out);
+        lua_remove(L, 1);
+    }
     int err = loom_dataset_check(d, &e);
     if (err)
         return bad_data(L, &e);
@@ -409,7 +462,11 @@ static int data(lua_State *L)
     lua_pop(L, 1);
     if (err)
         return bad_data(L, &e);
-    weigh(L, d);
+    t = d;
+    for (int k = 0; t && enter_target(L, k); k++, t = t->next) {
+        weigh(L, t);
+        lua_remove(L, 1);
+    }
     standardize_like(L, d);
     return 1;
 }

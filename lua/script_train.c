@@ -326,19 +326,70 @@ static int read_word(lua_State *L, const char *name, const char *standard,
     return v;
 }
 
+/* The loss of what d is for, from the fields of the table at 1. */
 static struct loom_goal read_goal(lua_State *L, const struct loom_dataset *d)
 {
-    bool classes = d->part[LOOM_TRAIN].y != NULL;
     struct loom_goal g = {0};
     g.loss = (enum loom_loss)read_word(
-        L, "loss", classes ? "cross_entropy" : "mse", loom_loss_from_word,
+        L, "loss", d->part[LOOM_TRAIN].y ? "cross_entropy" : "mse",
+        loom_loss_from_word,
         "\"cross_entropy\", \"hinge\", \"mse\", \"huber\"");
-    g.metric = (enum loom_metric)read_word(
-        L, "metric", classes ? "accuracy" : "rms", loom_metric_from_word,
-        "\"accuracy\", \"class_accuracy\", \"auc\", \"rms\", \"mae\"");
+    g.weight = loom_script_number(L, "loss_weight", 1, 1e-30, 1e30);
     g.huber_delta = loom_script_number(L, "huber_delta", 1, 1e-30, 1e30);
     g.outlier_cut = loom_script_number(L, "outlier_cut", 0, 0, 1e30);
+    snprintf(g.output, sizeof(g.output), "%s", d->output);
     return g;
+}
+
+/* The metric that the string on the stack's top names. */
+static void read_metric(lua_State *L, struct loom_aim *a)
+{
+    const char *word = lua_isstring(L, -1) ? lua_tostring(L, -1) : "";
+    if (a->n_metrics == LOOM_MAX_METRICS)
+        loom_script_raise(L, LOOM_ERR_SCRIPT,
+                          "field \"metrics\": at most 4 metrics");
+    if (!loom_aim_from_word(a, word, &a->metric[a->n_metrics++]))
+        loom_script_raise(
+            L, LOOM_ERR_SCRIPT,
+            a->n > 1 ? "field \"metrics\" must name an output and one of "
+                       "accuracy, class_accuracy, auc, rms, mae: "
+                       "\"OUTPUT.accuracy\""
+                     : "field \"metrics\" must be of \"accuracy\", "
+                       "\"class_accuracy\", \"auc\", \"rms\", \"mae\"");
+}
+
+/* metrics = {word, ...}; the library makes it of metric = word, too. */
+static void read_metrics(lua_State *L, struct loom_aim *a)
+{
+    int type = lua_getfield(L, 1, "metrics");
+    for (lua_Integer k = 1; type == LUA_TTABLE; k++) {
+        if (lua_rawgeti(L, -1, k) != LUA_TNIL)
+            read_metric(L, a);
+        else
+            type = LUA_TNIL;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+/* Of several outputs, each has a table of its own in field "goals". */
+static void read_aim(lua_State *L, const struct loom_dataset *d,
+                     struct loom_aim *a)
+{
+    bool several = d->next;
+    *a = (struct loom_aim){0};
+    if (several && !enter(L, "goals"))
+        loom_script_raise(L, LOOM_ERR_SCRIPT, "train: no goals");
+    for (; d; d = d->next) {
+        if (several && !enter(L, d->output))
+            loom_script_raise(L, LOOM_ERR_SCRIPT, "train: a goal is missing");
+        a->goal[a->n++] = read_goal(L, d);
+        if (several)
+            leave(L);
+    }
+    if (several)
+        leave(L);
+    read_metrics(L, a);
 }
 
 /* ---- when to stop ------------------------------------------------------ */
@@ -426,7 +477,7 @@ int loom_script_train(lua_State *L)
     lua_settop(L, 1);
     loom_script_string(L, "name", r.data->name, r.name, sizeof(r.name));
     loom_script_string(L, "device", "", r.device, sizeof(r.device));
-    r.conf.goal = read_goal(L, r.data);
+    read_aim(L, r.data, &r.conf.aim);
     r.conf.batch = (size_t)loom_script_number(L, "batch", 1024, 1, 1e9);
     r.conf.epochs = (int)loom_script_number(L, "epochs", 100, 1, 1e9);
     r.conf.seed = (uint64_t)loom_script_number(L, "seed", 1, 0, 0x1p53);

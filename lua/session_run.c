@@ -28,8 +28,19 @@ static json_t *settings(const struct loom_session *s,
     json_t *set = json_array();
     for (size_t k = 0; s->set[k]; k++)
         json_array_append_new(set, json_string(s->set[k]));
-    return json_pack("{s:o,s:i,s:i,s:s}", "set", set, "epochs", r->conf.epochs,
-                     "batch", (int)r->conf.batch, "device", s->view.device);
+    json_t *j =
+        json_pack("{s:o,s:i,s:i,s:s}", "set", set, "epochs", r->conf.epochs,
+                  "batch", (int)r->conf.batch, "device", s->view.device);
+    json_t *metrics = json_array();
+    for (int k = 0; k < loom_aim_n_metrics(&r->conf.aim); k++) {
+        char word[LOOM_METRIC_NAME];
+        loom_aim_word(&r->conf.aim, k, word);
+        json_array_append_new(metrics, json_string(word));
+    }
+    if (json_array_size(metrics) > 1)
+        json_object_set(j, "metrics", metrics);
+    json_decref(metrics);
+    return j;
 }
 
 /* The store of `--out`, or the default one. */
@@ -65,6 +76,11 @@ static int new_run(struct loom_session *s, const struct loom_train_request *r,
         err = loom_file_read(s->script, 1 << 24, &text, &n, e);
     if (err)
         return err;
+    char metric[LOOM_METRIC_NAME];
+    const struct loom_aim *aim = &r->conf.aim;
+    const struct loom_dataset *judged = loom_dataset_of(
+        r->data, aim->goal[loom_aim_metric(aim, 0).goal].output);
+    loom_aim_word(aim, 0, metric);
     json_t *j = settings(s, r);
     char *json = json_dumps(j, JSON_COMPACT), *recipe = loom_session_recipe(s);
     struct loom_store_new info = {
@@ -73,9 +89,9 @@ static int new_run(struct loom_session *s, const struct loom_train_request *r,
         .settings = json,
         .recipe = recipe,
         .parent = parent,
-        .metric = loom_metric_word(loom_goal_metric(&r->conf.goal)),
-        .unit = r->data->unit,
-        .lower_is_better = loom_goal_lower_is_better(&r->conf.goal),
+        .metric = metric,
+        .unit = judged->unit,
+        .lower_is_better = loom_aim_lower_is_better(&r->conf.aim),
         .seed = r->conf.seed,
         .data_hash = loom_dataset_hash(r->data),
     };
@@ -123,23 +139,46 @@ static int old_run(struct loom_session *s, const struct loom_train_request *r,
     return err;
 }
 
+/* Labels or targets of the first test rows, [rows][*width], those of several
+ * outputs in the network's order. */
+static float *labels_in_order(const struct loom_session *s, size_t rows,
+                              size_t *width)
+{
+    struct loom_output out[LOOM_MAX_OUTPUTS];
+    int n = loom_model_outputs(loom_trainer_model(s->trainer), out);
+    const struct loom_dataset *of[LOOM_MAX_OUTPUTS];
+    size_t at = 0;
+    *width = 0;
+    for (int k = 0; k < n; k++) {
+        of[k] = loom_dataset_of(s->data, n > 1 ? out[k].name : "");
+        *width += of[k]->part[LOOM_TEST].y ? 1 : of[k]->n_out;
+    }
+    float *to = loom_malloc((rows * *width + 1) * sizeof(*to));
+    for (int k = 0; k < n; k++) {
+        const struct loom_rows *r = &of[k]->part[LOOM_TEST];
+        size_t own = r->y ? 1 : of[k]->n_out;
+        for (size_t j = 0; j < rows * own; j++)
+            to[j / own * *width + at + j % own] =
+                r->y ? (float)r->y[j] : r->t[j];
+        at += own;
+    }
+    return to;
+}
+
 /* Test inputs and labels (or targets) beside the checkpoints. */
 static int keep_test_rows(struct loom_session *s, struct loom_errmsg *e)
 {
     const struct loom_dataset *d = s->data;
     const struct loom_rows *t = &d->part[LOOM_TEST];
-    size_t rows = t->rows < KEPT_TEST_ROWS ? t->rows : KEPT_TEST_ROWS;
-    size_t width = t->y ? 1 : d->n_out;
+    size_t rows = t->rows < KEPT_TEST_ROWS ? t->rows : KEPT_TEST_ROWS, width;
     if (!rows)
         return 0;
     char *x = loom_asprintf("%s/test_x.npy", s->dir);
     char *y = loom_asprintf("%s/test_y.npy", s->dir);
-    float *labels = loom_malloc(rows * width * sizeof(float));
-    for (size_t j = 0; j < rows * width; j++)
-        labels[j] = t->y ? (float)t->y[j] : t->t[j];
+    float *labels = labels_in_order(s, rows, &width);
     int err = loom_npy_write_f32(x, t->x, 2, (size_t[]){rows, d->n_in}, e);
     if (!err)
-        err = loom_npy_write_f32(y, labels, t->y ? 1 : 2,
+        err = loom_npy_write_f32(y, labels, t->y && width == 1 ? 1 : 2,
                                  (size_t[]){rows, width}, e);
     free(labels);
     free(x);
@@ -160,7 +199,10 @@ static int record_epoch(struct loom_session *s, struct loom_errmsg *e)
                                    (double)ended->ebops,
                                    (double)ended->beta,
                                    (double)ended->lr,
-                                   (double)s->view.train.seconds_per_epoch};
+                                   (double)s->view.train.seconds_per_epoch,
+                                   {(double)ended->more[0],
+                                    (double)ended->more[1],
+                                    (double)ended->more[2]}};
     int err = loom_store_begin(s->store, e);
     if (!err)
         err = loom_store_add_epochs(s->store, s->run, &row, 1, e);
@@ -467,20 +509,23 @@ int loom_session_score(void *ud, const struct loom_pareto_point *p,
     if (err)
         return err;
     struct loom_model *m = c.model;
-    struct loom_goal goal = loom_goal_from_json(c.info);
+    size_t width = m->layer[m->output].n;
+    struct loom_aim aim = loom_aim_from_json(c.info);
+    struct loom_aim_part parts[LOOM_MAX_TARGETS];
+    struct loom_output of[LOOM_MAX_OUTPUTS];
+    int n = loom_model_outputs(m, of);
     if (!rows->rows || m->n_in != d->n_in ||
-        m->layer[m->output].n != d->n_out ||
-        loom_loss_of_classes(goal.loss) != (rows->y != NULL))
+        loom_aim_parts(&aim, of, n, d, parts, e) < 0)
         err = loom_fail(e, LOOM_ERR_SHAPE,
                         "score: the data %s has no such rows, or does not "
                         "fit the network",
                         d->name);
     if (!err) {
-        z = loom_malloc(rows->rows * d->n_out * sizeof(*z));
+        z = loom_malloc(rows->rows * width * sizeof(*z));
         err = loom_model_predict(m, rows->x, rows->rows, z, e);
     }
     if (!err)
-        *out = loom_score_outputs(&goal, d, rows, z);
+        *out = loom_aim_score(&aim, parts, part, NULL, z, width);
     free(z);
     loom_checkpoint_deinit(&c);
     return err;

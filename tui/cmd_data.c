@@ -58,8 +58,10 @@ static struct loom_dataset *with_labels(const struct data_args *a,
                                         struct loom_errmsg *e)
 {
     struct loom_build_conf conf = {
-        .name = a->path, .classes = a->classes, .target_scale = 1};
-    struct loom_block b = {.what = a->path, .x = x, .y = y};
+        .name = a->path,
+        .n_targets = 1,
+        .target = {{.classes = a->classes, .scale = 1}}};
+    struct loom_block b = {.what = a->path, .x = x, .of = {{.y = y}}};
     if (!y) {
         long column = loom_table_column(x, a->label);
         if (column < 0) {
@@ -67,7 +69,7 @@ static struct loom_dataset *with_labels(const struct data_args *a,
                              a->label);
             return NULL;
         }
-        b.label = (size_t)column;
+        b.of[0].column = (size_t)column;
     }
     return loom_dataset_build(&b, 1, &conf, NULL, err, e);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/aim.h"
 #include "engine/dataset.h"
 #include "engine/mem.h"
 #include "engine/npy.h"
@@ -23,9 +24,9 @@ struct eval {
     size_t n_out;
     float *fz, *ez; /* outputs: float, integers as float; NULL not asked */
     long mismatches;
-    struct loom_goal goal;
-    struct loom_dataset d; /* its shape and scale only */
-    struct loom_rows truth;
+    struct loom_aim aim;
+    struct loom_aim_part parts[LOOM_MAX_TARGETS];
+    struct loom_dataset *truth; /* labels and scale only; NULL: not known */
 };
 
 static int compute(struct eval *v, struct loom_errmsg *e)
@@ -57,40 +58,97 @@ static int compute(struct eval *v, struct loom_errmsg *e)
     return 0;
 }
 
-/* Labels (or targets) as scores want them; without any, rows is 0. */
-static int read_truth(struct eval *v, struct loom_errmsg *e)
+/* Column `at` of the labels as the classes of d. */
+static int take_classes(struct eval *v, size_t at, struct loom_dataset *d,
+                        struct loom_errmsg *e)
 {
-    const json_t *scale = json_object_get(v->m.info, "target_scale");
-    v->goal = loom_goal_from_json(v->m.info);
-    v->d = (struct loom_dataset){
-        .n_out = v->n_out, .target_scale = (float)json_number_value(scale)};
-    bool classes = loom_loss_of_classes(v->goal.loss);
-    if (!v->rows.y)
-        return 0;
-    if (v->rows.y_width != (classes ? 1 : v->n_out))
-        return loom_fail(e, LOOM_ERR_SHAPE,
-                         "the labels have %zu numbers a row, not %zu",
-                         v->rows.y_width, classes ? 1 : v->n_out);
-    v->truth = (struct loom_rows){.rows = v->rows.n, .t = v->rows.y};
-    if (classes)
-        v->truth.y = loom_calloc(v->rows.n, sizeof(int));
-    for (size_t r = 0; classes && r < v->rows.n; r++) {
-        float y = v->rows.y[r];
-        if (!(y >= 0 && y < (float)v->n_out) || y != floorf(y))
+    struct loom_rows *to = &d->part[LOOM_TEST];
+    to->y = loom_calloc(v->rows.n + 1, sizeof(*to->y));
+    for (size_t r = 0; r < v->rows.n; r++) {
+        float y = v->rows.y[r * v->rows.y_width + at];
+        if (!(y >= 0 && y < (float)d->n_out) || y != floorf(y))
             return loom_fail(e, LOOM_ERR_SHAPE,
                              "label %g in row %zu: classes are 0 to %zu",
-                             (double)y, r, v->n_out - 1);
-        v->truth.y[r] = (int)y;
+                             (double)y, r, d->n_out - 1);
+        to->y[r] = (int)y;
     }
     return 0;
+}
+
+/* Labels or targets of one output, from column *at on, which moves on. */
+static int take_labels(struct eval *v, const struct loom_goal *g,
+                       const json_t *info, size_t *at, struct loom_dataset *d,
+                       struct loom_errmsg *e)
+{
+    bool classes = loom_loss_of_classes(g->loss);
+    size_t n = classes ? 1 : d->n_out;
+    struct loom_rows *to = &d->part[LOOM_TEST];
+    to->rows = v->rows.n;
+    d->target_scale =
+        (float)json_number_value(json_object_get(info, "target_scale"));
+    int err = classes ? take_classes(v, *at, d, e) : 0;
+    if (!classes)
+        to->t = loom_calloc(v->rows.n * n + 1, sizeof(*to->t));
+    for (size_t k = 0; to->t && k < v->rows.n * n; k++)
+        to->t[k] = v->rows.y[k / n * v->rows.y_width + *at + k % n];
+    *at += n;
+    return err;
+}
+
+/* The goal of an output, -1: none has that name. */
+static int goal_named(const struct eval *v, const char *name)
+{
+    for (int k = 0; k < v->aim.n; k++)
+        if (!strcmp(v->aim.goal[k].output, name))
+            return k;
+    return v->aim.n ? -1 : 0;
+}
+
+/* Labels (or targets), side by side in the order of the outputs, as scores want
+ * them; without any, v->truth stays NULL. */
+static int read_truth(struct eval *v, struct loom_errmsg *e)
+{
+    struct loom_output out[LOOM_MAX_OUTPUTS] = {{"", 0, v->n_out}};
+    const json_t *each = json_object_get(v->m.info, "outputs");
+    int n = v->m.model ? loom_model_outputs(v->m.model, out) : 1, err = 0;
+    size_t at = 0, width = 0;
+    v->aim = loom_aim_from_json(v->m.info);
+    if (!v->rows.y)
+        return 0;
+    for (int k = 0; k < n; k++) {
+        int g = goal_named(v, out[k].name);
+        if (g < 0 || (n > 1) != (v->aim.n > 1))
+            return loom_fail(e, LOOM_ERR_ARG,
+                             "output %s: the file does not say what it is for, "
+                             "so labels are of no use",
+                             out[k].name);
+        width += loom_loss_of_classes(v->aim.goal[g].loss) ? 1 : out[k].n;
+    }
+    if (width != v->rows.y_width)
+        return loom_fail(e, LOOM_ERR_SHAPE,
+                         "the labels have %zu numbers a row, not %zu",
+                         v->rows.y_width, width);
+    for (int k = 0; !err && k < n; k++) {
+        int g = goal_named(v, out[k].name);
+        struct loom_dataset *d = loom_dataset_new("labels", 0, out[k].n);
+        d->next = v->truth;
+        v->truth = d;
+        if (n > 1)
+            snprintf(d->output, sizeof(d->output), "%s", out[k].name);
+        err = take_labels(v, &v->aim.goal[g],
+                          n > 1 ? json_array_get(each, (size_t)g) : v->m.info,
+                          &at, d, e);
+    }
+    return err ? err : loom_aim_parts(&v->aim, out, n, v->truth, v->parts, e);
 }
 
 /* The metric of outputs z; NaN without labels. */
 static double score(const struct eval *v, const float *z)
 {
-    return v->truth.rows && z
-               ? loom_score_outputs(&v->goal, &v->d, &v->truth, z).metric
-               : (double)NAN;
+    if (!v->truth || !z)
+        return (double)NAN;
+    return loom_aim_score(&v->aim, v->parts, LOOM_TEST, NULL, z, v->n_out)
+        .metric;
 }
 
 static json_t *number(double x)
@@ -98,14 +156,16 @@ static json_t *number(double x)
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-static void put_classes(const struct eval *v, const float *z, json_t *into)
+static void put_classes(const struct loom_aim_part *p, const float *z,
+                        json_t *into)
 {
-    size_t n = v->n_out;
+    size_t n = p->n;
+    const struct loom_rows *truth = &p->data->part[LOOM_TEST];
     double *accuracy = loom_calloc(n, sizeof(*accuracy));
     double *auc = loom_calloc(n, sizeof(*auc));
     json_t *list = json_array();
-    loom_class_accuracy(v->truth.rows, n, z, v->truth.y, accuracy);
-    loom_auc(v->truth.rows, n, z, v->truth.y, auc);
+    loom_class_accuracy(truth->rows, n, z, truth->y, accuracy);
+    loom_auc(truth->rows, n, z, truth->y, auc);
     for (size_t c = 0; c < n; c++)
         json_array_append_new(list, json_pack("{s:o,s:o}", "accuracy",
                                               number(accuracy[c]), "auc",
@@ -118,28 +178,45 @@ static void put_classes(const struct eval *v, const float *z, json_t *into)
     free(auc);
 }
 
-/* All that outputs z can be judged by; empty without labels. */
-static json_t *all_metrics(const struct eval *v, const float *z)
+/* All that one output, z [rows][p->n], can be judged by. */
+static json_t *metrics_of(const struct loom_aim_part *p, const float *z)
 {
     json_t *j = json_object();
-    struct loom_goal g = v->goal;
+    struct loom_goal g = *p->goal;
+    const struct loom_rows *truth = &p->data->part[LOOM_TEST];
     bool classes = loom_loss_of_classes(g.loss);
-    if (!v->truth.rows || !z)
-        return j;
     for (int m = LOOM_ACCURACY; m < LOOM_N_METRICS; m++) {
         g.metric = (enum loom_metric)m;
         if (loom_metric_of_classes(g.metric) != classes ||
             loom_goal_needs_outputs(&g))
             continue;
-        struct loom_score s = loom_score_outputs(&g, &v->d, &v->truth, z);
+        struct loom_score s = loom_score_outputs(&g, p->data, truth, z);
         json_object_set_new(j, loom_metric_word(g.metric), number(s.metric));
         json_object_set_new(j, "loss", number(s.loss));
         if (s.outliers >= 0)
             json_object_set_new(j, "outliers", number(s.outliers));
     }
     if (classes)
-        put_classes(v, z, j);
+        put_classes(p, z, j);
     return j;
+}
+
+/* Of one output its metrics; of several an object of those by their names. */
+static json_t *all_metrics(const struct eval *v, const float *z)
+{
+    json_t *all = json_object();
+    for (int k = 0; v->truth && z && k < (v->aim.n ? v->aim.n : 1); k++) {
+        const struct loom_aim_part *p = &v->parts[k];
+        float *own = loom_aim_columns(p, v->rows.n, z, v->n_out);
+        json_t *j = metrics_of(p, own);
+        free(own);
+        if (v->aim.n < 2) {
+            json_decref(all);
+            return j;
+        }
+        json_object_set_new(all, p->goal->output, j);
+    }
+    return all;
 }
 
 static int write_out(const struct eval *v, struct loom_errmsg *e)
@@ -152,7 +229,8 @@ static int write_out(const struct eval *v, struct loom_errmsg *e)
 
 static int report(const struct eval *v, double value, double float_value)
 {
-    const char *metric = loom_metric_word(loom_goal_metric(&v->goal));
+    char metric[LOOM_METRIC_NAME];
+    loom_aim_word(&v->aim, 0, metric);
     if (v->json)
         return cli_print_json(json_pack(
             "{s:s,s:s,s:I,s:s,s:o,s:o,s:I,s:o}", "schema", "bitloom/eval/1",
@@ -286,6 +364,6 @@ int cmd_eval(int argc, char **argv)
     free(v.data);
     free(v.fz);
     free(v.ez);
-    free(v.truth.y);
+    loom_dataset_destroy(v.truth);
     return status;
 }

@@ -389,13 +389,32 @@ static void csv_number(FILE *f, double v, char end)
 {
     if (isfinite(v))
         fprintf(f, "%.9g", v);
-    fputc(end, f);
+    if (end)
+        fputc(end, f);
 }
 
-static void csv_rows(FILE *f, const struct loom_store_epoch *r, size_t n,
+/* A column each for the metrics behind the first, which are the last ones.
+ * Their names are words of ours and of layers. */
+static size_t csv_head(FILE *f, const json_t *metrics)
+{
+    size_t n = json_array_size(metrics);
+    fputs("epoch,loss,val_loss,val_metric,ebops,beta,lr,seconds,front", f);
+    for (size_t k = 1; k < n && k < 4; k++) {
+        const char *name = json_string_value(json_array_get(metrics, k));
+        fputs(",\"val_", f);
+        for (; name && *name; name++)
+            fputs(*name == '"' ? "\"\"" : (char[]){*name, 0}, f);
+        fputc('"', f);
+    }
+    fputc('\n', f);
+    return n > 4 ? 3 : n ? n - 1 : 0;
+}
+
+static void csv_rows(FILE *f, const json_t *metrics,
+                     const struct loom_store_epoch *r, size_t n,
                      const struct loom_store_point *p, size_t n_points)
 {
-    fputs("epoch,loss,val_loss,val_metric,ebops,beta,lr,seconds,front\n", f);
+    size_t more = csv_head(f, metrics);
     for (size_t i = 0; i < n; i++) {
         bool front = false;
         for (size_t k = 0; k < n_points; k++)
@@ -406,20 +425,28 @@ static void csv_rows(FILE *f, const struct loom_store_epoch *r, size_t n,
         fprintf(f, "%d,", r[i].epoch);
         for (int k = 0; k < 7; k++)
             csv_number(f, v[k], ',');
-        fprintf(f, "%d\n", front);
+        fprintf(f, "%d", front);
+        for (size_t k = 0; k < more; k++) {
+            fputc(',', f);
+            csv_number(f, r[i].more[k], 0);
+        }
+        fputc('\n', f);
     }
 }
 
 /* To a file whole or not at all, or "-" for standard output. */
-static int write_csv(const char *path, const struct loom_store_epoch *r,
-                     size_t n, const struct loom_store_point *p,
-                     size_t n_points, struct loom_errmsg *e)
+static int write_csv(const char *path, const struct loom_store_run *run,
+                     const struct loom_store_epoch *r, size_t n,
+                     const struct loom_store_point *p, size_t n_points,
+                     struct loom_errmsg *e)
 {
+    json_t *settings = json_loads(run->settings, 0, NULL);
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
-    csv_rows(f, r, n, p, n_points);
+    csv_rows(f, json_object_get(settings, "metrics"), r, n, p, n_points);
     fclose(f);
+    json_decref(settings);
     int err = 0;
     if (strcmp(path, "-") != 0)
         err = loom_file_write(path, text, size, e);
@@ -438,11 +465,15 @@ static int runs_export(struct loom_store *s, const struct options *o)
     const char *id = o->word[0];
     if (!o->csv)
         return cli_usage("runs", "export %s: --csv FILE is missing", id);
-    int err = loom_store_epochs(s, id, &r, &n, &e);
+    struct loom_store_run run = {0};
+    int err = loom_store_get(s, id, &run, &e);
+    if (!err)
+        err = loom_store_epochs(s, id, &r, &n, &e);
     if (!err)
         err = loom_store_points(s, id, true, &p, &n_points, &e);
     if (!err)
-        err = write_csv(o->csv, r, n, p, n_points, &e);
+        err = write_csv(o->csv, &run, r, n, p, n_points, &e);
+    loom_store_run_deinit(&run);
     free(r);
     free(p);
     if (err)

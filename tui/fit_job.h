@@ -37,7 +37,7 @@ enum { FIT_ROUNDS = 16 };
 
 struct fit_job {
     const struct fit_conf *conf;
-    char metric[16];
+    char metric[64];
     bool lower_is_better;
     int n_rounds;
     struct fit_round round[FIT_ROUNDS];

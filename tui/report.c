@@ -280,7 +280,7 @@ static void draw_front(struct page *p, const char *title, const char *metric)
  * front. */
 static void draw_metrics(struct page *p)
 {
-    char title[64], front[80];
+    char title[128], front[160];
     for (int i = 0; i < p->n; i++) {
         const struct loom_store_run *r = p->row[i].run;
         bool drawn = false;

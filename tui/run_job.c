@@ -94,6 +94,10 @@ static void put_epoch(const struct loom_train_view *t)
     json_object_set_new(j, "val_loss", real(t->val_loss));
     json_object_set_new(j, "val_metric", real(t->val_metric));
     json_object_set_new(j, "metric", json_string(t->metric));
+    json_t *metrics = json_pack("{s:o}", t->metric, real(t->val_metric));
+    for (int k = 0; k < t->n_more; k++)
+        json_object_set_new(metrics, t->more_metric[k], real(t->more[k]));
+    json_object_set_new(j, "metrics", metrics);
     if (t->outliers >= 0)
         json_object_set_new(j, "outliers", real(t->outliers));
     json_object_set_new(j, "ebops", real(t->ebops));

@@ -469,7 +469,7 @@ static void draw_plots(struct area a, const struct runs_list *l,
                        const struct loom_store_run *r, bool builds)
 {
     const struct runs_more *m = l->more;
-    char title[64];
+    char title[96];
     bool here = m && !strcmp(m->id, r->id);
     int n = a.w >= 76 ? 2 : 1, low = builds && a.h >= 14 ? 7 : 0;
     struct area loss = area_sub(a, 0, 0, a.w / n, (a.h - low) / (3 - n));

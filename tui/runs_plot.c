@@ -92,7 +92,7 @@ void runs_plot_front(struct area a, const struct ui *ui)
     static const char *const costs[] = {"EBOPs", "LUT4", "LC"};
     const struct runs_list *l = ui->runs;
     const struct filter_row *at = runs_list_selected(l);
-    char title[64], note[64];
+    char title[96], note[64];
     if (!at) {
         area_box(a, ui->full, "no run", NULL);
         return;

@@ -276,6 +276,66 @@ script 2 "s$((n + 1)).lua:$first:" 'has classes' '"mse"' <<'S'
 train{loss = "mse"}
 S
 
+# ---- several metrics, several outputs ---------------------------------------
+script 0 <<'S'
+train{name = "metrics", metrics = {"auc", "accuracy"}}
+S
+(cd "$dir" && timeout 60 "$bitloom" run "s$n.lua" --out store --json >out 2>err)
+grep -q '"metric":"auc","metrics":{"auc":[0-9.]*,"accuracy":[0-9.]*}' \
+    "$dir/out" || fail 'several metrics as JSON'
+(cd "$dir" && "$bitloom" runs --store store export metrics-001 --csv - >out 2>err)
+head -1 "$dir/out" | grep -q ',front,"val_accuracy"$' || fail 'metrics in CSV'
+sed -n 2p "$dir/out" | grep -q ',0\.[0-9]*$' || fail 'a metric in CSV'
+several='local y = {kind = loom.load("y.npy"), size = loom.load("two.npy")}
+local both = loom.data{x_train = x, y_train = y, x_test = x, y_test = y,
+                       classes = {kind = 2}, target_scale = {size = 16},
+                       class_weight = {kind = "balanced"}}
+local net = loom.model{input = 6, loom.dense{8, relu = true, name = "all"},
+                       loom.dense{2, name = "size"},
+                       loom.dense{2, of = "all", name = "kind"},
+                       outputs = {"size", "kind"}}'
+{ echo "$several"; cat <<'S'
+local front = train{name = "several", data = both, model = net,
+                    loss = {size = "huber"}, loss_weight = {size = 0.5},
+                    metrics = {"size.mae", "kind.accuracy"}}
+assert(front[1].metric == front[1].score(both, "val"))
+assert(both.output_names[1] == "kind" and both.output_names[2] == "size")
+S
+} >"$dir/part"
+script 0 <"$dir/part"
+(cd "$dir" && "$bitloom" eval several-001 --store store --exact --json \
+    --out z.npy >out 2>err) || fail 'several outputs: eval'
+for w in '"metric":"size.mae"' '"mismatches":0' '"kind":{' '"size":{' '"rms":'; do
+    grep -qF "$w" "$dir/out" || fail "several outputs: eval: no $w"
+done
+head -c 128 "$dir/z.npy" | grep -qF '(200, 4)' || fail 'several outputs: z.npy'
+(cd "$dir" && "$bitloom" compile several-001 --store store --device hx8k -o rtl >out 2>err) ||
+    fail 'several outputs: compile'
+grep -q 'y\[[0-9:]*\] size\[1\]: ' "$dir"/rtl/*.v &&
+    grep -q 'y\[[0-9:]*\] kind\[0\]: ' "$dir"/rtl/*.v ||
+    fail 'several outputs: ports'
+(cd "$dir" && "$bitloom" eval rtl/net.json --data x.npy --out y4.npy >out 2>err &&
+    cmp y4.npy z.npy) || fail 'several outputs: the frozen network'
+for wrong in \
+    'train{data = both, metric = "kind.auc"}/the network has 1 output' \
+    'train{data = both, model = net}/kind.accuracy' \
+    'train{data = both, model = net, metric = "kind"}/"OUTPUT.accuracy"' \
+    'train{data = both, model = net, metric = "size.auc"}/has targets' \
+    'train{data = both, model = net, metric = "size.rms", loss = "mse"}/by outputs' \
+    'train{data = both, model = net, metric = "size.rms", loss = {sise = "mse"}}/"sise"' \
+    'train{metrics = {}}/list of metrics' \
+    'train{metrics = {"auc", "auc", "auc", "auc", "auc"}}/at most 4' \
+    'train{metric = "auc", metrics = {"auc"}}/either' \
+    'train{model = net}/the network has 2 outputs' \
+    'loom.model{input = 6, loom.dense{2}, outputs = {"a", "b"}}/"a"' \
+    'loom.model{input = 6, loom.dense{2, name = "a"}, outputs = "a"}/two or more' \
+    'loom.data{x_train = x, y_train = {a = x}}/2 to 8' \
+    'loom.data{x_train = x, y_train = {a = x, b = x}, classes = 2}/by outputs' \
+    'loom.data{x_train = x, y_train = y, y_test = {kind = x}, x_test = x}/both'; do
+    { echo "$several"; echo "${wrong%%/*}"; } >"$dir/part"
+    script 2 "${wrong#*/}" <"$dir/part"
+done
+
 # ---- optimizers, schedules, targets ----------------------------------------
 script 0 <<'S'
 for _, optimizer in ipairs{loom.adam{amsgrad = true, clip_norm = 1},

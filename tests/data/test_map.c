@@ -122,9 +122,10 @@ static struct loom_dataset *make_set(struct loom_table *x, struct loom_table *y)
                               LOOM_BYTES_MAX, "y", e));
     for (size_t i = 0; i < ROWS; i++)
         ((uint8_t *)y->a.data)[i] = (uint8_t)(i % 4);
-    struct loom_block b = {.what = "rows", .x = x, .y = y};
-    struct loom_build_conf c = {
-        .name = "mapped", .classes = 4, .target_scale = 1};
+    struct loom_block b = {.what = "rows", .x = x, .of = {{.y = y}}};
+    struct loom_build_conf c = {.name = "mapped",
+                                .n_targets = 1,
+                                .target = {{.classes = 4, .scale = 1}}};
     struct loom_dataset *d =
         loom_dataset_build(&b, 1, &c, NULL, &err, &sentence);
     if (!d)

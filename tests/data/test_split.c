@@ -115,7 +115,9 @@ static struct loom_dataset *make(const struct loom_block *b, size_t n,
     struct loom_errmsg e = {""};
     int err;
     c.name = "built";
-    c.target_scale = c.target_scale > 0 ? c.target_scale : 1;
+    c.n_targets = c.n_targets ? c.n_targets : 1;
+    for (int k = 0; k < c.n_targets; k++)
+        c.target[k].scale = c.target[k].scale > 0 ? c.target[k].scale : 1;
     struct loom_dataset *d = loom_dataset_build(b, n, &c, dropped, &err, &e);
     if (!d)
         fail_msg("%s", e.text);
@@ -130,9 +132,16 @@ static void built(void **state)
         table("id,u,v,kind\n1,2,3,w\n4,5,NA,g\n7,8,9,w\n");
     struct loom_table test = table("id,u,v,kind\n1,2,3,g\n4,5,6,g\n");
     const bool id[] = {true, false, false, false};
-    struct loom_block b[] = {
-        {.what = "a", .x = &train, .label = 3, .leave = id, .only = LOOM_TRAIN},
-        {.what = "b", .x = &test, .label = 3, .leave = id, .only = LOOM_TEST}};
+    struct loom_block b[] = {{.what = "a",
+                              .x = &train,
+                              .of = {{.column = 3}},
+                              .leave = id,
+                              .only = LOOM_TRAIN},
+                             {.what = "b",
+                              .x = &test,
+                              .of = {{.column = 3}},
+                              .leave = id,
+                              .only = LOOM_TEST}};
     size_t dropped;
     struct loom_dataset *d =
         make(b, 2, (struct loom_build_conf){.drop_missing = true}, &dropped);
@@ -153,15 +162,56 @@ static void built(void **state)
 
     /* A column as target, in other units; parts row by row. */
     const uint8_t part[] = {LOOM_TEST, LOOM_NO_PART, LOOM_TRAIN};
-    struct loom_block c = {.what = "c", .x = &train, .label = 0, .part = part};
+    struct loom_block c = {
+        .what = "c", .x = &train, .of = {{.column = 0}}, .part = part};
     const bool kind[] = {false, false, false, true};
     c.leave = kind;
-    d = make(&c, 1, (struct loom_build_conf){.target_scale = 2}, NULL);
+    d = make(&c, 1, (struct loom_build_conf){.target = {{.scale = 2}}}, NULL);
     assert_true(d->n_in == 2 && d->n_out == 1 && !d->part[1].rows);
     assert_true(d->part[0].t[0] == 3.5f && d->part[2].t[0] == 0.5f);
     loom_dataset_destroy(d);
     loom_table_deinit(&train);
     loom_table_deinit(&test);
+}
+
+/* A class and a target, both columns of x: the same rows for both, however they
+ * are divided. */
+static void several(void **state)
+{
+    (void)state;
+    struct loom_table x = table("u,kind,v\n1,w,10\n2,g,20\n3,w,NA\n4,w,40\n"
+                                "5,g,50\n6,g,60\n");
+    struct loom_block b = {
+        .what = "a", .x = &x, .of = {{.column = 1}, {.column = 2}}};
+    struct loom_build_conf c = {
+        .n_targets = 2,
+        .target = {{.output = "kind"}, {.output = "size", .scale = 2}},
+        .drop_missing = true};
+    size_t dropped;
+    struct loom_dataset *d = make(&b, 1, c, &dropped);
+    const struct loom_dataset *size = loom_dataset_of(d, "size");
+    assert_true(dropped == 1 && d->n_in == 1 && d->n_out == 2 && size);
+    assert_true(size == d->next && size->n_out == 1 && !size->n_in);
+    assert_ptr_equal(loom_dataset_of(d, "kind"), d);
+    assert_null(loom_dataset_of(d, ""));
+    uint32_t hash = loom_dataset_hash(d);
+    d->next->part[0].t[2] += 1;
+    assert_true(loom_dataset_hash(d) != hash);
+    d->next->part[0].t[2] -= 1;
+    assert_ok(loom_dataset_split_val(d, 0.4, 3, e));
+    assert_ok(loom_dataset_check(d, e));
+    assert_int_equal(size->part[LOOM_VAL].rows, 2);
+    for (int p = 0; p < 2; p++)
+        for (size_t i = 0; i < d->part[p].rows; i++) {
+            float u = d->part[p].x[i];
+            assert_true(size->part[p].t[i] == 5 * u);
+            assert_int_equal(d->part[p].y[i], u == 1 || u == 4);
+        }
+    d->next->part[LOOM_VAL].rows = 1;
+    assert_fails(loom_dataset_check(d, e), LOOM_ERR_SHAPE,
+                 "2 rows for output kind, but 1 for size");
+    loom_dataset_destroy(d);
+    loom_table_deinit(&x);
 }
 
 static void refused(void **state)
@@ -188,13 +238,15 @@ static void refused(void **state)
     for (size_t k = 0; k < sizeof(entries) / sizeof(*entries); k++) {
         struct loom_table a = table(entries[k].a), b = table(entries[k].b);
         struct loom_block block[] = {
-            {.what = "a", .x = &a, .label = entries[k].label_a},
+            {.what = "a", .x = &a, .of = {{.column = entries[k].label_a}}},
             {.what = "b",
              .x = &b,
-             .label = entries[k].label_b,
+             .of = {{.column = entries[k].label_b}},
              .only = LOOM_TEST}};
         struct loom_build_conf c = {
-            .name = "n", .classes = entries[k].classes, .target_scale = 1};
+            .name = "n",
+            .n_targets = 1,
+            .target = {{.classes = entries[k].classes, .scale = 1}}};
         struct loom_errmsg e = {""};
         int err = 0;
         assert_null(loom_dataset_build(block, 2, &c, NULL, &err, &e));
@@ -210,7 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ratio),     cmocka_unit_test(by_index),
         cmocka_unit_test(by_column), cmocka_unit_test(built),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(several),   cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@ static const char *const seeds[] = {
     "{\"schema\":\"bitloom/net/1\",\"inputs\":[2],\"output\":3,\"nodes\":["
     "{\"op\":\"input\",\"name\":\"a/iq\",\"input\":0,\"n\":2,"
     "\"round\":\"RND\",\"overflow\":\"WRAP\",\"format\":[[1,2,3],[0,1,-1]]},"
-    "{\"op\":\"dense\",\"name\":\"a\",\"input\":0,\"n\":3,"
+    "{\"op\":\"linear\",\"name\":\"a\",\"input\":0,\"n\":3,\"block\":3,"
     "\"weights\":[[0,0,5,3],[1,2,-7,-2]],\"bias\":[[1,3,4]]},"
     "{\"op\":\"relu\",\"name\":\"a/relu\",\"input\":1,\"n\":3},"
     "{\"op\":\"quantize\",\"name\":\"a/oq\",\"input\":2,\"n\":3,"
@@ -20,8 +21,24 @@ static const char *const seeds[] = {
     "\"overflow\":\"SAT\",\"format\":[[1,30,31]]},"
     "{\"op\":\"input\",\"name\":\"y\",\"input\":1,\"n\":1,\"round\":\"TRN\","
     "\"overflow\":\"SAT\",\"format\":[[0,-900,905]]},"
-    "{\"op\":\"dense\",\"name\":\"d\",\"input\":0,\"n\":1,"
+    "{\"op\":\"linear\",\"name\":\"d\",\"input\":0,\"n\":1,\"block\":1,"
     "\"weights\":[[0,0,1,-900]],\"bias\":[[0,-1,-900]]}]}",
+    /* Every operation, moved inputs, two outputs. */
+    "{\"schema\":\"bitloom/net/1\",\"inputs\":[2,3],\"output\":5,"
+    "\"outputs\":[[\"p\",2],[\"t\",1]],\"nodes\":["
+    "{\"op\":\"input\",\"name\":\"q\",\"input\":0,\"n\":3,\"from\":[4,0,4],"
+    "\"round\":\"RND\",\"overflow\":\"SAT\","
+    "\"format\":[[1,1,1],[0,2,0],[1,0,1]]},"
+    "{\"op\":\"max\",\"name\":\"m\",\"input\":0,\"n\":2,"
+    "\"weights\":[[0,0,1,0],[2,0,1,0],[1,1,1,0]]},"
+    "{\"op\":\"mul\",\"name\":\"p\",\"input\":[0,1],\"n\":1,"
+    "\"weights\":[[1,0,1,0],[3,0,1,0]]},"
+    "{\"op\":\"quantize\",\"name\":\"p/q\",\"input\":2,\"n\":1,"
+    "\"round\":\"RND_ZERO\",\"overflow\":\"WRAP\",\"format\":[[1,1,0]]},"
+    "{\"op\":\"table\",\"name\":\"t\",\"input\":3,\"n\":1,"
+    "\"table\":[[2,5,-1,0,7]]},"
+    "{\"op\":\"linear\",\"name\":\"o\",\"input\":[1,4],\"n\":3,\"block\":1,"
+    "\"weights\":[[0,0,1,0],[1,1,1,0],[2,2,1,0]],\"bias\":[]}]}",
 };
 
 size_t fuzz_seed(size_t i, uint8_t *to)
@@ -30,6 +47,13 @@ size_t fuzz_seed(size_t i, uint8_t *to)
         return 0;
     size_t n = strlen(seeds[i]);
     memcpy(to, seeds[i], n);
+    struct loom_errmsg e;
+    struct loom_exact *net = loom_exact_load(fuzz_file(to, n), &e);
+    if (!net) {
+        fprintf(stderr, "seed %zu: %s\n", i, e.text);
+        abort(); /* a search that starts at rubbish stays there */
+    }
+    loom_exact_destroy(net);
     return n;
 }
 

@@ -21,14 +21,15 @@ static struct loom_layer_detail d;
 static struct loom_trainer *trained(struct loom_dataset *data, int steps)
 {
     struct loom_errmsg why = {""};
-    struct loom_trainer_conf c = {.goal = {.loss = LOOM_CROSS_ENTROPY},
-                                  .batch = 100,
-                                  .epochs = 1000,
-                                  .seed = 5,
-                                  .threads = 1,
-                                  .lr = loom_schedule_constant(3e-3),
-                                  .beta = loom_schedule_constant(1e-4),
-                                  .autosave_s = 1e9};
+    struct loom_trainer_conf c = {
+        .aim = {.goal = {{.loss = LOOM_CROSS_ENTROPY}}},
+        .batch = 100,
+        .epochs = 1000,
+        .seed = 5,
+        .threads = 1,
+        .lr = loom_schedule_constant(3e-3),
+        .beta = loom_schedule_constant(1e-4),
+        .autosave_s = 1e9};
     struct loom_trainer *t = loom_trainer_new(unit_chain(net), data, &c, &why);
     if (!t)
         fail_msg("%s", why.text);

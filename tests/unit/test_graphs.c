@@ -252,14 +252,33 @@ static int draw_input(struct draw *d)
     for (int a = between(d, 1, 3); a > 0; a--)
         json_array_append_new(shape, json_integer(between(d, 1, 4)));
     int at = add_all(d, "input", NULL, 0, json_pack("{s:o}", "shape", shape));
-    if (!between(d, 0, 3)) /* of another shape before it is quantized */
+    if (!between(d, 0, 2)) /* moved about before it is quantized */
+        at = move(d, at);
+    if (!between(d, 0, 3))
         at = between(d, 0, 1) ? add(d, "flatten", at, json_object())
                               : add(d, "reshape", at,
                                     json_pack("{s:[i,i]}", "shape", 1,
                                               (int)d->m->layer[at].n));
+    if (!between(d, 0, 5)) { /* twice, the second time moved */
+        int in[2] = {at, add(d, "slice", at,
+                             json_pack("{s:i,s:i}", "axis", 1, "from", 0))};
+        at = add_all(d, "concatenate", in, 2, json_pack("{s:i}", "axis", 1));
+    }
     if (!between(d, 0, 5))
         at = add(d, "dropout", at, json_pack("{s:f}", "rate", 0.25));
     return quantize(d, at);
+}
+
+/* Two or three outputs that lie behind `at`, or are it. */
+static int outputs(struct draw *d, int at)
+{
+    int in[3] = {at}, n = between(d, 2, 3);
+    json_t *names = json_pack("[s]", "a");
+    for (int i = 1; i < n; i++) {
+        in[i] = between(d, 0, 1) ? weighted(d, at) : move(d, at);
+        json_array_append_new(names, json_string(i == 1 ? "b" : "c"));
+    }
+    return add_all(d, "outputs", in, n, json_pack("{s:o}", "names", names));
 }
 
 static struct loom_model *draw_model(struct draw *d, uint64_t seed)
@@ -297,6 +316,8 @@ static struct loom_model *draw_model(struct draw *d, uint64_t seed)
     }
     if (between(d, 0, 1))
         at = quantize(d, at);
+    if (!between(d, 0, 2))
+        at = outputs(d, at);
     assert_ok(loom_model_finish(d->m, at, seed, e));
     return d->m;
 }
@@ -355,6 +376,11 @@ static void check_json(const struct loom_exact *net, const int64_t *q,
     int64_t *y = loom_calloc(ROWS * net->out_size + 1, sizeof(*y));
     loom_exact_run(back, q, ROWS, y);
     assert_memory_equal(y, want, ROWS * net->out_size * sizeof(*y));
+    assert_int_equal(back->n_outputs, net->n_outputs);
+    for (size_t k = 0; k < net->n_outputs; k++) {
+        assert_string_equal(back->outputs[k].name, net->outputs[k].name);
+        assert_int_equal(back->outputs[k].n, net->outputs[k].n);
+    }
     free(y);
     loom_exact_destroy(back);
     json_decref(j);

@@ -96,7 +96,7 @@ static const char *chain = classifier;
 static struct loom_trainer_conf standard(int threads)
 {
     struct loom_trainer_conf c = {
-        .goal = {.loss = LOOM_CROSS_ENTROPY},
+        .aim = {.goal = {{.loss = LOOM_CROSS_ENTROPY}}},
         .batch = 97,
         .epochs = 1000,
         .seed = 5,
@@ -179,7 +179,7 @@ static void test_threads_all_kinds(void **state)
     for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
         struct loom_trainer_conf c = standard(1);
         c.optimizer = cases[k].optimizer;
-        c.goal = cases[k].goal;
+        c.aim.goal[0] = cases[k].goal;
         struct loom_trainer *a = new_trainer(d, &c);
         c.threads = 3;
         struct loom_trainer *b = new_trainer(d, &c);
@@ -279,7 +279,7 @@ static void test_more_ranges_than_parameters(void **state)
     struct loom_dataset *d = unit_data(300, 1, 0, 64, 1);
     struct loom_trainer_conf c = standard(1);
     struct loom_errmsg e;
-    c.goal.loss = LOOM_MSE;
+    c.aim.goal[0].loss = LOOM_MSE;
     struct loom_trainer *t = loom_trainer_new(unit_chain(wide), d, &c, &e);
     assert_non_null(t);
     steps(t, 8);
