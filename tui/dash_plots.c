@@ -142,7 +142,7 @@ void dash_metric_draw(struct area a, const struct ui *ui, bool focus)
     const struct loom_train_view *t = &ui->view->train;
     struct history h;
     take_history(ui, &h);
-    char title[64], note[64] = "", v[FORMAT_CHARS], e[FORMAT_CHARS];
+    char title[96], note[64] = "", v[FORMAT_CHARS], e[FORMAT_CHARS];
     snprintf(title, sizeof title, "val %s%s%s",
              t->metric[0] ? t->metric : "metric", t->unit[0] ? " " : "",
              t->unit);
@@ -259,7 +259,7 @@ void dash_front_draw(struct area a, const struct ui *ui, bool focus)
     const struct loom_train_view *t = &ui->view->train;
     struct plot_mark mark[LOOM_VIEW_FRONT + 1];
     struct plot_axes ax;
-    char title[64], note[80];
+    char title[96], note[80];
     snprintf(title, sizeof title, "%s %s %s%s ←",
              t->metric[0] ? t->metric : "metric",
              t->lower_is_better ? "↓" : "↑", t->cost_unit[0] ? "~" : "",
