@@ -131,7 +131,7 @@ static int fit(struct options *o, const struct loom_device *device)
         .clock_mhz = g[CLOCK].number > 0 ? g[CLOCK].number : device->clock_mhz,
         .rounds = !script                ? 1
                   : g[ROUNDS].number > 0 ? (int)g[ROUNDS].number
-                                         : 2,
+                                         : 3,
         .builds = g[BUILDS].number > 0 ? (int)g[BUILDS].number : 6,
         .seeds = (int)g[SEEDS].number,
         .timeout_s = g[TIMEOUT].number,

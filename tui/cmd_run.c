@@ -10,7 +10,7 @@ int cmd_run(int argc, char **argv)
     if (rc)
         return rc;
     if (a.conf.script)
-        rc = run_job(&a, 0, NULL);
+        rc = run_job(&a, (struct run_size){0}, NULL);
     else
         rc = cli_usage("run", "which script? bitloom run SCRIPT.lua");
     args_deinit(&a);

@@ -1,5 +1,6 @@
 #include "tui/fit_job.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,10 +69,11 @@ json_t *fit_job_json(const struct fit_job *j)
     if (b >= 0)
         best = build_of(j, &j->candidate[b]);
     for (int k = 0; k < j->n_rounds; k++)
-        json_array_append_new(rounds,
-                              json_pack("{s:s,s:f,s:b}", "run", j->round[k].run,
-                                        "target", j->round[k].target,
-                                        "complete", (int)j->round[k].complete));
+        json_array_append_new(
+            rounds,
+            json_pack("{s:s,s:f,s:f,s:f,s:b}", "run", j->round[k].run, "target",
+                      j->round[k].target, "factor", j->round[k].factor, "end",
+                      j->round[k].end, "complete", (int)j->round[k].complete));
     return json_pack(
         "{s:s,s:s,s:s,s:f,s:o,s:s,s:o,s:O,s:O}", "schema", "bitloom/fit/1",
         "of", what_of(c), "device", c->device->name, "clock_mhz", c->clock_mhz,
@@ -122,6 +124,8 @@ static int load(struct fit_job *j, struct loom_errmsg *e)
             break;
         snprintf(to->run, sizeof(to->run), "%s", word(r, "run"));
         to->target = number(r, "target");
+        to->factor = number(r, "factor");
+        to->end = number(r, "end");
         to->complete = json_is_true(json_object_get(r, "complete"));
         j->n_rounds++;
     }
@@ -372,6 +376,22 @@ static double next_target(const struct fit_job *j)
     return AIM * growth * j->candidate[best < 0 ? j->fit.n - 1 : best].ebops;
 }
 
+/* The factor on beta that should end a round with so many EBOPs, going by the
+ * last one: EBOPs fall with some power of beta, that of the last two rounds
+ * where they tell. */
+static double factor_for(const struct fit_job *j, double target)
+{
+    const struct fit_round *r = &j->round[j->n_rounds - 1];
+    double power = 0.5, from = r->factor > 0 ? r->factor : 1;
+    if (j->n_rounds > 1) {
+        double before = r[-1].factor > 0 ? r[-1].factor : 1;
+        double steep = log(r[-1].end / r->end) / log(from / before);
+        if (isfinite(steep))
+            power = fmin(fmax(steep, 0.25), 1);
+    }
+    return r->end > 0 ? from * pow(r->end / target, 1 / power) : from;
+}
+
 /* Train round k, or go on with it. An exit status. */
 static int train(struct fit_job *j, int k, struct loom_errmsg *e)
 {
@@ -380,9 +400,11 @@ static int train(struct fit_job *j, int k, struct loom_errmsg *e)
     struct loom_train_view last;
     a->conf.resume = r->run[0] ? r->run : NULL;
     if (r->target > 0 && !j->conf->quiet)
-        fprintf(stderr, "round %d: towards %.0f EBOPs\n", k + 1, r->target);
-    int status = run_job(a, r->target, &last);
+        fprintf(stderr, "round %d: towards %.0f EBOPs, with beta x%.3g\n",
+                k + 1, r->target, r->factor);
+    int status = run_job(a, (struct run_size){r->target, r->factor}, &last);
     snprintf(r->run, sizeof(r->run), "%s", last.run);
+    r->end = (double)last.ebops;
     r->complete = status == CLI_DONE;
     if (j->n_rounds <= k && last.run[0])
         j->n_rounds = k + 1;
@@ -398,6 +420,7 @@ static int rounds(struct fit_job *j, struct loom_errmsg *e)
             j->round[k].target = next_target(j);
             if (j->round[k].target == 0)
                 break;
+            j->round[k].factor = factor_for(j, j->round[k].target);
         }
         if (!j->round[k].complete) {
             int status = train(j, k, e);

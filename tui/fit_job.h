@@ -29,7 +29,9 @@ struct fit_candidate {
 
 struct fit_round {
     char run[LOOM_RUN_ID];
-    double target; /* EBOPs; 0: none */
+    double target; /* EBOPs; 0: none, the script's own way */
+    double factor; /* on the script's beta, to come there */
+    double end;    /* EBOPs it ended with */
     bool complete;
 };
 

@@ -140,12 +140,11 @@ const struct cli_command cli_commands[] = {
      "the best network that fits a device\n\n"
      "Trains the script, builds what should fit, corrects the prediction by\n"
      "what was measured, and goes on until no better point is left to build\n"
-     "(--builds at most, 6, a round). Further rounds (--rounds, 2) train the\n"
-     "script once more with beta steered to the EBOPs that should fill the\n"
-     "device. Of a RUN, only the points of its front are tried. The answer "
-     "has\n"
-     "been placed and routed, within the limits and at the clock (each device\n"
-     "has its own default). DIR (SCRIPT-DEV.fit without -o) keeps the builds\n"
+     "(--builds at most, 6, a round). Further rounds (--rounds, 3 in all)\n"
+     "train the script again with a beta that should lead to the EBOPs that\n"
+     "fill the device. Of a RUN, only the points of its front are tried. The\n"
+     "answer has been placed and routed, within the limits and at the clock\n"
+     "(each device has its own default). DIR (SCRIPT-DEV.fit without -o) keeps the builds\n"
      "and fit.json; the same command goes on where it was interrupted. Exit\n"
      "status 1 when nothing fits.",
      cmd_fit},

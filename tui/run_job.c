@@ -23,7 +23,7 @@ struct report {
     bool lost;                  /* standard output is gone */
     double last_line;           /* seconds: of the last plain line or bar */
     char error[LOOM_LOG_CHARS]; /* of the log, not yet shown */
-    double target;              /* of the cost; 0: none */
+    struct run_size size;
     struct loom_session *session;
     struct loom_train_view train; /* the latest */
 };
@@ -396,15 +396,22 @@ static void put_event(struct report *r, const struct loom_event *ev)
     }
 }
 
+static void set_size(struct report *r)
+{
+    bool steered = r->train.target > 0;
+    loom_session_send(
+        r->session, &(struct loom_command){
+                        .kind = steered ? LOOM_CMD_TARGET : LOOM_CMD_SCALE_BETA,
+                        .value = steered ? r->size.ebops : r->size.factor});
+}
+
 static void on_event(void *ud, const struct loom_event *ev)
 {
     struct report *r = ud;
     if (ev->train)
         r->train = *ev->train;
-    if (ev->kind == LOOM_EVENT_START && r->target > 0)
-        loom_session_send(r->session,
-                          &(struct loom_command){.kind = LOOM_CMD_TARGET,
-                                                 .value = r->target});
+    if (ev->kind == LOOM_EVENT_START && r->size.factor > 0)
+        set_size(r);
     if (r->quiet || r->lost)
         return;
     put_event(r, ev);
@@ -432,10 +439,10 @@ static int finish(struct report *r, int rc, const struct loom_errmsg *e)
     return ferror(stdout) ? CLI_FAILED : stopped ? CLI_INTERRUPTED : CLI_DONE;
 }
 
-int run_job(struct args *a, double target, struct loom_train_view *last)
+int run_job(struct args *a, struct run_size size, struct loom_train_view *last)
 {
     struct loom_errmsg e = {""};
-    struct report r = {.json = a->json, .quiet = a->quiet, .target = target};
+    struct report r = {.json = a->json, .quiet = a->quiet, .size = size};
     r.bar = !a->json && !a->quiet && isatty(STDOUT_FILENO);
     setlocale(LC_CTYPE, "");
     r.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");

@@ -43,7 +43,7 @@ int runs_rerun(const struct loom_store_run *r, const char *store, int threads,
                                         .threads = threads,
                                         .again = r};
     as_it_was(r, &a);
-    int status = run_job(&a, 0, last);
+    int status = run_job(&a, (struct run_size){0}, last);
     bool same = status == CLI_DONE;
     if (json && last->weights[0])
         cli_print_json(json_pack(

@@ -90,7 +90,7 @@ static int train(const json_t *plan, const json_t *variant, const char *dir,
         .seed = json_integer_value(json_object_get(variant, "seed")),
         .device =
             sweep_word(plan, "device")[0] ? sweep_word(plan, "device") : NULL};
-    int status = done ? CLI_DONE : run_job(&a, 0, last);
+    int status = done ? CLI_DONE : run_job(&a, (struct run_size){0}, last);
     if (!done && last->run[0])
         snprintf(id, sizeof(id), "%s", last->run);
     if (status != CLI_INTERRUPTED)
