@@ -485,5 +485,8 @@ struct loom_layer_weights loom_affine_weights(const struct loom_model *m,
         .gradient = a->norm ? a->grad_kernel : loom_grad(m, a->kernel_value),
         .quantized = a->kernel.qv,
         .q = &a->kernel.q,
+        .shape = &a->kernel_shape,
+        .bias = a->has_bias ? a->bias.qv : NULL,
+        .bias_q = a->has_bias ? &a->bias.q : NULL,
         .in = a->in};
 }

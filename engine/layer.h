@@ -76,6 +76,9 @@ struct loom_layer_weights {
     size_t rows, cols;
     const float *value, *gradient, *quantized; /* a fused norm is in them */
     const struct loom_qstate *q;
+    const struct loom_shape *shape; /* the kernel's own, of rows x cols */
+    const float *bias;              /* [cols] quantized; NULL: none */
+    const struct loom_qstate *bias_q;
     const struct loom_qstate *in; /* of the inputs: one a row, if as many */
     size_t high, wide; /* of a filter's kernel: rows are [high][wide][channels];
                           1, 1 where there is no such thing */

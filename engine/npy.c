@@ -432,26 +432,30 @@ static void print_shape(char *to, size_t room, int n_dims, const size_t *dim)
     snprintf(to + n, room - n, n_dims == 1 ? ",)" : ")");
 }
 
-int loom_npy_write_f32(const char *path, const float *data, int n_dims,
-                       const size_t *dim, struct loom_errmsg *e)
+void *loom_npy_encode(const char *name, enum loom_dtype dtype, const void *data,
+                      int n_dims, const size_t *dim, size_t *size,
+                      struct loom_errmsg *e)
 {
     enum { PREAMBLE = 10, ALIGN = 64 };
     char shape[LOOM_NPY_MAX_DIMS * 22 + 4], dict[ALIGN * 5];
-    size_t n = 1;
-    if (n_dims < 0 || n_dims > LOOM_NPY_MAX_DIMS)
-        return loom_fail(e, LOOM_ERR_ARG, "%s: %d axes; at most %d are written",
-                         path, n_dims, LOOM_NPY_MAX_DIMS);
+    size_t n = loom_dtype_size(dtype);
+    if (n_dims < 0 || n_dims > LOOM_NPY_MAX_DIMS) {
+        loom_fail(e, LOOM_ERR_ARG, "%s: %d axes; at most %d are written", name,
+                  n_dims, LOOM_NPY_MAX_DIMS);
+        return NULL;
+    }
     for (int i = 0; i < n_dims; i++)
         n *= dim[i];
     print_shape(shape, sizeof(shape), n_dims, dim);
     size_t text = (size_t)snprintf(
         dict, sizeof(dict),
-        "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }", shape);
+        "{'descr': '<%s', 'fortran_order': False, 'shape': %s, }",
+        dtype == LOOM_I16 ? "i2" : "f4", shape);
     /* Blanks and a newline until the data starts at a multiple of 64. */
     size_t start = (PREAMBLE + text + 1 + ALIGN - 1) / ALIGN * ALIGN;
-    char *file = loom_try_alloc(start + n * sizeof(float), 1, path, e);
+    char *file = loom_try_alloc(start + n, 1, name, e);
     if (!file)
-        return LOOM_ERR_NOMEM;
+        return NULL;
     size_t header = start - PREAMBLE;
     memset(file, ' ', start);
     memcpy(file, "\x93NUMPY\x01\x00", 8);
@@ -460,8 +464,20 @@ int loom_npy_write_f32(const char *path, const float *data, int n_dims,
     memcpy(file + PREAMBLE, dict, text);
     file[start - 1] = '\n';
     if (n)
-        memcpy(file + start, data, n * sizeof(float));
-    int err = loom_file_write(path, file, start + n * sizeof(float), e);
+        memcpy(file + start, data, n);
+    *size = start + n;
+    return file;
+}
+
+int loom_npy_write_f32(const char *path, const float *data, int n_dims,
+                       const size_t *dim, struct loom_errmsg *e)
+{
+    size_t size;
+    void *file = loom_npy_encode(path, LOOM_F32, data, n_dims, dim, &size, e);
+    if (!file)
+        return n_dims < 0 || n_dims > LOOM_NPY_MAX_DIMS ? LOOM_ERR_ARG
+                                                        : LOOM_ERR_NOMEM;
+    int err = loom_file_write(path, file, size, e);
     free(file);
     return err;
 }

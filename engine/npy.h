@@ -72,6 +72,12 @@ int loom_npy_map(const char *path, struct loom_array *out,
 int loom_npy_decode_bytes(struct loom_bytes *b, struct loom_array *out,
                           struct loom_errmsg *e);
 
+/* An .npy image of C-order data (LOOM_F32 or LOOM_I16) in fresh memory, its
+ * length in *size; NULL with a sentence, which names `name`. */
+void *loom_npy_encode(const char *name, enum loom_dtype dtype, const void *data,
+                      int n_dims, const size_t *dim, size_t *size,
+                      struct loom_errmsg *e);
+
 /* Write C-order float32 data; through a temporary name and rename. */
 int loom_npy_write_f32(const char *path, const float *data, int n_dims,
                        const size_t *dim, struct loom_errmsg *e);

@@ -60,8 +60,8 @@ static char *makefile(const struct loom_design *d,
         "\t    --freq %g --timing-allow-fail --seed $(SEED) \\\n"
         "\t    --report nextpnr.json %s $@\n\n"
         "synth.json: core.v serial.v\n"
-        "\tyosys -q -p 'read_verilog core.v serial.v; \\\n"
-        "\t    %s -top %s_serial -json $@'\n\n"
+        "\tyosys -q -p 'read_verilog core.v serial.v; "
+        "%s -top %s_serial -json $@'\n\n"
         "sim: core.v bench.v vectors.hex expected.hex\n"
         "\tiverilog -g2005 -s bench -o bench.vvp bench.v core.v\n"
         "\tvvp -n bench.vvp\n\n"
@@ -87,9 +87,26 @@ static char *description(const struct loom_design *d,
     return text;
 }
 
-int loom_emit(const struct loom_design *d, const struct loom_device *dev,
-              double clock_mhz, const int64_t *vectors, size_t n_vectors,
-              const char *dir, struct loom_errmsg *e)
+/* "" where apio knows no board with this part. */
+static char *apio(const struct loom_design *d, const struct loom_device *dev)
+{
+    static const char *const boards[][2] = {
+        {"ice40-hx1k-tq144", "icestick"},   {"ice40-hx8k-ct256", "ice40-hx8k"},
+        {"ice40-lp8k-cm81", "tinyfpga-bx"}, {"ice40-up5k-sg48", "upduino31"},
+        {"ecp5-12k-CABGA381", "ulx3s-12f"}, {"ecp5-25k-CABGA381", "ulx3s-25f"},
+        {"ecp5-45k-CABGA381", "ulx3s-45f"}, {"ecp5-85k-CABGA381", "ulx3s-85f"}};
+    for (size_t i = 0; i < sizeof(boards) / sizeof(*boards); i++)
+        if (!strcmp(dev->name, boards[i][0]))
+            return loom_asprintf("; apio build, without bitloom\n"
+                                 "[env:default]\n"
+                                 "board = %s\n"
+                                 "top-module = %s_serial\n",
+                                 boards[i][1], d->name);
+    return loom_strdup("");
+}
+
+int loom_emit_rtl(const struct loom_design *d, const int64_t *vectors,
+                  size_t n_vectors, const char *dir, struct loom_errmsg *e)
 {
     int64_t *rows = NULL;
     size_t n = 0;
@@ -98,10 +115,6 @@ int loom_emit(const struct loom_design *d, const struct loom_device *dev,
         err = put(dir, "core.v", loom_verilog_core(d), e);
     if (!err)
         err = put(dir, "serial.v", loom_verilog_serial(d), e);
-    if (!err)
-        err = put(dir, dev->family->pins, pins(dev, clock_mhz), e);
-    if (!err)
-        err = put(dir, "Makefile", makefile(d, dev, clock_mhz), e);
     if (!err)
         err = loom_verify_rows(d, vectors, n_vectors, LOOM_VERIFY_RANDOM, &rows,
                                &n, e);
@@ -113,8 +126,119 @@ int loom_emit(const struct loom_design *d, const struct loom_device *dev,
     char *net = loom_asprintf("%s/net.json", dir);
     err = loom_exact_save(d->net, net, e);
     free(net);
+    return err;
+}
+
+int loom_emit(const struct loom_design *d, const struct loom_device *dev,
+              double clock_mhz, const int64_t *vectors, size_t n_vectors,
+              const char *dir, struct loom_errmsg *e)
+{
+    char *board = apio(d, dev);
+    int err = loom_emit_rtl(d, vectors, n_vectors, dir, e);
+    if (!err)
+        err = put(dir, dev->family->pins, pins(dev, clock_mhz), e);
+    if (!err)
+        err = put(dir, "Makefile", makefile(d, dev, clock_mhz), e);
+    if (!err && *board)
+        err = put(dir, "apio.ini", loom_strdup(board), e);
+    free(board);
     return err ? err
                : put(dir, "design.json", description(d, dev, clock_mhz), e);
+}
+
+/* ---- FuseSoC ------------------------------------------------------------ */
+
+/* A target of the core file that builds for a device, by the tool that
+ * FuseSoC has for the family. */
+static void put_target(FILE *f, const struct loom_design *d,
+                       const struct loom_device *dev, const char *tool,
+                       double clock_mhz)
+{
+    const char *options = strchr(dev->family->synth, ' ');
+    fprintf(f,
+            "  %s:\n"
+            "    default_tool: %s\n"
+            "    filesets: [rtl, %s]\n"
+            "    toplevel: %s_serial\n"
+            "    tools:\n"
+            "      %s:\n",
+            tool, tool, dev->family->name, d->name, tool);
+    if (options)
+        fprintf(f, "        yosys_synth_options: [%s]\n", options + 1);
+    fprintf(f,
+            "        nextpnr_options: [%s, --package, %s, --freq, \"%g\", "
+            "--timing-allow-fail]\n",
+            dev->flag, dev->package, clock_mhz);
+}
+
+static char *core_file(const struct loom_design *d,
+                       const struct loom_device *ice40,
+                       const struct loom_device *ecp5, double clock_mhz)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+    fprintf(f,
+            "CAPI=2:\n"
+            "name: bitloom:networks:%s:1.0\n"
+            "description: a quantized network, %d cycles, a result a clock\n"
+            "filesets:\n"
+            "  rtl:\n"
+            "    files: [core.v, serial.v]\n"
+            "    file_type: verilogSource-2005\n"
+            "  bench:\n"
+            "    files:\n"
+            "      - bench.v: {file_type: verilogSource-2005}\n"
+            "      - vectors.hex: {file_type: user, copyto: vectors.hex}\n"
+            "      - expected.hex: {file_type: user, copyto: expected.hex}\n"
+            "  ice40:\n"
+            "    files: [%s]\n"
+            "    file_type: PCF\n"
+            "  ecp5:\n"
+            "    files: [%s]\n"
+            "    file_type: LPF\n"
+            "targets:\n"
+            "  default:\n"
+            "    filesets: [rtl]\n"
+            "    toplevel: %s\n"
+            "  sim:\n"
+            "    default_tool: icarus\n"
+            "    filesets: [rtl, bench]\n"
+            "    toplevel: bench\n"
+            "    tools:\n"
+            "      icarus:\n"
+            "        iverilog_options: [-g2005]\n"
+            "  lint:\n"
+            "    default_tool: verilator\n"
+            "    filesets: [rtl]\n"
+            "    toplevel: %s_serial\n"
+            "    tools:\n"
+            "      verilator:\n"
+            "        mode: lint-only\n",
+            d->name, d->p.latency, ice40->family->pins, ecp5->family->pins,
+            d->name, d->name);
+    put_target(f, d, ice40, "icestorm", clock_mhz);
+    put_target(f, d, ecp5, "trellis", clock_mhz);
+    fclose(f);
+    return text;
+}
+
+int loom_emit_fusesoc(const struct loom_design *d,
+                      const struct loom_device *ice40,
+                      const struct loom_device *ecp5, double clock_mhz,
+                      const int64_t *vectors, size_t n_vectors, const char *dir,
+                      struct loom_errmsg *e)
+{
+    char *name = loom_asprintf("%s.core", d->name);
+    int err = loom_emit_rtl(d, vectors, n_vectors, dir, e);
+    if (!err)
+        err = put(dir, ice40->family->pins, pins(ice40, clock_mhz), e);
+    if (!err)
+        err = put(dir, ecp5->family->pins, pins(ecp5, clock_mhz), e);
+    if (!err)
+        err = put(dir, name, core_file(d, ice40, ecp5, clock_mhz), e);
+    free(name);
+    return err;
 }
 
 int loom_emit_read(const char *dir, char **name, struct loom_design_conf *conf,

@@ -2,7 +2,7 @@
  * needs no bitloom.
  *   core.v serial.v    the network, and the harness around it
  *   bench.v vectors.hex expected.hex   a self-checking simulation
- *   pins.pcf or .lpf, Makefile
+ *   pins.pcf or .lpf, Makefile, apio.ini where apio knows a board
  *   net.json           the integer network
  *   design.json        name, device, clock, levels, effort */
 #pragma once
@@ -14,6 +14,18 @@
 #include "engine/err.h"
 #include "fpga_flow/design.h"
 #include "fpga_flow/target.h"
+
+/* Only what needs no device: the Verilog, the simulation, net.json. */
+int loom_emit_rtl(const struct loom_design *d, const int64_t *vectors,
+                  size_t n_vectors, const char *dir, struct loom_errmsg *e);
+
+/* The same with pins of two devices, of either family, and a core file for
+ * FuseSoC (CAPI2), NAME.core: targets sim, lint, icestorm, trellis. */
+int loom_emit_fusesoc(const struct loom_design *d,
+                      const struct loom_device *ice40,
+                      const struct loom_device *ecp5, double clock_mhz,
+                      const int64_t *vectors, size_t n_vectors, const char *dir,
+                      struct loom_errmsg *e);
 
 /* Write all of it; makes the folder. vectors [n_vectors][in_size] lead the
  * bench's rows. */

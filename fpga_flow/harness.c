@@ -43,6 +43,7 @@ char *loom_verilog_bench(const struct loom_design *d, size_t rows)
 {
     return loom_asprintf(
         "// Streams vectors through the core, one a clock, and compares.\n"
+        "`ifndef SYNTHESIS // for tools that are given every file here\n"
         "`timescale 1ns / 1ps\n"
         "module bench;\n"
         "    reg clk = 0;\n"
@@ -70,7 +71,8 @@ char *loom_verilog_bench(const struct loom_design *d, size_t rows)
         "        $display(\"vectors %%0d mismatches %%0d\", %zu, bad);\n"
         "        $finish;\n"
         "    end\n"
-        "endmodule\n",
+        "endmodule\n"
+        "`endif\n",
         d->in_bits - 1, d->out_bits - 1, d->in_bits - 1, rows - 1,
         d->out_bits - 1, rows - 1, d->name, rows + (size_t)d->p.latency,
         d->p.latency, d->p.latency, d->p.latency, d->p.latency, rows, rows);

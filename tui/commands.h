@@ -13,6 +13,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);
 int cmd_ebops(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_fit(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);
 int cmd_freeze(int argc, char **argv);

@@ -84,6 +84,7 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
         {"effort", required_argument, NULL, 'e'},
         {"formal", no_argument, NULL, 'f'},
         {"jobs", required_argument, NULL, 'J'},
+        {"format", required_argument, NULL, 'F'},
         {"levels", required_argument, NULL, 'l'},
         {"netlist", no_argument, NULL, 'n'},
         {"out", required_argument, NULL, 'o'},
@@ -116,6 +117,8 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
             a->netlist = true;
         else if (c == 'f')
             a->formal = true;
+        else if (c == 'F')
+            a->format = optarg;
         else if (set(argv[0], a, c, optarg) != CLI_DONE)
             return CLI_USAGE;
     }

@@ -9,7 +9,7 @@
 #include "tui/model_arg.h"
 
 struct flow_arg {
-    const char *model, *out, *data, *store;
+    const char *model, *out, *data, *store, *format;
     const struct loom_device *device; /* NULL: not given */
     double clock_mhz;                 /* 0: not given */
     double timeout_s;                 /* 0: not given */
@@ -23,8 +23,8 @@ struct flow_arg {
 };
 
 /* Read the options named in `allowed` (letters: d device, D device that may be
- * left out, c clock, e effort, f formal, J jobs, l levels, n netlist, o out, r
- * random, s seeds, t timeout, x data). CLI_DONE, or the exit status
+ * left out, c clock, e effort, f formal, F format, J jobs, l levels, n netlist,
+ * o out, r random, s seeds, t timeout, x data). CLI_DONE, or the exit status
  * after a sentence was printed. */
 int flow_arg_parse(int argc, char **argv, const char *allowed,
                    struct flow_arg *a);

@@ -106,6 +106,19 @@ const struct cli_command cli_commands[] = {
      "register a layer. --effort 0: outputs share no sums; the reference.\n"
      "--data X.npy: rows for the bench.",
      cmd_compile},
+    {"export",
+     "MODEL --format verilog|fusesoc|npz -o OUT [--device DEV]\n"
+     "                     [--clock MHZ] [--levels N] [--effort 0]\n"
+     "                     [--data X.npy] [--json]",
+     "a network for other programs\n\n"
+     "verilog: a folder with core.v, a serial harness and a self-checking\n"
+     "bench, for no device (--device: shared in the way that is small there).\n"
+     "fusesoc: the same as a core of FuseSoC, targets sim, lint, icestorm and\n"
+     "trellis; --device is the part of its family, else hx8k and ecp5-25k.\n"
+     "npz: what numpy.load reads: NAME/kernel, NAME/bias (quantized values),\n"
+     "NAME/kernel_k, _i, _f (their formats: multiples of 2^-f from -k 2^i to\n"
+     "2^i), NAME/k, _i, _f of quantizers of data, and model.json, the graph.",
+     cmd_export},
     {"verify",
      "MODEL|DIR [--device DEV] [--data X.npy] [--random N] [--netlist]\n"
      "                     [--formal] [--jobs N] [--levels N] [--effort 0]\n"
