@@ -26,6 +26,7 @@ struct item {
 };
 
 #define MNIST "https://storage.googleapis.com/cvdf-datasets/mnist/"
+#define SVHN  "http://ufldl.stanford.edu/housenumbers/"
 
 static const struct {
     const char *set, *file, *sum, *url;
@@ -42,6 +43,12 @@ static const struct {
     {"mnist", "t10k-labels-idx1-ubyte.gz",
      "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
      MNIST "t10k-labels-idx1-ubyte.gz"},
+    {"svhn", "train_32x32.mat",
+     "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
+     SVHN "train_32x32.mat"},
+    {"svhn", "test_32x32.mat",
+     "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
+     SVHN "test_32x32.mat"},
 };
 
 struct fetch {

@@ -99,7 +99,17 @@ has 'c.bin: could not be fetched' 404
 fetch 1 off --list list --out d
 has '127.0.0.1:1/a.bin: could not be fetched' 'onnect'
 fetch 2 nothing
-has 'no data set "nothing" is known; there is mnist'
+has 'no data set "nothing" is known; there is mnist, svhn'
+# A set that is known, from a server that has something else under that name:
+# ours, in the place of a proxy.
+mkdir -p www/housenumbers
+echo 'no pictures' >www/housenumbers/train_32x32.mat
+export http_proxy="$good" no_proxy=
+fetch 2 svhn --out d
+has 'http://ufldl.stanford.edu/housenumbers/train_32x32.mat: not what it' \
+    'expected 435e94d69a87fde4'
+unset http_proxy
+export no_proxy=127.0.0.1
 fetch 2 two --list nowhere
 has 'nowhere'
 echo 'two a.bin 123 http://x' >badlist

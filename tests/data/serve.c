@@ -24,7 +24,11 @@ static void answer(const struct server *s, int fd)
     const char *range = strstr(request, "Range: bytes=");
     long from = range && !s->no_range ? atol(range + 13) : 0;
     FILE *f = NULL;
-    if (sscanf(request, "GET /%255s", name) == 1) {
+    /* A path, or (to a proxy) all of an address. */
+    const char *at = strchr(request, '/');
+    if (!strncmp(request, "GET http://", 11))
+        at = strchr(request + 11, '/');
+    if (at && sscanf(at, "/%255s", name) == 1) {
         snprintf(path, sizeof(path), "%s/%s", s->folder, name);
         f = fopen(path, "rb");
     }
