@@ -317,6 +317,40 @@ static int find_output(const struct import *im, const json_t *config, int *out,
     return 0;
 }
 
+/* [name, 0, 0], or a list of those: several are put side by side. */
+static int find_outputs(struct import *im, const json_t *config, int *out,
+                        struct loom_errmsg *e)
+{
+    const json_t *list = json_object_get(config, "output_layers"), *v;
+    json_t *names = json_array(), *conf = json_object();
+    int at[LOOM_MAX_OUTPUTS], n = 0, err = 0;
+    size_t k;
+    if (json_array_size(list) < 2 || !json_is_array(json_array_get(list, 0))) {
+        json_decref(names);
+        json_decref(conf);
+        return find_output(im, config, out, e);
+    }
+    json_array_foreach(list, k, v)
+    {
+        int layer = find_layer(im, first_of(v));
+        if (layer < 0 || n == LOOM_MAX_OUTPUTS) {
+            err = loom_fail(e, LOOM_ERR_FORMAT,
+                            "%s: output_layers must be 1 to %d layers of the "
+                            "model",
+                            im->path, LOOM_MAX_OUTPUTS);
+            break;
+        }
+        json_array_append_new(names, json_string(im->layer[layer].name));
+        at[n++] = im->layer[layer].at;
+    }
+    json_object_set_new(conf, "names", names);
+    if (!err)
+        err = *out =
+            loom_model_add(im->m, "outputs", "outputs", at, n, conf, e);
+    json_decref(conf);
+    return err < 0 ? err : 0;
+}
+
 static int build(struct import *im, const json_t *j, struct loom_errmsg *e)
 {
     const char *name = json_string_value(json_object_get(j, "class_name"));
@@ -340,7 +374,7 @@ static int build(struct import *im, const json_t *j, struct loom_errmsg *e)
             err = add_layer(im, v, chain, e);
     }
     if (!err)
-        err = find_output(im, config, &out, e);
+        err = find_outputs(im, config, &out, e);
     return err ? err : loom_model_finish(im->m, out, 1, e);
 }
 

@@ -16,6 +16,7 @@
  * last axis), QConv1D, QConv2D, QAdd, QSubtract, QMultiply, QMaximum, QSum,
  * Q(Max|Average)Pooling(1|2)D, QGlobal(Max|Average)Pooling(1|2)D and these
  * without Q, Concatenate, Reshape, Flatten, Permute, GetItem (slices),
- * Activation, ReLU, Dropout. */
+ * Activation, ReLU, Dropout. Several outputs become those of the network, by
+ * their layers' names. */
 struct loom_model *loom_import_keras(const char *path, json_t **info,
                                      struct loom_errmsg *e);

@@ -59,14 +59,20 @@ __attribute__((format(printf, 4, 5))) void
 import_load(struct import *im, const struct import_layer *l, const char *set,
             const char *param, ...);
 
+/* What is done besides: q(x / divisor) divisor factor + shift. The divisor is a
+ * power of two. */
+struct import_scale {
+    double divisor, factor, shift;
+};
+
 /* A quantizer's conf from its config `field` (item `item` of it where that is
- * not negative), for a tensor of `rank` axes, the rows not counted; `data`:
- * the rows are axis 0. Its data sets are under `group`, its parameters are
- * param/k, ... */
+ * not negative), for a tensor of `rank` axes, the rows not counted; `scale`, of
+ * data: the rows are axis 0 (NULL: of weights). Its data sets are under
+ * `group`, its parameters are param/k, ... */
 int import_quantizer(struct import *im, const struct import_layer *l,
-                     const char *field, int item, bool data, int rank,
-                     const char *group, const char *param, json_t **conf,
-                     struct loom_errmsg *e);
+                     const char *field, int item, struct import_scale *scale,
+                     int rank, const char *group, const char *param,
+                     json_t **conf, struct loom_errmsg *e);
 
 /* Translate a layer; its output goes to *at. */
 int import_translate(struct import *im, const struct import_layer *l, int *at,

@@ -44,6 +44,34 @@ static int expect_text(const struct import_layer *l, const char *field,
 /* ---- quantizers before and behind -------------------------------------- */
 
 /* A quantize layer "<layer>/<suffix>" behind layer `at`. */
+static int add_scale(struct import *im, const struct import_layer *l,
+                     const char *slash, const char *what, double factor,
+                     double shift, int at, struct loom_errmsg *e)
+{
+    char suffix[48];
+    snprintf(suffix, sizeof(suffix), "%s/%s", slash, what);
+    return at < 0 || (factor == 1 && shift == 0)
+               ? at
+               : import_add(
+                     im, l, "scale", suffix, &at, 1,
+                     json_pack("{s:f,s:f}", "factor", factor, "shift", shift),
+                     e);
+}
+
+/* A quantizer, takes conf, and what is done before and behind it. */
+static int add_scaled(struct import *im, const struct import_layer *l,
+                      const char *slash, const struct import_scale *s, int at,
+                      json_t *conf, struct loom_errmsg *e)
+{
+    at = add_scale(im, l, slash, "divided", 1 / s->divisor, 0, at, e);
+    if (at < 0)
+        json_decref(conf);
+    else
+        at = import_add(im, l, "quantize", slash, &at, 1, conf, e);
+    at = add_scale(im, l, slash, "scaled", s->divisor, 0, at, e);
+    return add_scale(im, l, slash, "affine", s->factor, s->shift, at, e);
+}
+
 static int add_quantizer(struct import *im, const struct import_layer *l,
                          const char *field, int item, const char *group,
                          const char *suffix, int at, struct loom_errmsg *e)
@@ -52,9 +80,10 @@ static int add_quantizer(struct import *im, const struct import_layer *l,
     char param[80], slash[24];
     snprintf(param, sizeof(param), "%s/%s", l->name, suffix);
     snprintf(slash, sizeof(slash), "/%s", suffix);
-    int err = import_quantizer(im, l, field, item, true, shape_of(im, at)->rank,
-                               group, param, &conf, e);
-    return err ? err : import_add(im, l, "quantize", slash, &at, 1, conf, e);
+    struct import_scale scale;
+    int err = import_quantizer(im, l, field, item, &scale,
+                               shape_of(im, at)->rank, group, param, &conf, e);
+    return err ? err : add_scaled(im, l, slash, &scale, at, conf, e);
 }
 
 static int add_input_quantizer(struct import *im, const struct import_layer *l,
@@ -95,7 +124,7 @@ static int add_weights(struct import *im, const struct import_layer *l,
     json_t *q;
     char param[80];
     snprintf(param, sizeof(param), "%s/kq", l->name);
-    int err = import_quantizer(im, l, "kq_conf", -1, false, kernel_rank, "kq",
+    int err = import_quantizer(im, l, "kq_conf", -1, NULL, kernel_rank, "kq",
                                param, &q, e);
     if (err)
         return err;
@@ -105,8 +134,8 @@ static int add_weights(struct import *im, const struct import_layer *l,
     json_object_set_new(conf, "norm", json_boolean(norm));
     if (bias) {
         snprintf(param, sizeof(param), "%s/bq", l->name);
-        err = import_quantizer(im, l, "bq_conf", -1, false, 1, "bq", param, &q,
-                               e);
+        err =
+            import_quantizer(im, l, "bq_conf", -1, NULL, 1, "bq", param, &q, e);
         if (err)
             return err;
         json_object_set_new(conf, "bias", q);
@@ -223,7 +252,7 @@ static int channel_quantizer(struct import *im, const struct import_layer *l,
     json_t *q;
     char param[80];
     snprintf(param, sizeof(param), "%s/%s", l->name, group);
-    int err = import_quantizer(im, l, field, -1, false, 1, group, param, &q, e);
+    int err = import_quantizer(im, l, field, -1, NULL, 1, group, param, &q, e);
     if (!err)
         json_object_set_new(conf, ours, q);
     return err;
@@ -263,7 +292,9 @@ static int batch_norm(struct import *im, const struct import_layer *l,
         err = expect_text(l, "freeze_statistics", "false", e);
     if (err)
         return err;
-    json_t *conf = json_pack("{s:b,s:b}", "gamma", gamma, "beta", beta);
+    /* Not centered, HGQ2 adds a constant 1. */
+    json_t *conf = json_pack("{s:b,s:o}", "gamma", gamma, "beta",
+                             beta ? json_true() : json_real(1));
     for (int k = 0; !err && k < 2; k++) {
         json_t *v = json_object_get(l->config, numbers[k]);
         if (v && !json_is_number(v))
@@ -574,10 +605,11 @@ static int quantizer(struct import *im, const struct import_layer *l,
                      struct loom_errmsg *e)
 {
     json_t *conf = NULL;
-    int err = import_quantizer(im, l, "config", -1, true,
+    struct import_scale scale;
+    int err = import_quantizer(im, l, "config", -1, &scale,
                                shape_of(im, l->input[0])->rank, "", l->name,
                                &conf, e);
-    return err ? err : import_add(im, l, "quantize", "", l->input, 1, conf, e);
+    return err ? err : add_scaled(im, l, "", &scale, l->input[0], conf, e);
 }
 
 /* Part `suffix` of a softmax, of inputs that may be errors. */
@@ -627,14 +659,30 @@ static json_t *softmax_axes(const struct import_layer *l, int all)
     return axes;
 }
 
-/* The stable form: e / sum e with e = exp(-scale (max x - x)). */
+/* How often the same softmax is computed in a row. */
+static int softmax_count(const struct import *im, int x, const json_t *axes)
+{
+    const struct loom_shape *shape = shape_of(im, x);
+    int n = 1;
+    for (int a = 1; a <= shape->rank; a++) {
+        bool summed = false;
+        for (size_t k = 0; k < json_array_size(axes); k++)
+            summed |= json_integer_value(json_array_get(axes, k)) == a;
+        n *= summed ? 1 : (int)shape->dim[a - 1];
+    }
+    return n;
+}
+
+/* e / sum e with e = exp(-scale (max x - x)); if it is not stable, of
+ * exp(scale x). */
 static int softmax(struct import *im, const struct import_layer *l,
                    struct loom_errmsg *e)
 {
     const json_t *scaler = json_object_get(l->config, "input_scaler");
-    int err = expect_text(l, "stable", "true", e);
+    bool stable;
+    int parallel, err = import_flag(l, "stable", true, &stable, e);
     if (!err)
-        err = expect_text(l, "parallelization_factor", "-1", e);
+        err = import_whole(l, "parallelization_factor", -1, &parallel, e);
     if (!err && scaler && !json_is_number(scaler))
         err = import_fail(l, "input_scaler", e, "a number is expected");
     int x = err ? err : add_input_quantizer(im, l, e);
@@ -642,11 +690,19 @@ static int softmax(struct import *im, const struct import_layer *l,
         return x;
     double scale = scaler ? json_number_value(scaler) : 1;
     json_t *axes = softmax_axes(l, shape_of(im, x)->rank + 1);
-    int top[2] = {0, x}, out[2];
-    top[0] = add_part(im, l, "max", "/max", &x, 1,
-                      json_pack("{s:O,s:b}", "axes", axes, "keep", 1), e);
-    int at = add_part(im, l, "subtract", "/subtract", top, 2, json_object(), e);
-    out[0] = add_table(im, l, "exp", "exp", -scale, at, e);
+    int all = softmax_count(im, x, axes);
+    if (parallel >= 0 && parallel != all) {
+        json_decref(axes);
+        return import_fail(l, "parallelization_factor", e,
+                           "-1 or %d, all at once, can be handled", all);
+    }
+    int top[2] = {0, x}, out[2], at = x;
+    if (stable) {
+        top[0] = add_part(im, l, "max", "/max", &x, 1,
+                          json_pack("{s:O,s:b}", "axes", axes, "keep", 1), e);
+        at = add_part(im, l, "subtract", "/subtract", top, 2, json_object(), e);
+    }
+    out[0] = add_table(im, l, "exp", "exp", stable ? -scale : scale, at, e);
     at = add_part(
         im, l, "sum", "/sum", out, 1,
         json_pack("{s:o,s:b,s:i}", "axes", axes, "keep", 1, "unit", 1), e);

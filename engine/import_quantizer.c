@@ -140,15 +140,43 @@ static int read_axes(const struct job *q, bool data, int rank)
     return 0;
 }
 
-static int refuse_extras(const struct job *q)
+/* Whether there is such a field, not null. */
+static bool has(const struct job *q, const char *key, const json_t **v)
 {
-    static const char *const keys[] = {"scaler", "qnoise_factor", "bw_mapper",
-                                       "affine"};
-    for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
-        const json_t *v = json_object_get(q->config, keys[k]);
-        if (v && !json_is_null(v))
-            return fail(q, keys[k], "null; it is not known here");
+    *v = json_object_get(q->config, key);
+    return *v && !json_is_null(*v);
+}
+
+/* Division is exact by a power of two alone; what comes first where there is an
+ * affine map, too, is not known. */
+static int read_extras(const struct job *q, struct import_scale *scale)
+{
+    const json_t *v;
+    int exponent;
+    struct import_scale s = {1, 1, 0};
+    if (has(q, "bw_mapper", &v))
+        return fail(q, "bw_mapper", "null; it is not known here");
+    if (has(q, "qnoise_factor", &v) && json_number_value(v) != 1)
+        return fail(q, "qnoise_factor", "null, or 1");
+    if (has(q, "affine", &v)) {
+        s.factor = json_number_value(json_array_get(v, 0));
+        s.shift = json_number_value(json_array_get(v, 1));
+        if (!scale || json_array_size(v) != 2 || s.factor == 0 ||
+            !json_is_number(json_array_get(v, 1)))
+            return fail(q, "affine",
+                        scale ? "null, or [factor, shift]"
+                              : "null for weights");
+        if (has(q, "scaler", &v))
+            return fail(q, "scaler", "null where there is an affine map");
     }
+    if (has(q, "scaler", &v)) {
+        s.divisor = json_number_value(v);
+        if (!scale || fabs(frexp(s.divisor, &exponent)) != 0.5)
+            return fail(q, "scaler",
+                        scale ? "null, or a power of two" : "null for weights");
+    }
+    if (scale)
+        *scale = s;
     return 0;
 }
 
@@ -163,7 +191,7 @@ static int read_decay(const struct job *q)
     return 0;
 }
 
-static int read_all(const struct job *q, bool data, int rank)
+static int read_all(const struct job *q, struct import_scale *scale, int rank)
 {
     int err = read_word(q, "q_type", "type", false);
     if (!err)
@@ -191,14 +219,14 @@ static int read_all(const struct job *q, bool data, int rank)
     if (!err)
         err = read_decay(q);
     if (!err)
-        err = refuse_extras(q);
+        err = read_extras(q, scale);
     const json_t *trained = json_object_get(q->config, "trainable");
     if (!err && trained && !json_is_boolean(trained))
         err = fail(q, "trainable", "true or false");
     if (trained)
         json_object_set_new(q->conf, "trained",
                             json_boolean(json_is_true(trained)));
-    return err ? err : read_axes(q, data, rank);
+    return err ? err : read_axes(q, scale != NULL, rank);
 }
 
 /* Variables are numbered, those trained in the making first. */
@@ -220,9 +248,9 @@ static void load_bits(struct import *im, const struct import_layer *l,
 }
 
 int import_quantizer(struct import *im, const struct import_layer *l,
-                     const char *field, int item, bool data, int rank,
-                     const char *group, const char *param, json_t **conf,
-                     struct loom_errmsg *e)
+                     const char *field, int item, struct import_scale *scale,
+                     int rank, const char *group, const char *param,
+                     json_t **conf, struct loom_errmsg *e)
 {
     const json_t *v = json_object_get(l->config, field);
     if (item >= 0)
@@ -233,7 +261,7 @@ int import_quantizer(struct import *im, const struct import_layer *l,
     if (json_object_get(q.config, "config"))
         q.config = json_object_get(q.config, "config");
     int err = json_is_object(q.config)
-                  ? read_all(&q, data, rank)
+                  ? read_all(&q, scale, rank)
                   : import_fail(l, field, e, "a quantizer is expected");
     if (!err)
         load_bits(im, l, group, param, q.conf);

@@ -1,10 +1,10 @@
 /* batch_norm{scale, offset, gamma, beta, epsilon, momentum}: y = q(s) x + q(t)
  * in every channel (the last axis), with s = gamma / sqrt(variance + epsilon)
  * and t = beta - mean s; scale, offset: the quantizers' fields; gamma, beta:
- * false where there is none. In training mean and variance are those of the
- * batch, gradients flow through them, and the moving ones follow. Source:
- * HGQ2's QBatchNormalization.
- * EBOPs = sum bits(x) bits(s) + elements mean(bits(t)). */
+ * false where there is none; beta may be a number that stays. In training mean
+ * and variance are those of the batch, gradients flow through them, and the
+ * moving ones follow. Source: HGQ2's QBatchNormalization. EBOPs = sum bits(x)
+ * bits(s) + elements mean(bits(t)). */
 #include <math.h>
 
 #include "engine/layer.h"
@@ -16,6 +16,7 @@ struct norm {
     struct loom_moments of;
     struct loom_weights scale, offset;
     int gamma, beta;                 /* parameters; -1: none */
+    float fixed_beta;                /* in its place */
     float *s, *t;                    /* [channels] before they are quantized */
     float *grad_scale, *grad_offset; /* of those */
     struct loom_qstate *in;
@@ -32,6 +33,19 @@ static int read_flag(const struct loom_layer *l, const char *name, bool *out,
                : loom_fail(e, LOOM_ERR_ARG,
                            "%s: field \"%s\" must be true or false", l->name,
                            name);
+}
+
+/* Whether there is a trained one; a number is one that is not. */
+static int read_beta(const struct loom_layer *l, struct norm *s, bool *out,
+                     struct loom_errmsg *e)
+{
+    double fixed = 0;
+    if (!json_is_number(json_object_get(l->conf, "beta")))
+        return read_flag(l, "beta", out, e);
+    int err = loom_conf_number(l->conf, l->name, "beta", -1e9, 1e9, &fixed, e);
+    s->fixed_beta = (float)fixed;
+    *out = false;
+    return err;
 }
 
 static void build_room(struct norm *s, struct loom_model *m,
@@ -62,7 +76,7 @@ static int build(struct loom_model *m, struct loom_layer *l,
     if (!err)
         err = read_flag(l, "gamma", &gamma, e);
     if (!err)
-        err = read_flag(l, "beta", &beta, e);
+        err = read_beta(l, s, &beta, e);
     if (!err)
         err = loom_moments_read(&s->of, l->conf, l->name, 1e-3, e);
     if (!err)
@@ -103,7 +117,7 @@ static float gamma_of(const struct norm *s, const struct loom_model *m,
 static void fuse(struct norm *s, const struct loom_model *m)
 {
     for (size_t c = 0; c < s->channels; c++) {
-        float beta = s->beta < 0 ? 0.0f : loom_theta(m, s->beta)[c];
+        float beta = s->beta < 0 ? s->fixed_beta : loom_theta(m, s->beta)[c];
         s->s[c] = gamma_of(s, m, c) / sqrtf(s->of.variance[c] + s->of.epsilon);
         s->t[c] = beta - s->of.mean[c] * s->s[c];
     }

@@ -339,7 +339,7 @@ static void test_refused(void **state)
         {"\"bias_axes\": \"C\"", "\"bias_axes\": \"b\"", {"t1", "bias_axes"}},
         {"\"relu\"", "\"gelu\"", {"t1", "activation", "gelu"}},
         {"\"kif\"", "\"float\"", {"t1", "iq_conf", "q_type"}},
-        {"\"scaler\": null", "\"scaler\": 2", {"t1", "iq_conf", "scaler"}},
+        {"\"scaler\": null", "\"scaler\": 3", {"t1", "iq_conf", "scaler"}},
         {"\"WRAP\"", "\"WARP\"", {"t1", "WARP"}},
         {"\"RND\"", "\"RAND\"", {"t1", "RAND"}},
         {"\"MinMax\"", "\"MinMix\"", {"t1", "iq_conf", "ic"}},
