@@ -152,7 +152,7 @@ void loom_build_destroy(struct loom_build *b)
     loom_design_destroy(b->d);
     loom_patterns_destroy(b->patterns);
     json_decref(b->seeds);
-    json_decref(b->best.path);
+    loom_placed_deinit(&b->best);
     json_decref(b->report);
     free(b->layer_cells);
     free((void *)(uintptr_t)b->conf.dir);
@@ -394,14 +394,18 @@ static int yosys(struct loom_build *b, struct loom_errmsg *e)
 static int does_not_fit(const struct loom_build *b, struct loom_errmsg *e)
 {
     const struct loom_progress *p = &b->progress;
-    int have = b->device->lc, over = p->lc_used - have;
+    int have = b->device->lc, over = p->lc_used - have, top = 0;
+    for (int l = 1; l < (int)b->d->w->n_layers; l++)
+        if (b->layer_cells[l].lut4 > b->layer_cells[top].lut4)
+            top = l;
     if (over > 0)
         return loom_fail(e, LOOM_ERR_FIT,
                          "needs %d logic cells, %s has %d: %d (%.0f %%) too "
-                         "many; train with a higher beta or build for a "
-                         "larger device",
+                         "many; %s alone takes %d of the %d LUT4; train with a "
+                         "higher beta or build for a larger device",
                          p->lc_used, b->device->name, have, over,
-                         100.0 * over / have);
+                         100.0 * over / have, b->d->w->layer[top].name,
+                         b->layer_cells[top].lut4, b->cells.lut4);
     if (strstr(p->error, "expand region") || strstr(p->error, "no BELs") ||
         strstr(p->error, "legal placement"))
         return loom_fail(e, LOOM_ERR_FIT,
@@ -425,7 +429,7 @@ static int keep_best(struct loom_build *b, int seed,
             return loom_fail(e, LOOM_ERR_IO, "%s/%s: %s", b->conf.dir,
                              moves[i][1], strerror(errno));
     }
-    json_decref(b->best.path);
+    loom_placed_deinit(&b->best);
     b->best = *p;
     b->best_seed = seed;
     pthread_mutex_lock(&b->lock);
@@ -475,6 +479,7 @@ static int nextpnr(struct loom_build *b, int seed, struct loom_errmsg *e)
                                 f->route_flag,
                                 "seed.routed",
                                 "--timing-allow-fail",
+                                "--detailed-timing-report",
                                 NULL};
     const char *const in[] = {"synth.json", f->pins, NULL};
     static const char *const out[] = {"seed.routed", "seed.json", NULL};
@@ -492,7 +497,7 @@ static int nextpnr(struct loom_build *b, int seed, struct loom_errmsg *e)
     if (err)
         return tool_failed(b, f->nextpnr, "nextpnr.log", err, e);
     char *report = in_dir(b, "seed.json");
-    err = loom_report_placed(report, b->d, &p, e);
+    err = loom_report_placed(report, b->d, b->conf.clock_mhz, &p, e);
     free(report);
     if (err)
         return tool_failed(b, f->nextpnr, "nextpnr.log", 0, e);
@@ -501,7 +506,7 @@ static int nextpnr(struct loom_build *b, int seed, struct loom_errmsg *e)
         err = keep_best(b, seed, &p, e);
         return err ? err : 1;
     }
-    json_decref(p.path);
+    loom_placed_deinit(&p);
     return 1;
 }
 
@@ -608,6 +613,29 @@ static json_t *verified(const struct loom_verify_result *r)
                      (json_int_t)r->serial_mismatches);
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Of the seeds that could be routed. */
+static json_t *fmax_seeds(const struct loom_build *b)
+{
+    double v[MAX_SEEDS + SPARE_SEEDS];
+    size_t n = 0, i;
+    json_t *seed;
+    json_array_foreach(b->seeds, i, seed)
+    {
+        const json_t *f = json_object_get(seed, "fmax_mhz");
+        if (f)
+            v[n++] = json_number_value(f);
+    }
+    qsort(v, n, sizeof(*v), by_value);
+    return json_pack("{s:f,s:f,s:f}", "median", (v[(n - 1) / 2] + v[n / 2]) / 2,
+                     "best", v[n - 1], "worst", v[0]);
+}
+
 static json_t *make_report(const struct loom_build *b, const char *sha)
 {
     int lat = b->d->p.latency;
@@ -636,7 +664,9 @@ static json_t *make_report(const struct loom_build *b, const char *sha)
     json_object_set_new(j, "levels", json_integer(b->d->p.levels));
     json_object_set_new(j, "bitstream", json_string(b->view.bitstream));
     json_object_set_new(j, "sha256", json_string(sha));
+    json_object_set_new(j, "fmax_seeds", fmax_seeds(b));
     json_object_set_new(j, "critical_path", json_incref(b->best.path));
+    json_object_set_new(j, "slack", json_incref(b->best.slack));
     json_object_set_new(j, "layers", layers(b));
     json_object_set_new(j, "verify", verified(&b->verify));
     json_object_set_new(j, "seconds", seconds(b));

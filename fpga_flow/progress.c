@@ -2,6 +2,7 @@
 #include "fpga_flow/progress.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,13 @@ enum {
 };
 
 typedef void (*meaning)(struct loom_progress *p, char g[MAX_GROUPS][160]);
+
+/* A count in a log, which may be any text: 0 .. INT_MAX / 2. */
+static int count_of(const char *digits)
+{
+    long v = strtol(digits, NULL, 10);
+    return v < 0 ? 0 : v > INT_MAX / 2 ? INT_MAX / 2 : (int)v;
+}
 
 /* Share of a run of synth_ice40 at which a step begins, measured. */
 static void yosys_pass(struct loom_progress *p, char g[MAX_GROUPS][160])
@@ -47,8 +55,8 @@ static void utilisation(struct loom_progress *p, char g[MAX_GROUPS][160])
 {
     if (!strcmp(g[1], "ICESTORM_LC") || !strcmp(g[1], "TRELLIS_COMB") ||
         !strcmp(g[1], "TRELLIS_SLICE")) {
-        p->lc_used = atoi(g[2]);
-        p->lc_available = atoi(g[3]);
+        p->lc_used = count_of(g[2]);
+        p->lc_available = count_of(g[3]);
     }
 }
 
@@ -64,7 +72,7 @@ static void place_begins(struct loom_progress *p, char g[MAX_GROUPS][160])
  * take a good half of the time. */
 static void place_round(struct loom_progress *p, char g[MAX_GROUPS][160])
 {
-    int k = atoi(g[1]);
+    int k = count_of(g[1]);
     p->phase = LOOM_PHASE_PLACE;
     p->fraction = 0.6f * (float)k / (float)(k + 6);
     snprintf(p->detail, sizeof(p->detail), "placer iteration %d, wirelen %.12s",
@@ -73,7 +81,7 @@ static void place_round(struct loom_progress *p, char g[MAX_GROUPS][160])
 
 static void anneal_round(struct loom_progress *p, char g[MAX_GROUPS][160])
 {
-    int k = atoi(g[1]);
+    int k = count_of(g[1]);
     p->phase = LOOM_PHASE_PLACE;
     p->fraction = 0.6f + 0.4f * (float)k / (float)(k + 10);
     snprintf(p->detail, sizeof(p->detail), "refining %d, wirelen %.12s", k,
@@ -84,14 +92,14 @@ static void route_begins(struct loom_progress *p, char g[MAX_GROUPS][160])
 {
     p->phase = LOOM_PHASE_ROUTE;
     p->fraction = 0;
-    p->arcs = p->remaining = atoi(g[1]);
+    p->arcs = p->remaining = count_of(g[1]);
     p->visits_stuck = p->best_visit = 0;
     snprintf(p->detail, sizeof(p->detail), "routing %d arcs", p->arcs);
 }
 
 static void route_row(struct loom_progress *p, char g[MAX_GROUPS][160])
 {
-    int left = atoi(g[6]), visits = atoi(g[1]);
+    int left = count_of(g[6]), visits = count_of(g[1]);
     p->phase = LOOM_PHASE_ROUTE;
     if (left < p->remaining || p->remaining < 0) {
         p->remaining = left;

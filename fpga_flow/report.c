@@ -34,6 +34,22 @@ static int layer_of_name(const struct loom_design *d, const char *name,
     return -1;
 }
 
+/* The bit of a value that a net is ("...n3_17_r2[5]"), -1: it is none, but
+ * something within its logic. */
+static int bit_of_name(const char *name)
+{
+    const char *last = strrchr(name, '.');
+    int output, number, bit, end = 0;
+    if (!last || sscanf(last, ".n%d_%d%n", &output, &number, &end) < 2)
+        return -1;
+    last += end;
+    if (*last == '_' && last[1] == 'r')
+        last += 2 + strspn(last + 2, "0123456789");
+    end = 0;
+    return sscanf(last, "[%d]%n", &bit, &end) == 1 && end && !last[end] ? bit
+                                                                        : -1;
+}
+
 /* ---- nextpnr ------------------------------------------------------------ */
 
 static double delay_of(const json_t *path)
@@ -64,6 +80,8 @@ static json_t *path_step(const struct loom_design *d, const json_t *step)
         json_object_set_new(j, "layer", json_string(d->w->layer[layer].name));
         if (output >= 0)
             json_object_set_new(j, "output", json_integer(output));
+        if (net && bit_of_name(net) >= 0)
+            json_object_set_new(j, "bit", json_integer(bit_of_name(net)));
     }
     return j;
 }
@@ -86,6 +104,64 @@ static json_t *critical_path(const struct loom_design *d, const json_t *report)
     return out;
 }
 
+static bool is_clocked(const json_t *o)
+{
+    const char *event = json_string_value(json_object_get(o, "event"));
+    return event && strstr(event, "edge");
+}
+
+/* What is left of the period at every end of a path from clock to clock; how
+ * many, in fresh memory. */
+static size_t slacks(const json_t *report, double period, double **out)
+{
+    size_t n = 0, i, k;
+    json_t *net, *end;
+    json_array_foreach(json_object_get(report, "detailed_net_timings"), i, net)
+    {
+        const json_t *ends = json_object_get(net, "endpoints");
+        if (!is_clocked(net))
+            continue;
+        *out =
+            loom_realloc(*out, (n + json_array_size(ends) + 1) * sizeof(**out));
+        json_array_foreach(ends, k, end)
+        {
+            if (is_clocked(end))
+                (*out)[n++] =
+                    period - json_number_value(json_object_get(end, "delay"));
+        }
+    }
+    return n;
+}
+
+static json_t *slack_of(const json_t *report, double clock_mhz)
+{
+    enum { BINS = 20 };
+    double *v = NULL;
+    size_t n = slacks(report, 1e3 / clock_mhz, &v);
+    int failing = 0, count[BINS] = {0};
+    if (!n) {
+        free(v);
+        return json_null();
+    }
+    double lo = v[0], hi = v[0];
+    for (size_t k = 0; k < n; k++) {
+        lo = v[k] < lo ? v[k] : lo;
+        hi = v[k] > hi ? v[k] : hi;
+        failing += v[k] < 0;
+    }
+    double bin = hi > lo ? (hi - lo) / BINS : 1;
+    for (size_t k = 0; k < n; k++) {
+        int at = (int)((v[k] - lo) / bin);
+        count[at < BINS ? at : BINS - 1]++;
+    }
+    free(v);
+    json_t *counts = json_array();
+    for (int k = 0; k < BINS; k++)
+        json_array_append_new(counts, json_integer(count[k]));
+    return json_pack("{s:i,s:i,s:f,s:f,s:o}", "endpoints", (int)n, "failing",
+                     failing, "least_ns", lo, "bin_ns", bin, "counts", counts);
+}
+
 static int used(const json_t *report, const char *cell)
 {
     const json_t *u = json_object_get(report, "utilization");
@@ -94,7 +170,8 @@ static int used(const json_t *report, const char *cell)
 }
 
 int loom_report_placed(const char *path, const struct loom_design *d,
-                       struct loom_placed *out, struct loom_errmsg *e)
+                       double clock_mhz, struct loom_placed *out,
+                       struct loom_errmsg *e)
 {
     json_t *report = load(path, e), *clock;
     const char *key;
@@ -111,8 +188,16 @@ int loom_report_placed(const char *path, const struct loom_design *d,
     out->bram = used(report, d->family->used_bram);
     out->dsp = used(report, d->family->used_dsp);
     out->path = critical_path(d, report);
+    out->slack = slack_of(report, clock_mhz);
     json_decref(report);
     return 0;
+}
+
+void loom_placed_deinit(struct loom_placed *p)
+{
+    json_decref(p->path);
+    json_decref(p->slack);
+    *p = (struct loom_placed){0};
 }
 
 /* ---- Yosys -------------------------------------------------------------- */

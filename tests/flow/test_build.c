@@ -1,4 +1,5 @@
 /* One real build of a small network, and those that must fail. */
+#include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,6 +46,32 @@ static struct loom_build *new_build(const struct loom_exact *net,
                           e);
 }
 
+/* The end with the least slack is the critical path's, and every end is in the
+ * histogram. */
+static void check_timing(const json_t *j)
+{
+    const json_t *s = json_object_get(j, "slack"), *v, *seeds;
+    const json_t *counts = json_object_get(s, "counts");
+    double fmax = json_number_value(json_object_get(j, "fmax_mhz"));
+    double period = 1e3 / json_number_value(json_object_get(j, "clock_mhz"));
+    double least = json_number_value(json_object_get(s, "least_ns"));
+    int sum = 0, layers = 0;
+    size_t i;
+    json_array_foreach(counts, i, v) sum += (int)json_integer_value(v);
+    assert_true(sum > 100);
+    assert_int_equal(sum, json_integer_value(json_object_get(s, "endpoints")));
+    assert_true(fabs(period - 1e3 / fmax - least) < 0.01);
+    assert_int_equal(json_integer_value(json_object_get(s, "failing")) > 0,
+                     least < 0);
+    json_array_foreach(json_object_get(j, "critical_path"), i, v) layers +=
+        json_object_get(v, "layer") != NULL;
+    assert_true(layers > 0);
+    seeds = json_object_get(j, "fmax_seeds");
+    assert_true(json_number_value(json_object_get(seeds, "best")) == fmax);
+    assert_true(json_number_value(json_object_get(seeds, "worst")) <=
+                json_number_value(json_object_get(seeds, "median")));
+}
+
 static void check_build(const char *device, int available, size_t least)
 {
     static const int sizes[] = {16, 8, 3};
@@ -68,6 +95,7 @@ static void check_build(const char *device, int available, size_t least)
     json_t *j = loom_build_report(b);
     assert_int_equal(json_array_size(json_object_get(j, "seeds")), 2);
     assert_true(json_array_size(json_object_get(j, "critical_path")) > 0);
+    check_timing(j);
     void *bin;
     size_t n;
     char hex[65];

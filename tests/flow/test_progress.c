@@ -14,6 +14,7 @@
 
 #include "fpga_flow/progress.h"
 #include "fpga_flow/sha256.h"
+#include "tests/flow/netgen.h"
 
 static struct loom_patterns *patterns;
 
@@ -146,6 +147,56 @@ static void test_rubbish(void **state)
                        "Info: 99999999999 | 1 1 | 1 1 | 99999999999|");
 }
 
+/* Lines of the samples cut, their parts exchanged, bytes changed, in any order:
+ * nothing breaks, and what is shown stays within its bounds. */
+static void test_mutated(void **state)
+{
+    (void)state;
+    static const char *const logs[] = {
+        "np04/ice40_router2.log.gz", "np07/ecp5_25k_ok.log",
+        "np04/ice40_hx8k_ok.log", "ys052/synth_ice40.log.gz"};
+    enum { KEPT = 400 };
+    static char line[KEPT][256];
+    uint64_t s = 88172645463325252u;
+    int n = 0;
+    for (size_t k = 0; k < 4; k++) {
+        char path[1024];
+        snprintf(path, sizeof(path), "%s/samples/%s", getenv("LOOM_SHARED"),
+                 logs[k]);
+        gzFile f = gzopen(path, "rb");
+        for (int i = 0; f && i < KEPT / 4 && gzgets(f, line[n], 256); n++, i++)
+            line[n][strcspn(line[n], "\r\n")] = 0;
+        if (f)
+            gzclose(f);
+    }
+    if (!n)
+        skip();
+    struct loom_progress p;
+    loom_progress_start(&p, LOOM_PHASE_PACK);
+    for (int i = 0; i < 40000; i++) {
+        char text[512];
+        const char *a = line[netgen_below(&s, n)], *b = line[netgen_below(&s, n)];
+        int cut = netgen_below(&s, (int)strlen(a) + 1);
+        snprintf(text, sizeof(text), "%.*s%s", cut, a,
+                 b + netgen_below(&s, (int)strlen(b) + 1));
+        for (int c = netgen_below(&s, 4); c && *text; c--)
+            text[netgen_below(&s, (int)strlen(text))] =
+                (char)(1 + netgen_below(&s, 255));
+        size_t digit = strcspn(text, "123456789");
+        if (i % 8 == 0 && text[digit] && strlen(text) < 400) {
+            memmove(text + digit + 30, text + digit, strlen(text + digit) + 1);
+            memset(text + digit, '7', 30);
+        }
+        loom_progress_line(&p, patterns, text);
+        loom_progress_is_stuck(&p);
+        assert_true(p.lc_used >= -1 && p.lc_available >= -1);
+        assert_true(p.fraction <= 1.0f && p.fraction == p.fraction);
+        assert_true(p.phase >= LOOM_PHASE_YOSYS && p.phase < LOOM_N_PHASES);
+        assert_non_null(memchr(p.detail, 0, sizeof(p.detail)));
+        assert_non_null(memchr(p.error, 0, sizeof(p.error)));
+    }
+}
+
 static void test_sha256(void **state)
 {
     (void)state;
@@ -176,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_logs),
         cmocka_unit_test(test_every_sample),
         cmocka_unit_test(test_rubbish),
+        cmocka_unit_test(test_mutated),
         cmocka_unit_test(test_sha256),
     };
     if (!getenv("LOOM_SHARED"))
