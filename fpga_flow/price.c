@@ -9,6 +9,7 @@
 #include "engine/file.h"
 #include "engine/folder.h"
 #include "engine/mem.h"
+#include "fpga_flow/regress.h"
 
 enum { VERSION = 1, N = LOOM_COST_PARTS + 1 }; /* the last is `fixed` */
 
@@ -30,18 +31,6 @@ const char *loom_price_unit(const struct loom_family *f)
 /* ---- fitting --------------------------------------------------------------
  */
 
-/* A row by share: what each price adds to cells of 1. */
-static void by_share(const struct loom_price_row *row, double x[N])
-{
-    for (int k = 0; k < N; k++)
-        x[k] = (k < N - 1 ? row->part[k] : 1.0) / row->cells;
-}
-
-static double *price_at(struct loom_cost *c, int k)
-{
-    return k < N - 1 ? &c->price[k] : &c->fixed;
-}
-
 double loom_price_cells(const struct loom_cost *c,
                         const struct loom_price_row *row)
 {
@@ -51,94 +40,36 @@ double loom_price_cells(const struct loom_cost *c,
     return cells;
 }
 
-static double miss(const struct loom_cost *c, const struct loom_price_row *row)
+/* The prices in a row, `fixed` last. */
+static void spread(const struct loom_cost *c, double price[N])
 {
-    return loom_price_cells(c, row) / row->cells - 1.0;
+    memcpy(price, c->price, sizeof(c->price));
+    price[N - 1] = c->fixed;
 }
 
-/* Normal equations: a c = b. */
-struct normal {
-    double a[N][N], b[N];
-};
-
-/* A price that was counts as much as HELD rows. */
-static void hold(struct normal *s, const struct loom_price_row *row, int n,
-                 const struct loom_cost *before)
-{
-    static const double HELD = 0.5;
-    struct loom_cost c = *before;
-    for (int k = 0; k < N; k++) {
-        double mean = 0.0, x[N];
-        for (int i = 0; i < n; i++) {
-            by_share(&row[i], x);
-            mean += x[k] / n;
-        }
-        s->a[k][k] += HELD * mean * mean + 1e-12;
-        s->b[k] += (HELD * mean * mean + 1e-12) * *price_at(&c, k);
-    }
-}
-
-static void add_row(struct normal *s, const struct loom_price_row *row,
-                    double weight)
-{
-    double x[N];
-    by_share(row, x);
-    for (int k = 0; k < N; k++) {
-        for (int j = 0; j < N; j++)
-            s->a[k][j] += weight * x[k] * x[j];
-        s->b[k] += weight * x[k];
-    }
-}
-
-/* A price falls to this share of what it was at most: what networks have in
- * common with another part is free in their cells, but a training would find
- * out that it is free. */
-static const double FLOOR = 0.5;
-
-/* One price after the other, as long as it takes: the sum of squares is convex,
- * and so is what lies above the floor. */
-static void descend(const struct normal *s, struct loom_cost before,
-                    struct loom_cost *c)
-{
-    enum { SWEEPS = 5000 };
-    for (int sweep = 0; sweep < SWEEPS; sweep++)
-        for (int k = 0; k < N; k++) {
-            double rest = s->b[k];
-            for (int j = 0; j < N; j++)
-                rest -= j == k ? 0.0 : s->a[k][j] * *price_at(c, j);
-            *price_at(c, k) =
-                fmax(rest / s->a[k][k], FLOOR * *price_at(&before, k));
-        }
-}
-
-/* Huber's: beyond 1.345 standard deviations (1.4826 medians) a point counts by
- * its distance and not by the square of it. */
-static double reach(const struct loom_price_row *row, int n,
-                    const struct loom_cost *c)
-{
-    double *off = loom_malloc((size_t)n * sizeof(*off));
-    for (int i = 0; i < n; i++)
-        off[i] = fabs(miss(c, &row[i]));
-    double r = 1.345 * 1.4826 * loom_median(off, n);
-    free(off);
-    return r > 0.01 ? r : 0.01;
-}
-
+/* What networks have in common with another part is free in their cells, but a
+ * training would find out that it is free: no price falls below half of what
+ * it was. */
 void loom_price_fit(const struct loom_price_row *row, int n,
                     const struct loom_cost *before, struct loom_cost *out)
 {
-    enum { ROUNDS = 12 };
-    *out = *before;
-    for (int round = 0; n && round < ROUNDS; round++) {
-        struct normal s = {.b = {0}};
-        double far = round ? reach(row, n, out) : INFINITY;
-        for (int i = 0; i < n; i++) {
-            double off = fabs(miss(out, &row[i]));
-            add_row(&s, &row[i], off > far ? far / off : 1.0);
-        }
-        hold(&s, row, n, before);
-        descend(&s, *before, out);
+    double *x = loom_malloc((size_t)(n + 1) * N * sizeof(*x));
+    double *y = loom_malloc((size_t)(n + 1) * sizeof(*y)), was[N], price[N];
+    for (int i = 0; i < n; i++) {
+        memcpy(x + i * N, row[i].part, sizeof(row[i].part));
+        x[i * N + N - 1] = 1.0;
+        y[i] = row[i].cells;
     }
+    spread(before, was);
+    loom_regress_fit(
+        &(struct loom_regress){
+            .n = n, .n_x = N, .x = x, .y = y, .before = was, .floor = 0.5},
+        price);
+    *out = *before;
+    memcpy(out->price, price, sizeof(out->price));
+    out->fixed = price[N - 1];
+    free(x);
+    free(y);
 }
 
 /* Estimates of each row by the rows of other groups; false: there are none. */

@@ -25,7 +25,28 @@ const struct loom_family loom_ice40 = {
     .used_cells = "ICESTORM_LC",
     .used_bram = "ICESTORM_RAM",
     .used_dsp = "ICESTORM_DSP",
+    .price = {[LOOM_SUMS] = {1, 1},
+              [LOOM_TAILS] = {0, 1},
+              [LOOM_OUTS] = {0, 1},
+              [LOOM_CHAINS] = {0, 0},
+              [LOOM_CLIPS] = {1, 1},
+              [LOOM_LIMITS] = {3, 3},
+              [LOOM_RELUS] = {1, 1},
+              [LOOM_SELECTS] = {1, 1},
+              [LOOM_TABLES] = {1, 1},
+              [LOOM_DELAYS] = {0, 1},
+              [LOOM_SHIFTS] = {0, 1},
+              [LOOM_OUTPUTS] = {1, 0}},
 };
+
+static const char *const words[LOOM_CONSTRUCTS] = {
+    "sums",   "tails", "chains",  "outs",   "pairs",  "logic",  "clips",
+    "limits", "relus", "selects", "tables", "delays", "shifts", "outputs"};
+
+const char *loom_construct_word(enum loom_construct c)
+{
+    return words[c];
+}
 
 /* A carry chain takes four LUTs beside those of its bits. Measured on a
  * 2,549-EBOP network with a register after every level, LUTs and MHz: all sums
@@ -49,6 +70,15 @@ const struct loom_family loom_ecp5 = {
     .used_cells = "TRELLIS_COMB",
     .used_bram = "DP16KD",
     .used_dsp = "MULT18X18D",
+    .price = {[LOOM_CHAINS] = {0, 4},
+              [LOOM_PAIRS] = {0, 2},
+              [LOOM_LOGIC] = {1, 1},
+              [LOOM_CLIPS] = {1, 1},
+              [LOOM_LIMITS] = {3, 3},
+              [LOOM_RELUS] = {1, 1},
+              [LOOM_SELECTS] = {1, 1},
+              [LOOM_TABLES] = {1, 1},
+              [LOOM_OUTPUTS] = {1, 1}},
     .lut_adder = 7,
     .subtracts = true,
 };
@@ -106,7 +136,8 @@ static int constant_bit(const struct loom_wires *w, int a, int k)
 
 /* What is left of an adder when constants are taken out. */
 struct adder {
-    int sums;    /* bits that depend on something */
+    int sums;    /* bits that depend on something, and not on a carry alone */
+    int outs;    /* that are the carry of the bit below */
     int carries; /* that do, of those that a bit above takes */
     int full;    /* bits that both operands have, and whose carry is taken */
 };
@@ -122,7 +153,9 @@ static struct adder adder_parts(const struct loom_wires *w,
         if (x->sub && b >= 0)
             b = !b;
         bool last = k == x->bits - 1, full = a < 0 && b < 0;
-        r.sums += k >= x->low && (a < 0 || b < 0 || c < 0);
+        bool out = c < 0 && a == b && a >= 0;
+        r.sums += k >= x->low && !out && (a < 0 || b < 0 || c < 0);
+        r.outs += k >= x->low && out;
         c = a == b && a >= 0 ? a : a == c && a >= 0 ? a : b == c ? b : -1;
         r.carries += !last && c < 0;
         r.full += !last && full;
@@ -131,31 +164,36 @@ static struct adder adder_parts(const struct loom_wires *w,
 }
 
 /* A carry chain takes a cell a bit, also where the sum bit is dropped. */
-static struct loom_cells ice40_adder(const struct loom_wires *w,
-                                     const struct loom_wire *x)
+static void count_ice40(const struct loom_wires *w, const struct loom_wire *x,
+                        struct loom_census *c)
 {
     struct adder r = adder_parts(w, x);
-    return (struct loom_cells){.lut4 = r.sums,
-                               .carry = r.carries,
-                               .lc =
-                                   r.sums > r.carries ? r.sums : r.carries + 1};
+    c->carry += r.carries;
+    c->count[LOOM_CHAINS] += r.carries > 0;
+    c->count[LOOM_SUMS] += r.sums;
+    /* A comparison: complements go into the cells of its carries. */
+    if (r.sums + r.outs == 1 && w->wire[x->b].op == LOOM_WIRE_NOT)
+        r.carries = above(r.carries, w->wire[x->b].bits);
+    c->count[LOOM_OUTS] += r.outs;
+    c->count[LOOM_TAILS] += above(r.carries + !r.outs, r.sums);
 }
 
 /* In LUTs one a sum, and one more for a carry where both operands have bits
  * but at the lower end, of which Yosys saves an eighth, or a quarter where no
  * register is behind; or a chain, which Yosys does without up to 4 bits. */
-static struct loom_cells ecp5_adder(const struct loom_wires *w,
-                                    const struct loom_wire *x, bool registered)
+static void count_ecp5(const struct loom_wires *w, const struct loom_wire *x,
+                       bool registered, struct loom_census *c)
 {
     struct adder r = adder_parts(w, x);
-    int n = r.carries + 1, luts = r.sums + above(r.full, 1);
+    int n = r.carries + 1, luts = r.sums + r.outs + above(r.full, 1);
     bool logic = x->bits - loom_wire_chain(x) <= loom_ecp5.lut_adder;
     if (logic || n <= 4) {
-        luts -= luts / (registered ? 8 : 4);
-        return (struct loom_cells){.lut4 = luts, .lc = luts};
+        c->count[LOOM_LOGIC] += luts - luts / (registered ? 8 : 4);
+        return;
     }
-    int pairs = (n + 1) / 2;
-    return (struct loom_cells){.carry = pairs, .lc = 2 * pairs + 4};
+    c->count[LOOM_PAIRS] += (n + 1) / 2;
+    c->count[LOOM_CHAINS]++;
+    c->carry += (n + 1) / 2;
 }
 
 /* For each bit of each wire, the last slot at which it is registered; 0 for
@@ -190,48 +228,67 @@ static struct last_slots *last_slots(const struct loom_design *d)
     return last;
 }
 
-/* Cells of wire i; max(x, 0) of a sum nobody else reads goes into the sum's
- * LUTs. */
-static struct loom_cells wire_cells(const struct loom_design *d, int i,
-                                    const struct last_slots *last, bool merged)
+/* A power of two. */
+static bool is_whole(int64_t v)
+{
+    return v > 0 && !(v & (v - 1));
+}
+
+/* The logic of wire i; false: it has none. max(x, 0) of a sum nobody else reads
+ * goes into the sum's LUTs. */
+static bool count_logic(const struct loom_design *d, int i, bool registered,
+                        bool merged, struct loom_census *c)
 {
     const struct loom_wire *x = &d->w->wire[i];
-    struct loom_cells c = {0};
-    int n = above(x->bits, x->low), t = d->p.stage[i];
-    bool logic = true;
-    bool registered = loom_pipeline_banks(&d->p, i) && !d->p.early[i];
+    int n = above(x->bits, x->low);
     switch (x->op) {
     case LOOM_WIRE_ADD:
-        c = d->family == &loom_ice40 ? ice40_adder(d->w, x)
-                                     : ecp5_adder(d->w, x, registered);
-        break;
+        if (d->family == &loom_ice40)
+            count_ice40(d->w, x, c);
+        else
+            count_ecp5(d->w, x, registered, c);
+        return true;
     case LOOM_WIRE_CLIP:
-        c.lut4 = c.lc = 2 * n;
-        break;
+        if (is_whole(x->k2 + 1) && (x->k == 0 || x->k == -x->k2 - 1))
+            c->count[LOOM_CLIPS] += n + 1;
+        else
+            c->count[LOOM_LIMITS] += n;
+        return true;
     case LOOM_WIRE_RELU:
-        c.lut4 = c.lc = merged ? 0 : n;
-        break;
-    case LOOM_WIRE_NOT:
+        c->count[LOOM_RELUS] += merged ? 0 : n;
+        return true;
+    case LOOM_WIRE_NOT: /* of what is positive, the sign is known */
+        c->count[LOOM_SELECTS] += n - (n && x->hi < 0);
+        return true;
     case LOOM_WIRE_MUX:
-        c.lut4 = c.lc = n;
-        break;
+        c->count[LOOM_SELECTS] += n;
+        return true;
     case LOOM_WIRE_TABLE:
-        c.lut4 = c.lc = n * table_luts(loom_wire_width(d->w, x->a));
-        break;
+        c->count[LOOM_TABLES] += n * table_luts(loom_wire_width(d->w, x->a));
+        return true;
     default:
-        logic = false;
+        return false;
     }
-    for (int k = 0; k < x->bits; k++) {
-        int banks = above(last[i].slot[k] + 1, t);
+}
+
+/* Wire i and its registers. A cell of an iCE40 has one output: a register is
+ * free only if nobody reads the sum before it, and never behind a carry. An
+ * ECP5's stand beside the LUTs. */
+static void count_wire(const struct loom_design *d, int i,
+                       const struct last_slots *last, bool merged,
+                       struct loom_census *c)
+{
+    bool registered = loom_pipeline_banks(&d->p, i) && !d->p.early[i];
+    int outs = c->count[LOOM_OUTS];
+    bool logic = count_logic(d, i, registered, merged, c);
+    for (int k = 0; k < d->w->wire[i].bits; k++) {
+        int banks = above(last[i].slot[k] + 1, d->p.stage[i]);
         if (!last[i].slot[k])
             continue;
-        c.ff += banks;
-        /* A cell of an iCE40 has one output: its register is free only if
-         * nobody reads the sum before it. An ECP5's stand beside the LUTs. */
-        if (d->family == &loom_ice40)
-            c.lc += banks - (logic && banks && registered);
+        c->ff += banks;
+        c->count[LOOM_DELAYS] += banks - (logic && banks && registered);
     }
-    return c;
+    c->count[LOOM_DELAYS] += registered ? c->count[LOOM_OUTS] - outs : 0;
 }
 
 /* For each wire, how many others read it. */
@@ -247,8 +304,8 @@ static int *count_readers(const struct loom_wires *w)
     return n;
 }
 
-/* Whether max(x, 0) has its sum, and every view between, to itself, and that
- * is made of LUTs. */
+/* Whether max(x, 0) has its sum or selection, and every view between, to
+ * itself, and that is made of LUTs. */
 static bool is_merged(const struct loom_design *d, const int *readers,
                       const struct loom_wire *x)
 {
@@ -257,14 +314,24 @@ static bool is_merged(const struct loom_design *d, const int *readers,
     while (loom_wire_is_view(w, a) && readers[a] == 1 && w->wire[a].b < 0)
         a = w->wire[a].a;
     const struct loom_wire *sum = &w->wire[a];
+    if (sum->op == LOOM_WIRE_MUX)
+        return readers[a] == 1;
     return sum->op == LOOM_WIRE_ADD && readers[a] == 1 &&
            (d->family == &loom_ice40 ||
             sum->bits - loom_wire_chain(sum) <= d->family->lut_adder);
 }
 
-struct loom_cells loom_target_predict(const struct loom_design *d, int layer)
+static void count_harness(const struct loom_design *d, struct loom_census *c)
 {
-    struct loom_cells sum = {0};
+    int ff = d->in_bits + d->out_bits + d->p.latency + 3;
+    c->count[LOOM_OUTPUTS] += d->out_bits + 1;
+    c->count[LOOM_SHIFTS] += ff;
+    c->ff += ff;
+}
+
+struct loom_census loom_target_count(const struct loom_design *d, int layer)
+{
+    struct loom_census c = {.carry = 0};
     int *readers = count_readers(d->w);
     struct last_slots *last = last_slots(d);
     for (size_t i = 0; i < d->w->n; i++) {
@@ -277,19 +344,25 @@ struct loom_cells loom_target_predict(const struct loom_design *d, int layer)
         if (layer < 0 && x->op == LOOM_WIRE_INPUT)
             continue;
         bool merged = x->op == LOOM_WIRE_RELU && is_merged(d, readers, x);
-        struct loom_cells c = wire_cells(d, (int)i, last, merged);
-        sum.lut4 += c.lut4;
-        sum.carry += c.carry;
-        sum.ff += c.ff;
-        sum.lc += c.lc;
+        count_wire(d, (int)i, last, merged, &c);
     }
     free(readers);
     free(last);
-    if (layer < 0) { /* the harness */
-        int ff = d->in_bits + d->out_bits + d->p.latency + 3;
-        sum.lut4 += d->out_bits + 1;
-        sum.ff += ff;
-        sum.lc += d->family == &loom_ice40 ? ff : d->out_bits + 1;
+    if (layer < 0)
+        count_harness(d, &c);
+    return c;
+}
+
+struct loom_cells loom_target_predict(const struct loom_design *d, int layer)
+{
+    struct loom_census c = loom_target_count(d, layer);
+    double lut4 = 0.0, lc = 0.0;
+    for (int k = 0; k < LOOM_CONSTRUCTS; k++) {
+        lut4 += d->family->price[k].lut4 * c.count[k];
+        lc += d->family->price[k].lc * c.count[k];
     }
-    return sum;
+    return (struct loom_cells){.lut4 = (int)(lut4 + 0.5),
+                               .carry = c.carry,
+                               .ff = c.ff,
+                               .lc = (int)(lc + 0.5)};
 }

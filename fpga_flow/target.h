@@ -7,6 +7,33 @@
 
 #include "fpga_flow/design.h"
 
+/* What a design is made of, as its cells are counted: bits, unless it says
+ * otherwise. */
+enum loom_construct {
+    LOOM_SUMS,    /* of sums in carry chains, a cell each (iCE40) */
+    LOOM_TAILS,   /* of carries whose sum nobody reads (iCE40) */
+    LOOM_CHAINS,  /* carry chains */
+    LOOM_OUTS,    /* carries that leave a chain as a sum's top bit (iCE40) */
+    LOOM_PAIRS,   /* two bits of a chain (ECP5) */
+    LOOM_LOGIC,   /* LUTs of sums without a chain (ECP5) */
+    LOOM_CLIPS,   /* to what some bits hold, and one LUT each to see that */
+    LOOM_LIMITS,  /* to other limits */
+    LOOM_RELUS,   /* that have LUTs of their own */
+    LOOM_SELECTS, /* and complements */
+    LOOM_TABLES,  /* LUTs of tables */
+    LOOM_DELAYS,  /* registers that stand behind no LUT */
+    LOOM_SHIFTS,  /* registers of the harness */
+    LOOM_OUTPUTS, /* of the harness */
+    LOOM_CONSTRUCTS
+};
+
+const char *loom_construct_word(enum loom_construct c); /* "sums", ... */
+
+/* What one of them takes. `lc` as in struct loom_cells. */
+struct loom_construct_price {
+    double lut4, lc;
+};
+
 /* What the devices of one family have in common. */
 struct loom_family {
     const char *name;                /* "ice40" */
@@ -19,8 +46,10 @@ struct loom_family {
     const char *lut, *carry, *ff, *bram, *dsp;
     /* Rows of nextpnr's utilization. */
     const char *used_cells, *used_bram, *used_dsp;
-    int lut_adder;  /* bits of an adder up to which LUTs are fewer than a carry
-                       chain takes */
+    int lut_adder; /* bits of an adder up to which LUTs are fewer than a carry
+                      chain takes */
+    /* Fitted by bitloom bench target. */
+    struct loom_construct_price price[LOOM_CONSTRUCTS];
     bool subtracts; /* a difference costs what a sum costs, and complementing a
                        sum costs LUTs; else the other way round */
 };
@@ -51,6 +80,14 @@ struct loom_cells {
     int lut4, carry, ff, lc;
 };
 
-/* Predicted cells of one layer, or of the core and its serial harness
- * (layer -1). A model, not a measurement. */
+/* Constructs of one layer, or of the core and its serial harness (layer -1),
+ * with carries and registers, which are just counted. */
+struct loom_census {
+    int count[LOOM_CONSTRUCTS];
+    int carry, ff;
+};
+struct loom_census loom_target_count(const struct loom_design *d, int layer);
+
+/* Predicted cells of the same: the constructs at the family's prices. A model,
+ * not a measurement. */
 struct loom_cells loom_target_predict(const struct loom_design *d, int layer);

@@ -18,6 +18,12 @@ struct bench_conf {
 /* One file each; the exit status. */
 int bench_train(const struct bench_conf *c);
 int bench_quant(const struct bench_conf *c);
+/* argv[0] is "target". */
+int bench_target(int argc, char **argv);
+
+/* Micro-benchmark k of cells, its name; NULL and an empty name behind the last,
+ * NULL with a sentence where it cannot be made. */
+struct loom_exact *bench_micro(int k, char name[48], struct loom_errmsg *e);
 
 /* Seconds since some moment. */
 double bench_now(void);

@@ -117,6 +117,8 @@ int cmd_bench(int argc, char **argv)
     struct bench_conf c = {0};
     if (argc > 1 && !strcmp(argv[1], "ui"))
         return cmd_bench_ui(argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], "target"))
+        return bench_target(argc - 1, argv + 1);
     int status = read_options(argc, argv, &c);
     if (status != CLI_DONE)
         return status;

@@ -221,8 +221,10 @@ const struct cli_command cli_commands[] = {
      cmd_doctor},
     {"bench",
      "train|quant [--net NAME] [--batch ROWS] [--threads N] [--json]\n"
-     "                     | ui [--keys N] [--pairs N] [--json]",
-     "the speed of training and of the screen\n\n"
+     "                     | ui [--keys N] [--pairs N] [--json]\n"
+     "                     | target --device DEV [--levels N] [-o FILE] [--json]\n"
+     "                       [-q] [MODEL]...",
+     "the speed of training and of the screen, the truth of predictions\n\n"
      "train: beside the machine's peak and plain loops. Each case trains a\n"
      "network on noise for a second. \"of peak\": the multiply-adds of "
      "forward,\n"
@@ -233,7 +235,11 @@ const struct cli_command cli_commands[] = {
      "to\n"
      "its effect on the screen (200 keys), the first frame with 1,000 runs in\n"
      "the store, the cost of a frame, and what it all takes from the training\n"
-     "(5 pairs of runs). Takes two minutes.",
+     "(5 pairs of runs). Takes two minutes.\n"
+     "target: designs of one construct each (sums, quantizers, tables ...) and\n"
+     "networks are counted by synthesis and packing, and prices fitted to them,\n"
+     "each network priced by all other designs. Says what a construct costs\n"
+     "beside what predictions charge, and how far predictions are off.",
      cmd_bench},
     {NULL, NULL, NULL, NULL},
 };
