@@ -211,29 +211,42 @@ static void summarize_classes(const struct loom_dataset *d,
         }
 }
 
-struct loom_data_summary *loom_data_summary_new(const struct loom_dataset *d,
-                                                struct loom_errmsg *e)
+/* What is to be predicted, of all outputs. */
+static void summarize_labels(const struct loom_dataset *d,
+                             struct loom_data_summary *s)
 {
-    struct loom_data_summary *s = loom_calloc(1, sizeof(*s));
     bool classes = false, targets = false;
-    memcpy(s->name, d->name, sizeof(s->name));
-    memcpy(s->source, d->source, sizeof(s->source));
-    memcpy(s->split, d->split, sizeof(s->split));
     memcpy(s->unit, d->unit, sizeof(s->unit));
-    s->hash = loom_dataset_hash(d);
-    s->standardized = d->mean;
-    s->n_in = d->n_in;
+    memcpy(s->output, d->output, sizeof(s->output));
     s->n_out = d->n_out;
     for (int p = 0; p < LOOM_N_PARTS; p++) {
-        s->rows[p] = d->part[p].rows;
         classes = classes || d->part[p].y;
         targets = targets || d->part[p].t;
     }
-    summarize_features(d, s);
     if (classes)
         summarize_classes(d, s);
     else if (targets)
         summarize_targets(d, s);
+    if (d->next) {
+        s->next = loom_calloc(1, sizeof(*s->next));
+        summarize_labels(d->next, s->next);
+    }
+}
+
+struct loom_data_summary *loom_data_summary_new(const struct loom_dataset *d,
+                                                struct loom_errmsg *e)
+{
+    struct loom_data_summary *s = loom_calloc(1, sizeof(*s));
+    memcpy(s->name, d->name, sizeof(s->name));
+    memcpy(s->source, d->source, sizeof(s->source));
+    memcpy(s->split, d->split, sizeof(s->split));
+    s->hash = loom_dataset_hash(d);
+    s->standardized = d->mean;
+    s->n_in = d->n_in;
+    for (int p = 0; p < LOOM_N_PARTS; p++)
+        s->rows[p] = d->part[p].rows;
+    summarize_features(d, s);
+    summarize_labels(d, s);
     if (find_repeated(d, s, e) < 0) {
         loom_data_summary_destroy(s);
         return NULL;
@@ -248,6 +261,7 @@ void loom_data_summary_destroy(struct loom_data_summary *s)
     free(s->feature);
     free(s->class);
     free(s->target);
+    loom_data_summary_destroy(s->next);
     free(s);
 }
 
@@ -293,6 +307,16 @@ static json_t *classes_to_json(const struct loom_data_summary *s)
     return j;
 }
 
+static void put_labels(const struct loom_data_summary *s, json_t *j)
+{
+    if (s->output[0])
+        json_object_set_new(j, "output", json_string(s->output));
+    if (s->class)
+        json_object_set_new(j, "classes", classes_to_json(s));
+    if (s->target)
+        json_object_set_new(j, "targets", columns_to_json(s->target, s->n_out));
+}
+
 json_t *loom_data_summary_to_json(const struct loom_data_summary *s)
 {
     char hash[16];
@@ -315,9 +339,15 @@ json_t *loom_data_summary_to_json(const struct loom_data_summary *s)
                                 json_integer((json_int_t)s->shared[p][q]));
         }
     json_object_set_new(j, "shared_rows", shared);
-    if (s->class)
-        json_object_set_new(j, "classes", classes_to_json(s));
-    if (s->target)
-        json_object_set_new(j, "targets", columns_to_json(s->target, s->n_out));
+    put_labels(s, j);
+    json_t *more = json_array();
+    for (const struct loom_data_summary *t = s->next; t; t = t->next) {
+        json_t *of = json_object();
+        put_labels(t, of);
+        json_array_append_new(more, of);
+    }
+    if (s->next)
+        json_object_set(j, "more_outputs", more);
+    json_decref(more);
     return j;
 }

@@ -43,6 +43,10 @@ struct loom_data_summary {
     struct loom_column_summary *target;  /* [n_out] in `unit`; NULL: classes */
     size_t n_constant, n_missing;        /* features; values in all features */
     size_t bad_labels;                   /* outside 0 .. n_out - 1 */
+    /* Of several outputs: which one's labels or targets these are, and those of
+     * the next, about which nothing else is in there. Owned. */
+    char output[48];
+    struct loom_data_summary *next;
     /* Rows whose inputs are those of an earlier row of their part; and rows of
      * part q that are in an earlier part p too: a leak from p into q. By a
      * hash of 64 bits. */

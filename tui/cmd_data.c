@@ -218,10 +218,14 @@ static void print_summary(const struct loom_data_summary *s, bool utf8)
     printf("  shared    %zu rows of val and %zu of test are in train too, %zu "
            "of test in val\n",
            s->shared[0][1], s->shared[0][2], s->shared[1][2]);
-    if (s->class)
-        print_classes(s);
-    if (s->target && s->n_out)
-        print_columns("target", s->target, s->n_out, utf8);
+    for (const struct loom_data_summary *t = s; t; t = t->next) {
+        if (*t->output)
+            printf("\n  output %s:", t->output);
+        if (t->class)
+            print_classes(t);
+        if (t->target && t->n_out)
+            print_columns("target", t->target, t->n_out, utf8);
+    }
     print_columns("feature", s->feature, s->n_in, utf8);
 }
 

@@ -316,6 +316,16 @@ grep -q 'y\[[0-9:]*\] size\[1\]: ' "$dir"/rtl/*.v &&
     fail 'several outputs: ports'
 (cd "$dir" && "$bitloom" eval rtl/net.json --data x.npy --out y4.npy >out 2>err &&
     cmp y4.npy z.npy) || fail 'several outputs: the frozen network'
+echo "$head
+$several
+loom.train{data = both, model = net, metric = 'kind.auc'}" >"$dir/data.lua"
+(cd "$dir" && "$bitloom" data data.lua >out 2>err) || fail 'several outputs: data'
+for w in 'output kind:' 'output size:' 'class'; do
+    grep -qF "$w" "$dir/out" || fail "several outputs: data: no $w"
+done
+(cd "$dir" && "$bitloom" data data.lua --json >out 2>err)
+grep -q '"more_outputs":\[{"output":"size","targets":' "$dir/out" ||
+    fail 'several outputs: data --json'
 for wrong in \
     'train{data = both, metric = "kind.auc"}/the network has 1 output' \
     'train{data = both, model = net}/kind.accuracy' \
