@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "engine/aim.h"
 #include "engine/checkpoint.h"
 #include "engine/file.h"
 #include "engine/mem.h"
@@ -11,6 +12,19 @@
 #include "tests/fuzz/fuzz.h"
 
 enum { MAGIC = 8, HEAD = 16 };
+
+/* Two outputs, one of them moved. */
+static int fork_outputs(struct loom_model *m, int at)
+{
+    struct loom_errmsg e;
+    json_t *axes = json_pack("{s:i,s:i}", "from", 0, "to", 1);
+    json_t *names = json_pack("{s:[s,s]}", "names", "a", "b");
+    int in[2] = {at, loom_model_add(m, "slice", "c", &at, 1, axes, &e)};
+    at = loom_model_add(m, "outputs", "o", in, 2, names, &e);
+    json_decref(axes);
+    json_decref(names);
+    return at;
+}
 
 static struct loom_model *small_model(bool deep)
 {
@@ -25,6 +39,7 @@ static struct loom_model *small_model(bool deep)
     if (deep) {
         at = loom_model_add(m, "relu", "r", &at, 1, NULL, &e);
         at = loom_model_add(m, "quantize", "s", &at, 1, q, &e);
+        at = fork_outputs(m, at);
     }
     if (loom_model_finish(m, at, 1, &e) < 0)
         abort();
@@ -47,9 +62,12 @@ size_t fuzz_seed(size_t i, uint8_t *to)
     snprintf(path, sizeof(path), "/tmp/loom-fuzz-%ld", (long)getpid());
     struct loom_model *m = small_model(i);
     json_t *state = json_pack("{s:i}", "epoch", 3);
+    json_t *info =
+        json_pack("{s:s,s:[{s:s,s:s},{s:s,s:s}]}", "metric", "a.rms", "outputs",
+                  "output", "a", "loss", "mse", "output", "b", "loss", "hinge");
     if (loom_optimizer_init(&optimizer, &(struct loom_optimizer_conf){0}, m,
                             &e) < 0 ||
-        loom_checkpoint_write(path, m, NULL, i ? &optimizer : NULL,
+        loom_checkpoint_write(path, m, i ? info : NULL, i ? &optimizer : NULL,
                               i ? state : NULL, &e) < 0 ||
         loom_file_read(path, FUZZ_SEED_ROOM, &data, &n, &e) < 0)
         abort();
@@ -57,6 +75,7 @@ size_t fuzz_seed(size_t i, uint8_t *to)
     unlink(path);
     free(data);
     json_decref(state);
+    json_decref(info);
     loom_optimizer_deinit(&optimizer);
     loom_model_destroy(m);
     return n;
@@ -96,6 +115,7 @@ static void read_one(const uint8_t *data, size_t n)
     if (loom_checkpoint_read(fuzz_file(data, n), &c, &e) < 0)
         return;
     use(c.model);
+    loom_aim_from_json(c.info);
     loom_checkpoint_deinit(&c);
 }
 

@@ -93,17 +93,29 @@ int main(int argc, char **argv)
         failed |= run_file(argv[i]);
     if (argc > 1)
         return failed;
-    size_t seeds = 0, runs = 0;
+    struct input {
+        uint8_t *p;
+        size_t n;
+    } *seeds = NULL; /* made once: some take a file for it */
+    size_t n_seeds = 0, runs = 0;
     run_exact((const uint8_t *)"", 0);
-    for (size_t n; (n = fuzz_seed(seeds, seed)) > 0; seeds++)
+    for (size_t n; (n = fuzz_seed(n_seeds, seed)) > 0; n_seeds++) {
+        seeds = loom_realloc(seeds, (n_seeds + 1) * sizeof(*seeds));
+        seeds[n_seeds] = (struct input){memcpy(loom_malloc(n), seed, n), n};
         run_exact(seed, n);
+    }
     struct loom_rng r = loom_rng_init(1, 0);
     for (double end = now() + 1; now() < end; runs++) {
-        size_t n = fuzz_seed(loom_rng_below(&r, seeds), seed);
+        const struct input *from = &seeds[loom_rng_below(&r, n_seeds)];
+        size_t n = from->n;
+        memcpy(seed, from->p, n);
         for (size_t k = 1 + loom_rng_below(&r, 6); k; k--)
             n = mutate(&r, seed, n);
         run_exact(seed, n);
     }
-    printf("%zu seeds, %zu mutations\n", seeds, runs);
+    printf("%zu seeds, %zu mutations\n", n_seeds, runs);
+    for (size_t k = 0; k < n_seeds; k++)
+        free(seeds[k].p);
+    free(seeds);
     return 0;
 }
