@@ -665,9 +665,15 @@ function loom.train(t)
     if not point then
       break
     end
-    -- Metric and share of outliers on a part ("train", "val", "test").
+    -- Metric and share of outliers on a part ("train", "val", "test"), and a
+    -- table of all that field "metrics" asked for, by name.
     function point.score(data, part)
-      return core.score(k, data, part or "test")
+      local metric, outliers, all = core.score(k, data, part or "test")
+      local by_name = {}
+      for i, name in ipairs(t.metrics or {}) do
+        by_name[name] = all[i]
+      end
+      return metric, outliers, by_name
     end
     front[k] = point
   end

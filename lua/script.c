@@ -121,7 +121,12 @@ static int score(lua_State *L)
         return loom_script_raise_msg(L, err, &e);
     lua_pushnumber(L, s.metric);
     lua_pushnumber(L, s.outliers);
-    return 2;
+    lua_createtable(L, LOOM_MAX_METRICS, 0);
+    for (int k = 0; k < LOOM_MAX_METRICS; k++) {
+        lua_pushnumber(L, s.all[k]);
+        lua_rawseti(L, -2, k + 1);
+    }
+    return 3;
 }
 
 /* ---- the state --------------------------------------------------------- */

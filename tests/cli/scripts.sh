@@ -298,7 +298,9 @@ local net = loom.model{input = 6, loom.dense{8, relu = true, name = "all"},
 local front = train{name = "several", data = both, model = net,
                     loss = {size = "huber"}, loss_weight = {size = 0.5},
                     metrics = {"size.mae", "kind.accuracy"}}
-assert(front[1].metric == front[1].score(both, "val"))
+local metric, _, all = front[1].score(both, "val")
+assert(front[1].metric == metric and all["size.mae"] == metric)
+assert(all["kind.accuracy"] > 0.3 and all["kind.accuracy"] <= 1)
 assert(both.output_names[1] == "kind" and both.output_names[2] == "size")
 S
 } >"$dir/part"
