@@ -20,6 +20,20 @@ enum {
     APPLICATION = 0x4c4f4f4d /* "LOOM", in the file's header */
 };
 
+/* What a run's epochs and points amount to: the last epoch, how many points
+ * live, and the best of them. Part of a step below. */
+#define STAND_EPOCHS                                                           \
+    "UPDATE runs SET last_epoch ="                                             \
+    " ifnull((SELECT max(epoch) FROM epochs WHERE run = runs.id), 0)"
+#define STAND_POINTS                                                           \
+    "UPDATE runs SET n_points ="                                               \
+    " (SELECT count(*) FROM points WHERE run = runs.id AND live),"             \
+    " (best_epoch, best_metric, best_ebops) ="                                 \
+    " (SELECT p.epoch, p.val_metric, p.ebops FROM points p"                    \
+    " JOIN runs o ON o.id = p.run WHERE p.run = runs.id AND p.live"            \
+    " AND p.val_metric IS NOT NULL ORDER BY CASE o.lower_is_better"            \
+    " WHEN 1 THEN p.val_metric ELSE -p.val_metric END, p.ebops LIMIT 1)"
+
 /* From each version of the file to the next; the number of the last is in its
  * user_version. A step that was released never changes. */
 static const char *const steps[] = {
@@ -65,6 +79,33 @@ static const char *const steps[] = {
     ("ALTER TABLE epochs ADD COLUMN more1 REAL;"
      "ALTER TABLE epochs ADD COLUMN more2 REAL;"
      "ALTER TABLE epochs ADD COLUMN more3 REAL;"),
+
+    /* A list reads one table of short rows: a script's text is kept once, and
+     * what epochs and points amount to stands in the run's row. */
+    ("CREATE TABLE scripts(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)"
+     " STRICT;"
+     "INSERT INTO scripts(text) SELECT DISTINCT script_text FROM runs;"
+     "ALTER TABLE runs ADD COLUMN script_id INTEGER NOT NULL DEFAULT 0;"
+     "UPDATE runs SET script_id ="
+     " (SELECT s.id FROM scripts s WHERE s.text = script_text);"
+     "ALTER TABLE runs DROP COLUMN script_text;"
+     "ALTER TABLE runs ADD COLUMN last_epoch INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE runs ADD COLUMN n_points INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE runs ADD COLUMN best_epoch INTEGER;"
+     "ALTER TABLE runs ADD COLUMN best_metric REAL;"
+     "ALTER TABLE runs ADD COLUMN best_ebops REAL;"
+     "CREATE INDEX points_live ON points(run, val_metric, ebops, epoch)"
+     " WHERE live;" STAND_EPOCHS ";" STAND_POINTS ";"
+     "CREATE TRIGGER epochs_in AFTER INSERT ON epochs BEGIN UPDATE runs SET"
+     " last_epoch = max(last_epoch, NEW.epoch) WHERE id = NEW.run; END;"
+     "CREATE TRIGGER epochs_out AFTER DELETE ON epochs BEGIN " STAND_EPOCHS
+     " WHERE id = OLD.run; END;"
+     "CREATE TRIGGER points_in AFTER INSERT ON points BEGIN " STAND_POINTS
+     " WHERE id = NEW.run; END;"
+     "CREATE TRIGGER points_set AFTER UPDATE ON points BEGIN " STAND_POINTS
+     " WHERE id = NEW.run; END;"
+     "CREATE TRIGGER points_out AFTER DELETE ON points BEGIN " STAND_POINTS
+     " WHERE id = OLD.run; END;"),
 };
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };
 
@@ -294,7 +335,8 @@ static int open_file(struct loom_store *s, enum loom_store_mode mode,
     sqlite3_busy_timeout(s->db, BUSY_MS);
     int err = execute(s,
                       "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
-                      "PRAGMA synchronous=NORMAL;",
+                      "PRAGMA synchronous=NORMAL;"
+                      "PRAGMA cache_size=-32768;", /* KiB: a list's table */
                       e);
     if (!err)
         err = up_to_date(s, e);
@@ -467,12 +509,18 @@ static int insert_run(struct loom_store *s, const char *id,
 {
     char host[64];
     host_name(host);
-    int changes = loom_store_change(
+    int changes =
+        loom_store_change(s, e, "INSERT OR IGNORE INTO scripts(text) VALUES(?)",
+                          "t", info->script_text);
+    if (changes < 0)
+        return changes;
+    changes = loom_store_change(
         s, e,
-        "INSERT INTO runs(id, dir, script, script_text, settings, parent,"
+        "INSERT INTO runs(id, dir, script, script_id, settings, parent,"
         " metric, unit, lower_is_better, seed, data_hash, version, state,"
         " started, host, pid, recipe)"
-        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " VALUES(?,?,?,(SELECT id FROM scripts WHERE text = ?),?,?,?,?,?,?,?,?,"
+        "?,?,?,?,?)",
         "ttttttttiiittdtit", id, id, info->script, info->script_text,
         info->settings, info->parent, info->metric, info->unit,
         (int64_t)info->lower_is_better, (int64_t)info->seed,
@@ -712,10 +760,15 @@ int loom_store_remove_run(struct loom_store *s, const char *id,
                           struct loom_errmsg *e)
 {
     int err = check_idle(s, id, "removing it", e);
-    return err < 0
-               ? err
-               : touched(s,
-                         loom_store_change(
-                             s, e, "DELETE FROM runs WHERE id = ?", "t", id),
-                         id, e);
+    if (err >= 0)
+        err = touched(
+            s,
+            loom_store_change(s, e, "DELETE FROM runs WHERE id = ?", "t", id),
+            id, e);
+    if (err >= 0) /* texts that no run has */
+        err = loom_store_change(
+            s, e,
+            "DELETE FROM scripts WHERE id NOT IN (SELECT script_id FROM runs)",
+            "");
+    return err < 0 ? err : 0;
 }

@@ -12,7 +12,7 @@
  * Errors: LOOM_ERR_BUSY locked for too long; LOOM_ERR_IO not writable, disk
  * full; LOOM_ERR_FORMAT not a run store, damaged, or of a newer bitloom;
  * LOOM_ERR_MISSING no such store, run, epoch. Numbers that are not known are
- * NaN; texts are never NULL in what is read. */
+ * NaN; texts are never NULL in what is read, but where that is said. */
 #pragma once
 
 #include <stdbool.h>
@@ -56,7 +56,9 @@ struct loom_store_run {
     uint32_t data_hash;
     double started, ended; /* Unix time; ended: NaN while it runs */
     char *dir;             /* of its files: the store's folder and the id */
-    char *script, *script_text, *settings, *recipe;
+    char *script, *settings, *recipe;
+    char *script_text; /* NULL in a list */
+    int64_t script_id; /* two runs have the same text if they have the same */
     char weights[20]; /* hash of its parameters in the end, "" before */
     bool steered;     /* changed by hand while it trained */
     char *tags; /* words, one comma between two */

@@ -75,11 +75,21 @@ static int copy_rows(struct loom_store *s, const char *run, const char *id,
         " checkpoint, live FROM other.points WHERE run = ?"};
     int n = loom_store_change(
         s, e,
-        "INSERT INTO main.runs(id, dir, script, script_text, settings, parent,"
+        "INSERT OR IGNORE INTO main.scripts(text) SELECT t.text"
+        " FROM other.runs r JOIN other.scripts t ON t.id = r.script_id"
+        " WHERE r.id = ?",
+        "t", run);
+    if (n < 0)
+        return n;
+    n = loom_store_change(
+        s, e,
+        "INSERT INTO main.runs(id, dir, script, script_id, settings, parent,"
         " metric, unit, lower_is_better, seed, data_hash, version, state,"
         " reason, started, ended, tags, note, host, pid, recipe, steered,"
         " weights)"
-        " SELECT ?, ?, script, script_text, settings, '', metric, unit,"
+        " SELECT ?, ?, script, (SELECT m.id FROM main.scripts m"
+        " JOIN other.scripts t ON t.text = m.text WHERE t.id = script_id),"
+        " settings, '', metric, unit,"
         " lower_is_better, seed, data_hash, version, state, reason, started,"
         " ended, ?, note, host, pid, recipe, steered, weights"
         " FROM other.runs WHERE id = ?",

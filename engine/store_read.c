@@ -52,23 +52,13 @@ static int collect(struct loom_store *s, sqlite3_stmt *q, size_t size,
 
 /* ---- runs ---- */
 
-/* The live points of a run r, the best first. */
-#define BEST_POINT                                                             \
-    "(SELECT p.epoch FROM points p JOIN runs o ON o.id = p.run"                \
-    " WHERE p.run = r.id AND p.live AND p.val_metric IS NOT NULL"              \
-    " ORDER BY CASE o.lower_is_better WHEN 1 THEN p.val_metric"                \
-    " ELSE -p.val_metric END, p.ebops LIMIT 1)"
-
-#define SELECT_RUNS                                                            \
-    "SELECT r.id, r.parent, r.metric, r.unit, r.version, r.lower_is_better,"   \
-    " r.state, r.seed, r.data_hash, r.started, r.ended, r.dir, r.script,"      \
-    " r.script_text, r.settings, r.tags, r.note, r.reason, r.host, r.pid,"     \
-    " (SELECT max(epoch) FROM epochs WHERE run = r.id),"                       \
-    " (SELECT count(*) FROM points WHERE run = r.id AND live),"                \
-    " (SELECT count(*) FROM builds WHERE run = r.id),"                         \
-    " b.epoch, b.val_metric, b.ebops, r.recipe, r.steered, r.weights"          \
-    " FROM runs r LEFT JOIN points b"                                          \
-    " ON b.run = r.id AND b.epoch = " BEST_POINT
+#define RUN_COLUMNS                                                            \
+    "r.id, r.parent, r.metric, r.unit, r.version, r.lower_is_better, r.state," \
+    " r.seed, r.data_hash, r.started, r.ended, r.dir, r.script, r.script_id,"  \
+    " r.settings, r.tags, r.note, r.reason, r.host, r.pid, r.last_epoch,"      \
+    " r.n_points, (SELECT count(*) FROM builds WHERE run = r.id),"             \
+    " r.best_epoch, r.best_metric, r.best_ebops,"                              \
+    " r.recipe, r.steered, r.weights"
 
 static void read_run(const struct loom_store *s, sqlite3_stmt *q, void *to)
 {
@@ -90,7 +80,7 @@ static void read_run(const struct loom_store *s, sqlite3_stmt *q, void *to)
     r->ended = number(q, 10);
     r->dir = loom_asprintf("%s/%s", s->dir, text(q, 11));
     r->script = copy(q, 12);
-    r->script_text = copy(q, 13);
+    r->script_id = sqlite3_column_int64(q, 13);
     r->settings = copy(q, 14);
     r->tags = copy(q, 15);
     r->note = copy(q, 16);
@@ -139,8 +129,7 @@ int loom_store_list(struct loom_store *s, const struct loom_store_filter *f,
     *n = 0;
     sqlite3_stmt *q = loom_store_prepare(
         s, &err, e,
-        SELECT_RUNS
-        " WHERE instr(r.id, ?1) AND"
+        "SELECT " RUN_COLUMNS " FROM runs r WHERE instr(r.id, ?1) AND"
         " (?2 = '' OR instr(',' || r.tags || ',', ',' || ?2 || ','))"
         " ORDER BY r.started DESC, r.rowid DESC",
         "tt", f->name, f->tag);
@@ -172,14 +161,19 @@ int loom_store_get(struct loom_store *s, const char *id,
     *out = (struct loom_store_run){0};
     if (err)
         return err;
-    sqlite3_stmt *q =
-        loom_store_prepare(s, &err, e, SELECT_RUNS " WHERE r.id = ?", "t", id);
+    sqlite3_stmt *q = loom_store_prepare(
+        s, &err, e,
+        "SELECT " RUN_COLUMNS ", t.text FROM runs r"
+        " LEFT JOIN scripts t ON t.id = r.script_id WHERE r.id = ?",
+        "t", id);
     if (!q)
         return err;
-    if (sqlite3_step(q) == SQLITE_ROW)
+    if (sqlite3_step(q) == SQLITE_ROW) {
         read_run(s, q, out);
-    else
+        out->script_text = copy(q, 29);
+    } else {
         err = loom_store_fail(s, e);
+    }
     sqlite3_finalize(q);
     return err;
 }
@@ -352,8 +346,8 @@ int loom_store_best(struct loom_store *s, const char *id,
     sqlite3_stmt *q = loom_store_prepare(
         s, &err, e,
         "SELECT b.epoch, b.val_metric, b.ebops, b.checkpoint, b.live"
-        " FROM runs r JOIN points b ON b.run = r.id AND b.epoch ="
-        " " BEST_POINT " WHERE r.id = ?",
+        " FROM runs r JOIN points b ON b.run = r.id AND b.epoch = r.best_epoch"
+        " WHERE r.id = ?",
         "t", id);
     if (!q)
         return err;

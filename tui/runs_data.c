@@ -273,10 +273,9 @@ static void add_script(struct runs_compare *c, const struct filter_row *row)
     struct runs_compare_row *r = add_row(c, "script text");
     for (int i = 0; i < c->n_runs; i++)
         snprintf(r->cell[i], RUNS_CELL, "%s",
-                 i == 0 ? ""
-                 : strcmp(row[0].run->script_text, row[i].run->script_text)
-                     ? "differs"
-                     : "same");
+                 i == 0                                           ? ""
+                 : row[0].run->script_id != row[i].run->script_id ? "differs"
+                                                                  : "same");
     for (int i = 1; i < c->n_runs; i++)
         r->differs |= !strcmp(r->cell[i], "differs");
 }

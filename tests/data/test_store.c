@@ -468,6 +468,9 @@ static void old_version(void **state)
         "INSERT INTO runs VALUES('muon-007', 's', 't', '{}', '', 'rms', 'mrad',"
         " 1, 1, 2, '0.0.9', 'muon-007', 'running', '', 1.7e9, NULL, 'old', '');"
         "INSERT INTO epochs VALUES('muon-007', 4, 1, 2, 3, 4, 5, 6, 7);"
+        "INSERT INTO points VALUES('muon-007', 2, 9, 100, 'a', 1);"
+        "INSERT INTO points VALUES('muon-007', 3, 8, 90, 'b', 0);"
+        "INSERT INTO points VALUES('muon-007', 4, 10, 80, 'c', 1);"
         "PRAGMA application_id=1280266061; PRAGMA user_version=1;");
     struct loom_store *s = open_store(dir);
     struct loom_store_run r;
@@ -477,6 +480,10 @@ static void old_version(void **state)
     assert_int_equal(r.epochs, 4);
     assert_int_equal(r.state, LOOM_RUN_RUNNING); /* nobody knows where */
     assert_string_equal(r.tags, "old");
+    assert_string_equal(r.script_text, "t");
+    assert_int_equal(r.n_points, 2);
+    assert_int_equal(r.best_epoch, 2);
+    assert_true(r.best_metric == 9 && r.best_ebops == 100);
     loom_store_run_deinit(&r);
     assert_ok(loom_store_new_run(s, "muon", &info, id, e));
     assert_string_equal(id, "muon-008");

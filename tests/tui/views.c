@@ -342,6 +342,7 @@ static struct loom_store_run make_stored_run(int i)
     snprintf(r.version, sizeof r.version, "0.1.0");
     r.dir = loom_asprintf("runs/%s", r.id);
     r.script = loom_asprintf("examples/%s.lua", jets ? "jets" : "muon");
+    r.script_id = i % 2;
     r.script_text = loom_strdup(i % 2 ? "beta = 1e-6" : "beta = 2e-6");
     r.settings = loom_asprintf("{\"beta\":%de-6,\"epochs\":600,\"lr\":0.002}",
                                1 + i % 2);
