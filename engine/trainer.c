@@ -71,8 +71,8 @@ static void fill_block(const struct pass *p, size_t at, size_t rows,
 }
 
 /* The loss of goal k for a block that went forward; its gradient to gz, the
- * beginning of the output layer's (NULL: none). Weights of classes and of
- * outputs belong to training alone. */
+ * beginning of the output layer's (NULL: none, it is no training: there all
+ * classes weigh the same). */
 static void block_loss(const struct pass *p, int k, size_t at, size_t rows,
                        const struct loom_scratch *s, float *gz,
                        struct loom_loss_sums *sums)

@@ -104,20 +104,15 @@ static int goal_named(const struct eval *v, const char *name)
     return v->aim.n ? -1 : 0;
 }
 
-/* Labels (or targets), side by side in the order of the outputs, as scores want
- * them; without any, v->truth stays NULL. */
-static int read_truth(struct eval *v, struct loom_errmsg *e)
+/* The labels have a column a class, and one for every target, of n outputs. */
+static int check_labels(const struct eval *v, const struct loom_output *out,
+                        int n, struct loom_errmsg *e)
 {
-    struct loom_output out[LOOM_MAX_OUTPUTS] = {{"", 0, v->n_out}};
-    const json_t *each = json_object_get(v->m.info, "outputs");
-    int n = v->m.model ? loom_model_outputs(v->m.model, out) : 1, err = 0;
-    size_t at = 0, width = 0;
-    v->aim = loom_aim_from_json(v->m.info);
-    if (!v->rows.y)
-        return 0;
+    bool several = n > 1 || (!v->m.model && v->m.net->n_outputs);
+    size_t width = 0;
     for (int k = 0; k < n; k++) {
         int g = goal_named(v, out[k].name);
-        if (g < 0 || (n > 1) != (v->aim.n > 1))
+        if (g < 0 || several != (v->aim.n > 1))
             return loom_fail(e, LOOM_ERR_ARG,
                              "output %s: the file does not say what it is for, "
                              "so labels are of no use",
@@ -128,6 +123,21 @@ static int read_truth(struct eval *v, struct loom_errmsg *e)
         return loom_fail(e, LOOM_ERR_SHAPE,
                          "the labels have %zu numbers a row, not %zu",
                          v->rows.y_width, width);
+    return 0;
+}
+
+/* Labels (or targets), side by side in the order of the outputs, as scores want
+ * them; without any, v->truth stays NULL. */
+static int read_truth(struct eval *v, struct loom_errmsg *e)
+{
+    struct loom_output out[LOOM_MAX_OUTPUTS] = {{"", 0, v->n_out}};
+    const json_t *each = json_object_get(v->m.info, "outputs");
+    int n = v->m.model ? loom_model_outputs(v->m.model, out) : 1;
+    size_t at = 0;
+    v->aim = loom_aim_from_json(v->m.info);
+    if (!v->rows.y)
+        return 0;
+    int err = check_labels(v, out, n, e);
     for (int k = 0; !err && k < n; k++) {
         int g = goal_named(v, out[k].name);
         struct loom_dataset *d = loom_dataset_new("labels", 0, out[k].n);

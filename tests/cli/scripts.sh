@@ -318,6 +318,9 @@ grep -q 'y\[[0-9:]*\] size\[1\]: ' "$dir"/rtl/*.v &&
     fail 'several outputs: ports'
 (cd "$dir" && "$bitloom" eval rtl/net.json --data x.npy --out y4.npy >out 2>err &&
     cmp y4.npy z.npy) || fail 'several outputs: the frozen network'
+(cd "$dir" && "$bitloom" eval rtl/net.json --data x.npy --labels y.npy >out 2>err)
+grep -q 'does not say what it is for' "$dir/err" ||
+    fail 'several outputs: labels for a frozen network'
 echo "$head
 $several
 loom.train{data = both, model = net, metric = 'kind.auc'}" >"$dir/data.lua"
