@@ -17,9 +17,9 @@
 char *loom_folder(enum loom_folder which)
 {
     static const char *const variable[] = {"XDG_DATA_HOME", "XDG_CACHE_HOME",
-                                           "XDG_STATE_HOME"};
+                                           "XDG_STATE_HOME", "XDG_CONFIG_HOME"};
     static const char *const standard[] = {".local/share", ".cache",
-                                           ".local/state"};
+                                           ".local/state", ".config"};
     const char *own = getenv(variable[which]), *home = getenv("HOME");
     if (own && own[0] == '/')
         return loom_asprintf("%s/bitloom", own);

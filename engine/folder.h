@@ -6,7 +6,8 @@
 enum loom_folder {
     LOOM_FOLDER_DATA,  /* $XDG_DATA_HOME/bitloom, or ~/.local/share/bitloom */
     LOOM_FOLDER_CACHE, /* $XDG_CACHE_HOME/bitloom, or ~/.cache/bitloom */
-    LOOM_FOLDER_STATE  /* $XDG_STATE_HOME/bitloom, or ~/.local/state/bitloom */
+    LOOM_FOLDER_STATE, /* $XDG_STATE_HOME/bitloom, or ~/.local/state/bitloom */
+    LOOM_FOLDER_CONFIG /* $XDG_CONFIG_HOME/bitloom, or ~/.config/bitloom */
 };
 
 /* Its path, which need not be there, and cannot be where this user has no home;

@@ -6,6 +6,7 @@
 
 #include "tui/builds_pane.h"
 #include "tui/console.h"
+#include "tui/copy.h"
 #include "tui/dash_action.h"
 #include "tui/dash.h"
 #include "tui/data.h"
@@ -318,6 +319,14 @@ static void columns(struct ui *ui, const char *arg)
         type_command(ui, "columns", *now ? now : "run metric ebops lut4 ");
 }
 
+static void export_runs(struct ui *ui, const char *path)
+{
+    if (*path)
+        copy_export(ui, path);
+    else
+        type_command(ui, "export", "runs.csv");
+}
+
 static void annotate(struct ui *ui, const char *arg)
 {
     if (*arg)
@@ -449,6 +458,9 @@ const struct action actions[] = {
      {'T'}, R, runs_any, NULL, tag, NULL},
     {"note", "N", "Note", "[TEXT]", "write a note to the run; - removes it",
      {'N'}, R, runs_any, NULL, annotate, NULL},
+    {"export", "E", "Export", "FILE.csv | .md | .tsv",
+     "the runs that are marked, or all that are shown, to a file",
+     {'E'}, R, runs_any, NULL, export_runs, NULL},
     {"left", "← h", NULL, "", "one weight or column to the left",
      {KEY_ARROW_LEFT, 'h'}, L | T, has_layers, NULL, left, NULL},
     {"right", "→ l", NULL, "", "one weight or column to the right",
@@ -556,6 +568,8 @@ const struct action actions[] = {
      {'6'}, ALL, NULL, NULL, to_lua, NULL},
     {"palette", "Ctrl-P", "Palette", "[LETTERS]", "find any action",
      {KEY_CTRL('P')}, ALL, NULL, has_palette, palette_open, NULL},
+    {"copy", "y", NULL, "", "the numbers of this screen to the clipboard",
+     {'y'}, ALL, NULL, NULL, copy_now, NULL},
     {"mouse", "M", NULL, "", "mouse on or off: off, text can be selected",
      {'M'}, ALL, NULL, NULL, mouse, NULL},
     {"theme", "t", NULL, "[NAME]", "next colours: viridis, cividis, plain",
@@ -576,10 +590,46 @@ const struct action actions[] = {
 };
 // clang-format on
 
+static int bound_to(const struct action *a, const struct bindings *b)
+{
+    for (int i = 0; i < b->n; i++)
+        if (b->of[i].action == (int)(a - actions))
+            return i;
+    return -1;
+}
+
+const char *action_keys(const struct action *a, const struct bindings *b)
+{
+    int i = bound_to(a, b);
+    return i < 0 ? a->keys : b->of[i].name;
+}
+
+static bool has_key(const struct action *a, int key, const struct bindings *b)
+{
+    int own = bound_to(a, b);
+    if (own >= 0)
+        return b->of[own].key == key;
+    for (int i = 0; i < 3 && a->key[i]; i++)
+        if (a->key[i] == key)
+            return true;
+    return false;
+}
+
+const struct action *action_of_key(int key, enum screen screen,
+                                   const struct bindings *b)
+{
+    for (const struct action *a = actions; a->name; a++)
+        if (a->screens & 1u << screen && has_key(a, key, b))
+            return a;
+    return NULL;
+}
+
 bool action_hinted(const struct action *a, const struct ui *ui)
 {
     bool (*when)(const struct ui *) = a->hint ? a->hint : a->valid;
-    bool letter = a->key[0] >= ' ' && a->key[0] < KEY_RUBOUT;
+    int own = bound_to(a, &ui->bound);
+    int key = own < 0 ? a->key[0] : ui->bound.of[own].key;
+    bool letter = key >= ' ' && key < KEY_RUBOUT;
     return a->label && a->screens & 1u << ui->screen && (!when || when(ui)) &&
            !(letter && console_types(ui));
 }

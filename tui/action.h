@@ -21,6 +21,12 @@ struct action {
 
 extern const struct action actions[]; /* ended by a NULL name */
 
+/* What does it here, as text: the user's own key, or the table's; and the
+ * action of a key on a screen, or NULL. */
+const char *action_keys(const struct action *a, const struct bindings *b);
+const struct action *action_of_key(int key, enum screen screen,
+                                   const struct bindings *b);
+
 /* Belongs in the key line now, if it has room. */
 bool action_hinted(const struct action *a, const struct ui *ui);
 

@@ -161,7 +161,7 @@ static int take_option(struct args *a, enum args_for who, int argc, char **argv,
 int args_parse(struct args *a, enum args_for who, int argc, char **argv)
 {
     bool only_words = false;
-    *a = (struct args){.conf = {.seed = -1}, .fps = 10};
+    *a = (struct args){.conf = {.seed = -1}};
     a->set = loom_calloc((size_t)argc + 1, sizeof *a->set);
     a->conf.set = a->set;
     for (int i = 1; i < argc; i++) {

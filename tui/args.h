@@ -5,13 +5,16 @@
 
 #include "lua/session.h"
 
+struct config;
+
 struct args {
     struct loom_session_conf conf; /* points into argv and set */
     const char **set;              /* NULL-ended; freed by args_deinit */
     bool json, quiet;              /* run */
     bool ascii, mono, blocks;      /* the screen */
     bool plain;                    /* words instead of a screen */
-    int fps;                       /* of background changes; 10 */
+    int fps; /* of background changes; 0: as the config says, or 10 */
+    const struct config *config;   /* the screen: borrowed, or NULL */
 };
 
 enum args_for { ARGS_SCREEN = 1, ARGS_RUN = 2 };

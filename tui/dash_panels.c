@@ -109,7 +109,7 @@ static void draw_forecast(struct area in, const struct ui *ui)
         return;
     }
     int y = builds_usage(in, 0, &b);
-    area_printf(in, 0, y, STYLE_DIM, "~ predicted, epoch %d   b builds",
+    area_printf(in, 0, y, STYLE_DIM, "~ is of epoch %d  b builds",
                 f->epoch);
 }
 

@@ -47,12 +47,13 @@ int help_last_row(const struct ui *ui)
     return over > 0 ? over : 0;
 }
 
-static void draw_action(struct area a, int x, int y, const struct action *act)
+static void draw_action(struct area a, int x, int y, const struct action *act,
+                        const struct ui *ui)
 {
     char name[64];
     snprintf(name, sizeof name, "%s%s%s", act->name, *act->arg ? " " : "",
              act->arg);
-    area_text(a, x + 1, y, STYLE_KEY, act->keys);
+    area_text(a, x + 1, y, STYLE_KEY, action_keys(act, &ui->bound));
     area_fit(a, x + 9, y, 21, STYLE_DIM, name);
     area_text(a, x + 31, y, STYLE_PLAIN, act->help);
 }
@@ -69,7 +70,7 @@ void help_draw(struct area body, const struct ui *ui)
     for (const struct action *a = actions; a->name; a++)
         if (listed(a, ui)) {
             int col = c == 1 ? 0 : i / per;
-            draw_action(in, col * (in.w / c), i - col * per - from, a);
+            draw_action(in, col * (in.w / c), i - col * per - from, a, ui);
             i++;
         }
     for (i = 0; i < WORDS; i++)

@@ -18,15 +18,6 @@ static void key_asked(struct ui *ui, int key)
         ui->asks_quit = false;
 }
 
-static const struct action *of_key(int key, enum screen screen)
-{
-    for (const struct action *a = actions; a->name; a++)
-        for (int i = 0; i < 3 && a->key[i]; i++)
-            if (a->key[i] == key && a->screens & 1u << screen)
-                return a;
-    return NULL;
-}
-
 void keys_press(struct ui *ui, int key)
 {
     if (key == KEY_NONE)
@@ -42,7 +33,7 @@ void keys_press(struct ui *ui, int key)
         ui->choices[0] = 0;
         if (console_types(ui) && edit_key(&ui->console.input, key))
             return;
-        const struct action *a = of_key(key, ui->screen);
+        const struct action *a = action_of_key(key, ui->screen, &ui->bound);
         if (a && (!a->valid || a->valid(ui)))
             a->run(ui, "");
     }

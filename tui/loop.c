@@ -16,6 +16,7 @@
 #include "engine/mem.h"
 #include "tui/builds.h"
 #include "tui/cli.h"
+#include "tui/config.h"
 #include "tui/console.h"
 #include "tui/data.h"
 #include "tui/format.h"
@@ -30,9 +31,12 @@
 #include "tui/state.h"
 #include "tui/term.h"
 
+enum { FPS = 10 }; /* where nobody says */
+
 struct loop {
     const struct args *args;
     struct loom_session_conf conf;
+    int fps;
     struct loom_session *session;
     struct loom_view *loading;    /* shown until the session has a view */
     struct builds_reader *folder; /* NULL until Builds is looked at */
@@ -271,7 +275,7 @@ static void paint(struct loop *l)
     tell_reader(l);
     tell_folder(l);
     /* A slow line gets fewer pictures, not a queue of them. */
-    int64_t took = now_ms() - start, pause = 1000 / l->args->fps;
+    int64_t took = now_ms() - start, pause = 1000 / l->fps;
     pause = took * 8 > pause ? took * 8 : pause;
     l->next = start + (pause < MOST_PAUSE_MS ? pause : MOST_PAUSE_MS);
 }
@@ -338,6 +342,10 @@ static void do_wishes(struct loop *l)
     if (ui->stop_line && l->session)
         loom_session_stop_console(l->session);
     ui->stop_line = false;
+    if (ui->copied && !term_copy(ui->copied))
+        ui_say(ui, STYLE_WARN, "this terminal takes no copy of so much");
+    free(ui->copied);
+    ui->copied = NULL;
     if (l->mouse == ui->no_mouse) {
         l->mouse = !ui->no_mouse;
         term_mouse(l->mouse);
@@ -490,8 +498,13 @@ static void remember(struct loop *l)
 int loop_run(const struct args *a)
 {
     struct loom_errmsg e = {""};
-    struct loop l = {.args = a, .conf = a->conf};
-    struct term_conf tc = {a->ascii, a->mono, a->blocks};
+    const struct config *c = a->config;
+    struct loop l = {.args = a,
+                     .conf = a->conf,
+                     .fps = a->fps ? a->fps : c->fps ? c->fps : FPS};
+    struct term_conf tc = {a->ascii || c->glyphs == GRID_ASCII,
+                           a->mono || c->colour == 0,
+                           a->blocks || c->glyphs == GRID_BLOCKS};
     int rc = catch_signals();
     if (!rc)
         rc = term_open(&tc, &e);
@@ -506,6 +519,7 @@ int loop_run(const struct args *a)
     else
         find_scripts(&l.ui);
     remember(&l);
+    config_apply(c, &l.ui);
     do_wishes(&l);
     paint(&l);
     if (a->conf.script)

@@ -260,7 +260,8 @@ static int help(void)
          "  --blocks   curves of quadrant blocks, for fonts without braille\n"
          "  --plain    no screen: lines of words, commands typed as after :\n"
          "  --fps N    at most N pictures a second (10)\n"
-         "Keys are on the screen; ? lists them all.");
+         "Keys are on the screen; ? lists them all. Its settings are those of\n"
+         "~/.config/bitloom/config.lua, where there is one: theme, keys ...");
     puts("\nbitloom COMMAND --help tells more of one. Exit status: 0 done,\n"
          "1 the work failed, 2 wrong use or bad input, 130 interrupted.");
     return CLI_DONE;

@@ -115,7 +115,7 @@ static void draw_row(struct area a, int y, const struct action *act,
     enum style s = selected ? STYLE_BOLD : can ? STYLE_PLAIN : STYLE_DIM;
     area_text(a, 0, y, STYLE_KEY, selected ? "▸" : "");
     area_fit(a, 2, y, 12, s, act->name);
-    area_fit(a, 15, y, 7, STYLE_KEY, act->keys);
+    area_fit(a, 15, y, 7, STYLE_KEY, action_keys(act, &ui->bound));
     area_fit(a, 23, y, a.w - 23, can ? STYLE_PLAIN : STYLE_DIM, act->help);
 }
 

@@ -229,6 +229,10 @@ static void take_line(struct plain *p, const char *text)
     else if (names_screen(text))
         say_screen(p);
     ui->help = ui->typing = ui->palette.open = false;
+    if (ui->copied)
+        fputs(ui->copied, stdout); /* there is no clipboard to put it in */
+    free(ui->copied);
+    ui->copied = NULL;
     if (ui->stop_line)
         loom_session_stop_console(p->session);
     ui->stop_line = false;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "tui/cli.h"
+#include "tui/config.h"
 #include "tui/keeper.h"
 #include "tui/loop.h"
 #include "tui/plain.h"
@@ -43,6 +44,13 @@ int cli_screen(int argc, char **argv)
     if (!rc && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
         rc = cli_usage(NULL, "the screen needs a terminal; without one: "
                              "bitloom run SCRIPT.lua, or --plain");
+    struct config c;
+    struct loom_errmsg e;
+    if (!rc && config_load(NULL, &c, &e)) {
+        fprintf(stderr, "bitloom: %s\n", e.text);
+        rc = CLI_USAGE;
+    }
+    a.config = &c;
     if (!rc)
         rc = keeper_run(work, &a);
     args_deinit(&a);

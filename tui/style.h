@@ -32,7 +32,15 @@ enum style {
 
 enum style_depth { STYLE_MONO, STYLE_16, STYLE_256, STYLE_TRUE };
 
-enum style_theme { STYLE_VIRIDIS, STYLE_CIVIDIS, STYLE_PLAINEST, STYLE_THEMES };
+/* The light ones are for a bright background: no yellow on white. */
+enum style_theme {
+    STYLE_VIRIDIS,
+    STYLE_CIVIDIS,
+    STYLE_VIRIDIS_LIGHT,
+    STYLE_CIVIDIS_LIGHT,
+    STYLE_PLAINEST,
+    STYLE_THEMES
+};
 
 /* Colours are palette indices, -1 the terminal's own. */
 struct style_look {

@@ -32,6 +32,10 @@ void term_size(int *w, int *h);
 /* Copy what has changed since the last time. `all`: everything. */
 void term_paint(const struct grid *g, enum style_theme theme, bool all);
 
+/* Text to the clipboard of whoever looks at the terminal (OSC 52). False: this
+ * kind of terminal has none, or it takes no text so long. */
+bool term_copy(const char *text);
+
 /* The next key typed, KEY_NONE when there is none. */
 int term_key(void);
 

@@ -212,13 +212,13 @@ static void draw_tabs(struct area a, const struct ui *ui)
 static int hint_width(const struct action *a, const struct ui *ui)
 {
     const char *label = a->word ? a->word(ui) : a->label;
-    return text_width(a->keys) + 1 + text_width(label) + 2;
+    return text_width(action_keys(a, &ui->bound)) + 1 + text_width(label) + 2;
 }
 
 static int draw_hint(struct area a, int x, const struct action *act,
                      const struct ui *ui)
 {
-    int w = area_text(a, x, 0, STYLE_KEY, act->keys) + 1;
+    int w = area_text(a, x, 0, STYLE_KEY, action_keys(act, &ui->bound)) + 1;
     w += area_text(a, x + w, 0, STYLE_PLAIN,
                    act->word ? act->word(ui) : act->label);
     area_spot(area_sub(a, x, 0, w, 1), SPOT_ACTION, (int)(act - actions));

@@ -113,6 +113,17 @@ struct palette {
     int at; /* row */
 };
 
+/* Keys of the user's own, over those of the table of actions. */
+enum { UI_BOUND = 64, UI_KEY_NAME = 16 };
+
+struct bindings {
+    int n;
+    struct {
+        int action, key;        /* number in the table; key.h */
+        char name[UI_KEY_NAME]; /* "Ctrl-K" */
+    } of[UI_BOUND];
+};
+
 enum { UI_LINE = 200, UI_CHOICES = 512, UI_SCRIPTS = 24, UI_PATH = 256 };
 
 struct runs_list;
@@ -136,6 +147,7 @@ struct ui {
     bool asks_quit, no_mouse;
     bool error_read; /* the error box was closed */
     enum style_theme theme;
+    struct bindings bound;
     bool typing; /* the command line is open */
     struct edit line;
     struct palette palette;
@@ -153,6 +165,7 @@ struct ui {
     char last[UI_LINE]; /* what to go on with by the first of them, or "" */
     /* Asked of the loop, which clears them. */
     bool quit, suspend, redraw, stop_line;
+    char *copied;       /* for the terminal's clipboard, or NULL; it frees */
     char open[UI_PATH]; /* script to open, or "" */
     bool go_on;         /* and its last run */
     /* The latest view, never NULL; and where commands go: false when the

@@ -15,12 +15,14 @@
 
 #include "engine/file.h"
 #include "tests/tui/views.h"
+#include "tui/config.h"
 #include "tui/console.h"
 #include "tui/history.h"
 #include "tui/key.h"
 #include "tui/keys.h"
 #include "tui/line.h"
 #include "tui/palette.h"
+#include "tui/runs_export.h"
 #include "tui/state.h"
 
 static char folder[] = "/tmp/loom-input-XXXXXX";
@@ -394,13 +396,134 @@ static void test_folder(void **unused)
     builds_reader_free(r);
 }
 
+/* y copies what is shown; runs are written to a file as its name says. */
+static void test_copy(void **unused)
+{
+    (void)unused;
+    struct ui ui;
+    struct loom_errmsg err;
+    char line[128], path[80];
+    void *text;
+    size_t n;
+    start(&ui, VIEW_PAUSED);
+    press(&ui, "y");
+    assert_non_null(strstr(ui.copied, "muon-017\tepoch 214\tloss 0.205"));
+    press(&ui, "\tkky");
+    assert_string_equal(ui.copied, "muon-017@27\t3.42838\t30382.9 EBOPs\n");
+    press(&ui, "4");
+    ui.runs = runs_make(RUNS_SOME);
+    press(&ui, "y");
+    assert_int_equal(strncmp(ui.copied, "run\tstate\tmetric\tbest", 21), 0);
+    snprintf(path, sizeof path, "%s/r.csv", folder);
+    snprintf(line, sizeof line, ":export %s\r", path);
+    press(&ui, line);
+    assert_int_equal(loom_file_read(path, 1 << 20, &text, &n, &err), 0);
+    assert_non_null(strstr(text, "run,state,metric,best,unit,epoch,ebops"));
+    assert_non_null(strstr(text, "\njets-013,done,accuracy,0.7552,,214,"));
+    free(text);
+    strcpy(path + strlen(path) - 3, "md");
+    snprintf(line, sizeof line, ":export %s\r", path);
+    press(&ui, line);
+    assert_int_equal(loom_file_read(path, 1 << 20, &text, &n, &err), 0);
+    assert_non_null(strstr(text, "|\n|---|---|"));
+    free(text);
+    press(&ui, " j y"); /* the marked ones alone */
+    assert_string_equal(ui.note, "copied 3 lines");
+    free(ui.copied);
+    press(&ui, ":export /nonexistent/r.csv\r");
+    assert_non_null(strstr(ui.note, "export: /nonexistent/r.csv"));
+    press(&ui, ":export r.txt\r");
+    assert_non_null(strstr(ui.note, ".csv, .md or .tsv"));
+    runs_list_free(ui.runs);
+    char tags[] = "a|b", note[] = "1, \"2\"\n3";
+    struct loom_store_run r = {.tags = tags, .note = note};
+    const struct filter_row row = {.run = &r}, *rows[] = {&row};
+    char *csv = runs_export_text(rows, 1, RUNS_CSV);
+    assert_non_null(strstr(csv, ",a|b,\"1, \"\"2\"\"\n3\"\n"));
+    free(csv);
+    char *md = runs_export_text(rows, 1, RUNS_MARKDOWN);
+    assert_non_null(strstr(md, "| a\\|b | 1, \"2\" 3 |\n"));
+    free(md);
+}
+
+static int config_says(const char *text, struct config *c,
+                       struct loom_errmsg *e)
+{
+    char path[80];
+    put("config.lua", text, strlen(text));
+    snprintf(path, sizeof path, "%s/config.lua", folder);
+    return config_load(path, c, e);
+}
+
+/* What a config file sets, and what it is told when it is wrong: its line and
+ * what would be right. */
+static void test_config(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *text, *says;
+    } wrong[] = {
+        {"fps = 20\ntheme = 'pink'", "config.lua:2: theme: one of viridis, "},
+        {"\n\nfps = 0", ":3: fps: a whole number from 1 to 60"},
+        {"fps = '20'", ":1: fps: a whole number"},
+        {"fps = 2.5", ":1: fps: a whole number"},
+        {"mouse = 1", ":1: mouse: true or false"},
+        {"colour = nil", ":1: colour: true or false"},
+        {"--\nthem = 'x'", ":2: there is no setting \"them\"; known: colour"},
+        {"keys = {buil = 'x'}", ":1: keys: there is no action \"buil\""},
+        {"keys = {build = 'xx'}", ":1: keys: \"xx\" is no key; one char"},
+        {"keys = {build = 7}", ":1: keys: a name and a key are texts"},
+        {"keys = 'x'", ":1: keys: a table"},
+        {"keys = {build = 't'}", "keys: t is the key of theme on Dash, not of "
+                                 "build too"},
+        {"keys = {build = 'X', help = 'X'}", "keys: X is the key of "},
+        {"theme =", ":1: unexpected symbol"},
+        {"os.exit(1)", ":1: attempt to index a nil value (global 'os')"},
+        {"while true do end", "this goes on for too long"},
+        {"\033Lua", "attempt to load a binary chunk"},
+    };
+    struct config c;
+    struct loom_errmsg e;
+    struct ui ui;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_not_equal(config_says(wrong[i].text, &c, &e), 0);
+        if (!strstr(e.text, wrong[i].says))
+            fail_msg("%s\n  says %s", wrong[i].text, e.text);
+    }
+    assert_int_equal(config_load("/nonexistent/config.lua", &c, &e), 0);
+    assert_true(!c.fps && c.theme < 0 && !c.keys.n);
+    assert_int_equal(
+        config_says("local dark = false\nfps = 20 mouse = false\n"
+                    "theme = dark and 'viridis' or 'cividis-light'\n"
+                    "glyphs = 'blocks' map = 'whole' log_axis = false\n"
+                    "keys = {build = 't', theme = 'Ctrl-T', step = 'ß'}",
+                    &c, &e),
+        0);
+    assert_true(c.fps == 20 && c.glyphs == GRID_BLOCKS && c.colour < 0);
+    start(&ui, VIEW_PAUSED);
+    config_apply(&c, &ui);
+    assert_true(ui.theme == STYLE_CIVIDIS_LIGHT && ui.no_mouse && !ui.log_y &&
+                ui.layers.map == LAYERS_WHOLE);
+    press(&ui, "b"); /* no longer a key */
+    assert_int_equal(n_sent, 0);
+    press(&ui, "t");
+    assert_int_equal(sent.kind, LOOM_CMD_BUILD);
+    keys_press(&ui, KEY_CTRL('T'));
+    assert_int_equal(ui.theme, STYLE_PLAINEST);
+    keys_press(&ui, 0xdf);
+    assert_int_equal(sent.kind, LOOM_CMD_STEP);
+    struct mouse m;
+    assert_true(find(&ui, "t Build", &m)); /* and the key line says so */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_edit),    cmocka_unit_test(test_history),
         cmocka_unit_test(test_console), cmocka_unit_test(test_palette),
         cmocka_unit_test(test_mouse),   cmocka_unit_test(test_state),
-        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_folder),  cmocka_unit_test(test_config),
+        cmocka_unit_test(test_copy),
     };
     setenv("TZ", "UTC", 1);
     if (!setlocale(LC_CTYPE, "C.UTF-8") || !mkdtemp(folder))

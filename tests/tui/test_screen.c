@@ -44,6 +44,12 @@ static bool take(void *ud, const struct loom_command *c)
     return !refuse;
 }
 
+static void forget_copy(struct ui *ui)
+{
+    free(ui->copied);
+    ui->copied = NULL;
+}
+
 static void start(struct ui *ui, enum view_kind kind, int w, int h)
 {
     ui_init(ui);
@@ -215,12 +221,14 @@ static void test_walk(void **unused)
                     if (s != SCREEN_DASH)
                         answer(&ui);
                     keys_press(&ui, a->key[0]);
+                    forget_copy(&ui);
                     draw(&ui);
                     if (s != SCREEN_DASH)
                         answer(&ui);
                     draw(&ui);
                     start(&ui, (enum view_kind)v, 80, 24);
                     line_run(&ui, a->name);
+                    forget_copy(&ui);
                     draw(&ui);
                     if (*a->arg == 0 && strcmp(a->name, "command") != 0) {
                         char line[64];
@@ -492,6 +500,7 @@ static void test_random(void **unused)
             keys_press(&ui, (int)((x >> 8) & 127));
         }
         ui.quit = ui.suspend = ui.redraw = false;
+        forget_copy(&ui);
         ui.open[0] = 0;
         if (x >> 40 & 1 && i % 4 == 0)
             answer(&ui);

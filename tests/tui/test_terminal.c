@@ -90,6 +90,7 @@ static void spawn(int w, int h, char *const *argv, const char *const *env)
         setenv("TZ", "UTC", 1);
         setenv("XDG_DATA_HOME", folder, 1);
         setenv("XDG_STATE_HOME", folder, 1);
+        setenv("XDG_CONFIG_HOME", folder, 1);
         /* The search for leaks stops its process with ptrace and waits for ever
          * when a hang-up signal comes between. */
         setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
@@ -220,7 +221,8 @@ static void test_terminals(void **unused)
 {
     (void)unused;
     static const char *const terms[] = {"TERM=xterm-256color", "TERM=linux",
-                                        "TERM=vt100", "TERM=tmux-256color"};
+                                        "TERM=vt100", "TERM=tmux-256color",
+                                        "TERM=screen", "TERM=xterm"};
     for (size_t i = 0; i < sizeof terms / sizeof *terms; i++) {
         start(80, 24, "running", (const char *const[]){terms[i], NULL});
         wait_shows("running  ep 214/600", true);
@@ -560,6 +562,38 @@ static void test_colour(void **unused)
     }
 }
 
+/* The user's settings count, and one that is wrong is told before there is a
+ * screen. */
+static void test_config(void **unused)
+{
+    (void)unused;
+    char path[128];
+    path_of(path, "bitloom/config.lua");
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("glyphs = 'ascii'\nkeys = {pause = 'Ctrl-G', palette = 'Ctrl-K'}",
+          f);
+    fclose(f);
+    start(80, 24, "running", NULL);
+    wait_shows("+> loss", true);
+    type("\013");
+    wait_shows("+> palette", true);
+    type("\033\007");
+    wait_shows("pauses after this batch", true);
+    type("qy");
+    check_restored(wait_exit(DEADLINE), 0);
+    finish();
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("\nfps = 1000", f);
+    fclose(f);
+    start(W, H, "running", NULL);
+    check_restored(wait_exit(DEADLINE), 2);
+    assert_true(shows("config.lua:2: fps: a whole number from 1 to 60"));
+    finish();
+    unlink(path);
+}
+
 static void test_refusals(void **unused)
 {
     (void)unused;
@@ -675,6 +709,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_idle),          cmocka_unit_test(test_random),
         cmocka_unit_test(test_runs),          cmocka_unit_test(test_console),
         cmocka_unit_test(test_blocked),       cmocka_unit_test(test_reader),
+        cmocka_unit_test(test_config),
     };
     if (argc < 2)
         return 2;

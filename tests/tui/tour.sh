@@ -8,7 +8,8 @@ program=$(realpath "$1")
 command -v tmux >/dev/null || exit 77
 home=$(mktemp -d)
 cd "$home"
-export XDG_STATE_HOME="$home/state" XDG_DATA_HOME="$home/data" LC_ALL=C.UTF-8
+export XDG_STATE_HOME="$home/state" XDG_DATA_HOME="$home/data" \
+    XDG_CONFIG_HOME="$home/config" LC_ALL=C.UTF-8
 unset TMUX NO_COLOR
 tmux="tmux -S $home/socket"
 trap '$tmux kill-server 2>/dev/null; rm -rf "$home" 2>/dev/null ||
