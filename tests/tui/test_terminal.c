@@ -440,10 +440,13 @@ static void test_crash(void **unused)
 static void test_hang_up(void **unused)
 {
     (void)unused;
-    static const char *const views[] = {"running", "ticking"};
-    for (int i = 0; i < 2; i++) {
-        start(80, 24, views[i], NULL);
-        wait_shows("dense_2", true);
+    static const char *const views[][2] = {
+        {"running", "dense_2"}, {"ticking", "dense_2"}, {"loading", "loading"},
+        {"paused", "paused"},   {"done", "dense_2"},    {"failed", "stopped"},
+        {"building", "route"},  {"built", "dense_2"},   {"odd", "out"}};
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+        start(80, 24, views[i][0], NULL);
+        wait_shows(views[i][1], true);
         close(t.fd);
         t.fd = -1;
         assert_true(WIFEXITED(wait_exit(1000)));
@@ -475,6 +478,64 @@ static void test_blocked(void **unused)
                 break;
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 130);
+        finish();
+    }
+}
+
+static void read_slowly(int ms)
+{
+    enum { TICK_MS = 25, BYTES = 240 }; /* 9,600 a second */
+    for (int64_t end = now() + ms; now() < end; poll(NULL, 0, TICK_MS)) {
+        char buf[BYTES];
+        ssize_t n = read(t.fd, buf, sizeof buf);
+        if (n > 0)
+            vterm_input_write(t.vt, buf, (size_t)n);
+    }
+}
+
+/* On a line of 9,600 bytes a second keys still count while there is always
+ * news: pictures become few, and do not queue up. */
+static void test_slow_line(void **unused)
+{
+    (void)unused;
+    start(80, 24, "ticking", NULL);
+    wait_shows("dense_2", true);
+    read_slowly(1000);
+    type("?");
+    for (int64_t end = now() + DEADLINE; !shows("keys on Dash");
+         read_slowly(100))
+        assert_true(now() < end);
+    type("\033q");
+    wait_shows("save it and leave", true);
+    type("y");
+    check_restored(wait_exit(DEADLINE), 0);
+    finish();
+}
+
+/* Stopped from outside in every state, its screen is right again when it goes
+ * on, also at another size; killed, the terminal is as it was. */
+static void test_stopped(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *view, *shows;
+    } cases[] = {{"loading", "loading"},      {"running", "running  ep 214"},
+                 {"paused", "paused  ep 214"}, {"done", "done  ep 480"},
+                 {"failed", "training stopped"}, {"building", "route 61%"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        start(80, 24, cases[i].view, NULL);
+        wait_shows(cases[i].shows, true);
+        pid_t child = child_of(t.pid);
+        kill(child, SIGSTOP);
+        resize(120, 40);
+        kill(child, SIGCONT);
+        type("4");
+        wait_shows("[4 Runs]", true);
+        type("1");
+        wait_shows(cases[i].shows, true);
+        wait_shows("schedule", true); /* as it is only on a large one */
+        kill(child, SIGKILL);
+        check_restored(wait_exit(DEADLINE), 128 + SIGKILL);
         finish();
     }
 }
@@ -709,7 +770,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_idle),          cmocka_unit_test(test_random),
         cmocka_unit_test(test_runs),          cmocka_unit_test(test_console),
         cmocka_unit_test(test_blocked),       cmocka_unit_test(test_reader),
-        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_config),        cmocka_unit_test(test_slow_line),
+        cmocka_unit_test(test_stopped),
     };
     if (argc < 2)
         return 2;
