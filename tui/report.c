@@ -187,7 +187,7 @@ static void summary(struct page *p)
     }
     text_row(p, "tags", text_tags);
     text_row(p, "note", text_note);
-    text_row(p, "why it failed", text_reason);
+    text_row(p, "how it ended", text_reason);
     row_of_times(p);
     html_raw(h, table_end);
     if (p->n > 1)

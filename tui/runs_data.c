@@ -242,12 +242,19 @@ static void find_difference(struct runs_compare_row *r, int n)
         r->differs |= strcmp(r->cell[0], r->cell[i]) != 0;
 }
 
+bool runs_setting_empty(const json_t *v)
+{
+    return json_is_array(v) && json_array_size(v) == 0;
+}
+
 static void add_settings(struct runs_compare *c, const struct filter_row *row)
 {
     json_t *keys = json_object(), *value;
     const char *key;
     for (int i = 0; i < c->n_runs; i++)
-        json_object_update_missing(keys, row[i].settings);
+        json_object_foreach(row[i].settings, key, value)
+            if (!runs_setting_empty(value))
+                json_object_set(keys, key, value);
     json_object_foreach(keys, key, value)
     {
         /* How many were asked for, where the other row is how many there are.

@@ -27,6 +27,9 @@ struct runs_data *runs_data_new(struct loom_store_run *run, size_t n,
 /* Index of a run, -1: none of that id. */
 int runs_data_find(const struct runs_data *d, const char *id);
 
+/* A list of nothing, as `set` is where nothing was set: not worth a word. */
+bool runs_setting_empty(const json_t *v);
+
 /* Add a tag to a run's tags, or take it away where it begins with '-'; the
  * caller frees. NULL with a sentence if it is no single word. */
 char *runs_edit_tags(const char *tags, const char *tag, struct loom_errmsg *e);

@@ -81,10 +81,15 @@ cmp "$dir/before.npy" "$dir/parts/s-001/test_x.npy" ||
     fail 'a refused script has changed the run'
 
 # ---- Ctrl-C in a script that computes for ever -----------------------------
+# It is sent when the program catches it (a job of a shell ignores it before),
+# and the script has had time to begin.
 endless() {
     "$bitloom" run "$dir/endless.lua" --out "$dir/parts" -q \
         >"$dir/out" 2>"$dir/err" &
     pid=$!
+    until grep -q '^SigCgt:.*[2367abef]$' "/proc/$pid/status"; do
+        sleep 0.02
+    done
     sleep 0.3
     kill -INT $pid
     for _ in $(seq 1 30); do
