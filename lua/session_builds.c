@@ -143,6 +143,13 @@ void loom_session_build(struct loom_session *s, const char *name)
         loom_device_find(name[0] ? name : s->view.device);
     if (!can_build(s))
         return;
+    if (device && loom_trainer_front(s->trainer)->n > 1) { /* may take long */
+        loom_session_log(s, LOOM_LOG_INFO,
+                         "build: looking for the best of %d points that "
+                         "should fit %s",
+                         loom_trainer_front(s->trainer)->n, device->shorthand);
+        loom_session_publish(s, true);
+    }
     if (!device)
         loom_fail(&e, LOOM_ERR_ARG, "there is no device \"%s\"",
                   name[0] ? name : s->view.device);

@@ -94,7 +94,7 @@ static bool has_palette(const struct ui *ui)
 static bool is_list(const struct ui *ui)
 {
     return ui->screen == SCREEN_DASH     ? is_empty(ui) && ui->n_scripts > 1
-           : ui->screen == SCREEN_BUILDS ? ui->view->n_builds > 1
+           : ui->screen == SCREEN_BUILDS ? builds_two(ui)
                                          : false;
 }
 

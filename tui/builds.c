@@ -6,19 +6,39 @@
 #include "tui/builds_pane.h"
 #include "tui/format.h"
 
+int builds_count(const struct ui *ui)
+{
+    return ui->view->n_builds + ui->n_past;
+}
+
+const struct loom_build_view *builds_get(const struct ui *ui, int i)
+{
+    int n = ui->view->n_builds;
+    return i < n ? &ui->view->build[i] : &ui->past[i - n];
+}
+
+const char *builds_name(const struct loom_build_view *b, char buf[48])
+{
+    if (b->id > 0)
+        snprintf(buf, 48, "b-%d", b->id);
+    else
+        snprintf(buf, 48, "%.31s@%d", b->name, builds_epoch(b));
+    return buf;
+}
+
 int builds_selected(const struct ui *ui)
 {
-    const struct loom_view *v = ui->view;
-    for (int i = 0; i < v->n_builds; i++)
-        if (v->build[i].id == ui->build_id)
+    int n = builds_count(ui);
+    for (int i = 0; i < n; i++)
+        if (builds_get(ui, i)->id == ui->build_id)
             return i;
-    return v->n_builds > 0 ? 0 : -1;
+    return n > 0 ? 0 : -1;
 }
 
 const struct loom_build_view *builds_now(const struct ui *ui)
 {
     int at = builds_selected(ui);
-    return at < 0 ? NULL : &ui->view->build[at];
+    return at < 0 ? NULL : builds_get(ui, at);
 }
 
 void builds_watch(struct ui *ui)
@@ -33,7 +53,7 @@ void builds_watch(struct ui *ui)
 /* The log where it has the whole screen, else the selection. */
 void builds_move(struct ui *ui, long rows, long cols)
 {
-    int n = ui->view->n_builds;
+    int n = builds_count(ui);
     long at = builds_selected(ui) + rows, most = 0;
     (void)cols;
     if (ui->full && ui->builds.pane == BUILDS_LOG) {
@@ -41,7 +61,8 @@ void builds_move(struct ui *ui, long rows, long cols)
         at = ui->builds.back - rows;
         ui->builds.back = at < 0 || most < 0 ? 0 : at < most ? at : most;
     } else if (n) {
-        ui->build_id = ui->view->build[at < 0 ? 0 : at < n ? at : n - 1].id;
+        ui->build_id =
+            builds_get(ui, (int)(at < 0 ? 0 : at < n ? at : n - 1))->id;
         ui->builds.back = ui->builds.hit = 0;
     }
 }
@@ -212,7 +233,8 @@ static void cell_text(const struct loom_build_view *b, int col, char buf[64])
     buf[0] = 0;
     switch (col) {
     case COL_ID:
-        snprintf(buf, 64, "b-%d", b->id);
+        if (b->id > 0)
+            snprintf(buf, 64, "b-%d", b->id);
         break;
     case COL_NAME:
         snprintf(buf, 64, "%s", b->name);
@@ -243,7 +265,8 @@ static void cell_text(const struct loom_build_view *b, int col, char buf[64])
         snprintf(buf, 64, b->fmax_mhz >= 0 ? "%.1f" : "—", (double)b->fmax_mhz);
         break;
     case COL_TARGET:
-        snprintf(buf, 64, "%.0f", (double)b->clock_mhz);
+        if (b->clock_mhz > 0)
+            snprintf(buf, 64, "%.0f", (double)b->clock_mhz);
         break;
     case COL_LATENCY:
         count_or_dash(b->latency_cycles, buf);
@@ -294,13 +317,12 @@ static void table_row(struct area a, int y, const struct loom_build_view *b,
 
 static void draw_table(struct area a, const struct ui *ui)
 {
-    const struct loom_view *v = ui->view;
     int at = builds_selected(ui), rows = a.h - 1;
     int from = at >= rows ? at - rows + 1 : 0;
     table_row(a, 0, NULL, false);
     area_spot(area_sub(a, 0, 1, a.w, rows), SPOT_ROWS, from);
-    for (int i = from; i < v->n_builds && i - from < rows; i++)
-        table_row(a, 1 + i - from, &v->build[i], i == at);
+    for (int i = from; i < builds_count(ui) && i - from < rows; i++)
+        table_row(a, 1 + i - from, builds_get(ui, i), i == at);
 }
 
 /* The selected build. */
@@ -325,7 +347,7 @@ static void phase_row(struct area a, int y, const struct loom_build_view *b,
               : past ? STYLE_PLAIN
                      : STYLE_DIM,
               loom_phase_word((enum loom_phase)p));
-    if (past || now)
+    if ((past || now) && (b->id > 0 || b->seconds[p] > 0))
         area_right(a, 19, y, STYLE_PLAIN, "%s",
                    format_seconds((double)b->seconds[p], t));
     if (p == LOOM_PHASE_VERIFY && b->vectors >= 0) {
@@ -368,8 +390,12 @@ static int draw_results(struct area a, int y, const struct loom_build_view *b)
     char text[96];
     if (b->fmax_mhz >= 0) {
         bool met = b->fmax_mhz >= b->clock_mhz;
-        snprintf(text, sizeof text, "%.1f MHz %s %.0f", (double)b->fmax_mhz,
-                 met ? "≥" : "<", (double)b->clock_mhz);
+        if (b->clock_mhz > 0)
+            snprintf(text, sizeof text, "%.1f MHz %s %.0f",
+                     (double)b->fmax_mhz, met ? "≥" : "<",
+                     (double)b->clock_mhz);
+        else
+            snprintf(text, sizeof text, "%.1f MHz", (double)b->fmax_mhz);
         y = fact(a, y, "Fmax", met ? STYLE_MEASURED : STYLE_WARN, text);
     }
     if (b->latency_cycles >= 0) {
@@ -414,12 +440,15 @@ static void draw_selected(struct area a, const struct loom_build_view *b)
 static void draw_details(struct area a, const struct ui *ui, bool focus)
 {
     const struct loom_build_view *b = builds_now(ui);
-    char title[80], note[48];
-    if (builds_epoch(b) >= 0)
-        snprintf(title, sizeof title, "b-%d %s of epoch %d", b->id, b->name,
+    char title[128], note[48], name[48];
+    builds_name(b, name);
+    if (b->id < 0)
+        snprintf(title, sizeof title, "%s, of an earlier session", name);
+    else if (builds_epoch(b) >= 0)
+        snprintf(title, sizeof title, "%s %s of epoch %d", name, b->name,
                  builds_epoch(b));
     else
-        snprintf(title, sizeof title, "b-%d %s", b->id, b->name);
+        snprintf(title, sizeof title, "%s %s", name, b->name);
     snprintf(note, sizeof note, "%s  %d LC", b->device, b->lc_available);
     struct area in =
         area_box(a, focus, title, b->lc_available > 0 ? note : b->device);
@@ -464,8 +493,8 @@ void builds_draw(struct area all, const struct ui *ui)
         return;
     }
     int most = body.h - 14 > 4 ? body.h - 14 : 4;
-    int h = v->n_builds + 3 < most ? v->n_builds + 3 : most;
-    snprintf(note, sizeof note, "%d of %d", at + 1, v->n_builds);
+    int n = builds_count(ui), h = n + 3 < most ? n + 3 : most;
+    snprintf(note, sizeof note, "%d of %d", at + 1, n);
     draw_table(area_box(area_sub(body, 0, 0, body.w, h), true, "builds", note),
                ui);
     draw_lower(area_sub(body, 0, h, body.w, body.h - h), ui);

@@ -6,7 +6,14 @@
 
 void builds_draw(struct area all, const struct ui *ui);
 
-/* Index in the view of the selected build; -1: none. */
+/* All builds that the screen lists: the session's, newest first, then those
+ * of earlier ones. */
+int builds_count(const struct ui *ui);
+const struct loom_build_view *builds_get(const struct ui *ui, int i);
+/* "b-13"; an earlier one by its network and epoch: "jets-001@104". */
+const char *builds_name(const struct loom_build_view *b, char buf[48]);
+
+/* Index of the selected build; -1: none. */
 int builds_selected(const struct ui *ui);
 
 /* The build that runs, else the newest; NULL: none. */

@@ -22,12 +22,12 @@ static const struct builds_files *files(const struct ui *ui)
 
 bool builds_any(const struct ui *ui)
 {
-    return ui->view->n_builds > 0;
+    return builds_count(ui) > 0;
 }
 
 bool builds_two(const struct ui *ui)
 {
-    return ui->view->n_builds > 1;
+    return builds_count(ui) > 1;
 }
 
 bool builds_found(const struct ui *ui)
@@ -100,6 +100,20 @@ void builds_last_match(struct ui *ui, const char *arg)
 
 /* The build to compare with: the one named, else the one below; again: the
  * details. */
+/* "2", "b-2", "jets-001" or "jets-001@104"; 0: none. */
+static int find_build(const struct ui *ui, const char *text)
+{
+    char name[48];
+    for (int i = 0; i < builds_count(ui); i++) {
+        const struct loom_build_view *b = builds_get(ui, i);
+        builds_name(b, name);
+        if (!strcmp(text, name) || (b->id > 0 && !strcmp(text, name + 2)) ||
+            (b->id < 0 && !strcmp(text, b->name)))
+            return b->id;
+    }
+    return 0;
+}
+
 void builds_versus(struct ui *ui, const char *id)
 {
     struct builds_state *s = &ui->builds;
@@ -107,8 +121,11 @@ void builds_versus(struct ui *ui, const char *id)
         s->pane = BUILDS_DETAILS;
         return;
     }
-    s->versus = *id ? atoi(id + strspn(id, "b-")) : 0;
-    s->pane = BUILDS_VERSUS;
+    s->versus = *id ? find_build(ui, id) : 0;
+    if (*id && !s->versus)
+        ui_say(ui, STYLE_ERROR, "no build \"%.40s\": b-2, or a run", id);
+    else
+        s->pane = BUILDS_VERSUS;
 }
 
 /* ---- cells a layer ---- */
@@ -269,21 +286,27 @@ static void row(struct area a, int *y, const char *name, double left,
 
 static const struct loom_build_view *other(const struct ui *ui)
 {
-    const struct loom_view *v = ui->view;
-    int at = builds_selected(ui);
-    for (int i = 0; i < v->n_builds; i++)
-        if (ui->builds.versus && v->build[i].id == ui->builds.versus)
-            return &v->build[i];
-    return &v->build[at + 1 < v->n_builds ? at + 1 : at ? at - 1 : 0];
+    int at = builds_selected(ui), n = builds_count(ui);
+    for (int i = 0; i < n; i++)
+        if (ui->builds.versus && builds_get(ui, i)->id == ui->builds.versus)
+            return builds_get(ui, i);
+    return builds_get(ui, at + 1 < n ? at + 1 : at ? at - 1 : 0);
+}
+
+static double seconds_or_none(const struct loom_build_view *b)
+{
+    double s = (double)builds_seconds(b);
+    return s > 0 ? s : -1;
 }
 
 static void draw_versus(struct area a, const struct ui *ui)
 {
     const struct loom_build_view *p = other(ui), *q = builds_now(ui);
+    char left[48], right[48];
     int y = 1;
-    area_right(a, 26, 0, STYLE_KEY, "b-%d", p->id);
-    area_right(a, 38, 0, STYLE_KEY, "b-%d", q->id);
-    area_right(a, 50, 0, STYLE_DIM, "b-%d to it", q->id);
+    area_right(a, 26, 0, STYLE_KEY, "%s", builds_name(p, left));
+    area_right(a, 38, 0, STYLE_KEY, "%.11s", builds_name(q, right));
+    area_right(a, 50, 0, STYLE_DIM, "change");
     row(a, &y, "epoch", builds_epoch(p), builds_epoch(q), 0);
     row(a, &y, "LUT4", p->lut4, q->lut4, 0);
     row(a, &y, "carry", p->carry, q->carry, 0);
@@ -296,8 +319,7 @@ static void draw_versus(struct area a, const struct ui *ui)
     row(a, &y, "target MHz", (double)p->clock_mhz, (double)q->clock_mhz,
         0);
     row(a, &y, "cycles", p->latency_cycles, q->latency_cycles, 0);
-    row(a, &y, "seconds", (double)builds_seconds(p), (double)builds_seconds(q),
-        0);
+    row(a, &y, "seconds", seconds_or_none(p), seconds_or_none(q), 0);
     if (strcmp(p->device, q->device) != 0)
         area_printf(a, 0, y, STYLE_WARN, "devices differ: %s, %s", p->device,
                     q->device);
@@ -333,7 +355,8 @@ void builds_pane_draw(struct area a, const struct ui *ui, enum builds_pane p)
     char title[80], note[160] = "";
     static const char *const what[BUILDS_PANES] = {
         "details", "cells a layer", "critical path", "", "against another"};
-    snprintf(title, sizeof title, "b-%d %s", b->id,
+    char name[48];
+    snprintf(title, sizeof title, "%s %s", builds_name(b, name),
              p == BUILDS_LOG ? builds_log_name(ui->builds.wanted.log)
                              : what[p]);
     if (p == BUILDS_LOG)

@@ -15,6 +15,7 @@
 
 #include "engine/mem.h"
 #include "tui/builds.h"
+#include "tui/builds_past.h"
 #include "tui/cli.h"
 #include "tui/config.h"
 #include "tui/console.h"
@@ -41,6 +42,7 @@ struct loop {
     struct loom_view *loading;    /* shown until the session has a view */
     struct builds_reader *folder; /* NULL until Builds is looked at */
     struct builds_files *files;   /* what it read last */
+    struct loom_build_view *past; /* of earlier sessions, or NULL */
     struct runs_reader *reader;   /* NULL until the Runs screen is looked at */
     char opened[UI_PATH]; /* the script, if it was chosen on the screen */
     struct ui ui;
@@ -179,7 +181,8 @@ static void tell_reader(struct loop *l)
     struct runs_list *list = l->ui.runs;
     char id[RUNS_WANTED][LOOM_RUN_ID];
     int n = 0;
-    bool look = l->ui.screen == SCREEN_RUNS && !l->suspended;
+    bool runs = l->ui.screen == SCREEN_RUNS;
+    bool look = (runs || l->ui.screen == SCREEN_BUILDS) && !l->suspended;
     if (look && !l->reader) {
         struct loom_errmsg e = {""};
         l->reader = runs_reader_new(l->args->conf.out, &e);
@@ -191,7 +194,8 @@ static void tell_reader(struct loop *l)
     }
     if (!l->reader)
         return;
-    for (int i = 0; look && i < runs_page(&l->ui) && n < RUNS_WANTED; i++) {
+    for (int i = 0; look && runs && i < runs_page(&l->ui) && n < RUNS_WANTED;
+         i++) {
         const struct filter_row *row =
             runs_list_row(list, runs_first(&l->ui) + i);
         if (row)
@@ -232,7 +236,11 @@ static void take_runs(struct loop *l)
         l->ui.note_style = STYLE_ERROR;
         l->note_until = now_ms() + 5000;
     }
-    l->paint |= l->ui.screen == SCREEN_RUNS;
+    free(l->past);
+    l->past = builds_past_make(l->ui.runs->data, l->ui.view, &l->ui.n_past);
+    l->ui.past = l->past;
+    l->paint |=
+        l->ui.screen == SCREEN_RUNS || l->ui.screen == SCREEN_BUILDS;
 }
 
 /* Painting. */
@@ -474,6 +482,7 @@ static void leave(struct loop *l)
     }
     builds_reader_free(l->folder);
     builds_files_free(l->files);
+    free(l->past);
     runs_reader_free(l->reader);
     runs_list_free(l->ui.runs);
     history_free(l->ui.history);

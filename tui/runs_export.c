@@ -17,7 +17,9 @@ static const char *const titles[LAST] = {
 
 static void number(char out[64], double v)
 {
-    snprintf(out, 64, isfinite(v) ? "%.9g" : "", v);
+    out[0] = 0;
+    if (isfinite(v))
+        snprintf(out, 64, "%.9g", v);
 }
 
 /* Cell i of a run; numbers go to buf. */

@@ -273,6 +273,7 @@ void train_cancel(struct ui *ui, const char *arg)
     if (*arg)
         id = atoi(arg + strspn(arg, "b-"));
     else if (ui->screen == SCREEN_BUILDS && at >= 0 &&
+             at < ui->view->n_builds &&
              ui->view->build[at].state <= LOOM_BUILD_RUNNING)
         id = ui->view->build[at].id;
     if (!ui_builds(ui))

@@ -141,6 +141,8 @@ struct ui {
     struct layers_state layers;
     int build_id; /* selected in Builds; 0: the newest */
     struct builds_state builds;
+    int n_past; /* builds of earlier sessions, of which it is told */
+    const struct loom_build_view *past;
     const struct builds_files *files; /* of a build, or NULL: none read */
     bool help;
     int help_row;

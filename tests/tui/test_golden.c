@@ -19,6 +19,7 @@
 #include "tests/tui/views.h"
 #include "tui/key.h"
 #include "tui/builds.h"
+#include "tui/builds_past.h"
 #include "tui/data.h"
 #include "tui/keys.h"
 #include "tui/layers.h"
@@ -30,6 +31,7 @@ static struct loom_layer_detail detail;
 static struct loom_console_view lines;
 static struct loom_data_view data;
 static struct builds_files files;
+static struct loom_build_view *past;
 
 static const struct {
     int w, h;
@@ -88,6 +90,9 @@ static const struct {
     {"builds-only", VIEW_BUILDING, "3j/over\r&\rkk", RUNS_NULL},
     {"builds-wrong", VIEW_BUILDING, "3G/(", RUNS_NULL},
     {"builds-versus", VIEW_BUILDING, "3jx", RUNS_NULL},
+    {"builds-earlier", VIEW_BUILDING, "3Gk", RUNS_SOME},
+    {"builds-earlier-versus", VIEW_BUILDING, "3jj:versus muon-012\r", RUNS_SOME},
+    {"builds-only-earlier", VIEW_EMPTY, "3j", RUNS_SOME},
     {"builds-help", VIEW_BUILDING, "3?", RUNS_NULL},
     {"builds-odd", VIEW_ODD, "3", RUNS_NULL},
     {"help", VIEW_RUNNING, "?", RUNS_NULL},
@@ -213,6 +218,10 @@ static void set_up(struct ui *ui, size_t c, int w, int h)
         strcpy(ui->scripts[2], "examples/muon.lua");
     }
     ui->runs = runs_make(cases[c].runs);
+    free(past);
+    past = builds_past_make(ui->runs ? ui->runs->data : NULL, &view,
+                            &ui->n_past);
+    ui->past = past;
     view_console(&lines);
     lines.busy = cases[c].view == VIEW_BUILDING;
     if (cases[c].view != VIEW_EMPTY)
@@ -290,5 +299,7 @@ int main(int argc, char **argv)
     setenv("TZ", "UTC", 1);
     if (!setlocale(LC_CTYPE, "C.UTF-8"))
         return 77;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    free(past);
+    return failed;
 }

@@ -19,6 +19,7 @@
 #include "tui/keys.h"
 #include "tui/line.h"
 #include "tui/builds.h"
+#include "tui/builds_past.h"
 #include "tui/console.h"
 #include "tui/dash.h"
 #include "tui/data.h"
@@ -30,6 +31,8 @@
 static struct loom_view views[VIEW_KINDS];
 static struct runs_list *lists[RUNS_KINDS];
 static struct grid grid;
+static struct loom_build_view *past;
+static int n_past;
 
 /* The last command sent. */
 static struct loom_command sent;
@@ -58,6 +61,8 @@ static void start(struct ui *ui, enum view_kind kind, int w, int h)
     ui->view = &views[kind];
     ui->send = take;
     ui->runs = lists[RUNS_SOME];
+    ui->past = past;
+    ui->n_past = n_past;
     sent = (struct loom_command){.kind = LOOM_CMD_STOP};
     n_sent = 0;
     refuse = false;
@@ -591,10 +596,13 @@ int main(void)
         view_make((enum view_kind)v, &views[v]);
     for (int k = 0; k < RUNS_KINDS; k++)
         lists[k] = runs_make((enum runs_kind)k);
+    past = builds_past_make(lists[RUNS_SOME]->data, &views[VIEW_EMPTY],
+                            &n_past);
     grid_init(&grid, GRID_BRAILLE);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     grid_deinit(&grid);
     for (int k = 0; k < RUNS_KINDS; k++)
         runs_list_free(lists[k]);
+    free(past);
     return failed;
 }
