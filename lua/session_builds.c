@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "engine/mem.h"
-#include "fpga_flow/choose.h"
 #include "lua/session_impl.h"
 
 enum { MAX_VECTORS = 10000 };
@@ -29,26 +28,6 @@ static int make_vectors(struct loom_session *s, struct session_build *b,
     *n = t->rows < MAX_VECTORS ? t->rows : MAX_VECTORS;
     b->vectors = loom_calloc(*n * b->net->in_size + 1, sizeof(int64_t));
     return *n ? loom_exact_quantize(b->net, t->x, *n, b->vectors, e) : 0;
-}
-
-/* The best point of the front that should fit; its number in the front. */
-static int choose(struct loom_session *s, const struct loom_device *device,
-                  struct loom_choice *out, struct loom_errmsg *e)
-{
-    const struct loom_pareto *f = loom_trainer_front(s->trainer);
-    char *path[LOOM_PARETO_MAX];
-    int order[LOOM_PARETO_MAX];
-    for (int k = 0; k < f->n; k++) {
-        /* Along the front more EBOPs is a better metric. */
-        order[k] = f->n - 1 - k;
-        path[k] = loom_asprintf("%s/%s", s->dir, f->point[order[k]].file);
-    }
-    int err = loom_choose((const char *const *)path, f->n, device, 0, out, e);
-    for (int k = 0; k < f->n; k++)
-        free(path[k]);
-    if (!err)
-        out->index = order[out->index];
-    return err;
 }
 
 static struct session_build *make(struct loom_session *s,
@@ -136,46 +115,45 @@ static bool hopeless(const struct loom_device *device,
 
 void loom_session_build(struct loom_session *s, const char *name)
 {
-    struct loom_errmsg e = {""};
-    struct loom_choice choice = {0};
-    struct session_build *b = NULL;
-    const struct loom_device *device =
-        loom_device_find(name[0] ? name : s->view.device);
+    const char *device = name[0] ? name : s->view.device;
     if (!can_build(s))
         return;
-    if (device && loom_trainer_front(s->trainer)->n > 1) { /* may take long */
-        loom_session_log(s, LOOM_LOG_INFO,
-                         "build: looking for the best of %d points that "
-                         "should fit %s",
-                         loom_trainer_front(s->trainer)->n, device->shorthand);
-        loom_session_publish(s, true);
-    }
-    if (!device)
-        loom_fail(&e, LOOM_ERR_ARG, "there is no device \"%s\"",
-                  name[0] ? name : s->view.device);
-    else if (!choose(s, device, &choice, &e) && !hopeless(device, &choice, &e))
-        b = make(s, device,
-                 &loom_trainer_front(s->trainer)->point[choice.index],
-                 choice.net, &e);
+    if (loom_device_find(device))
+        loom_session_choose(s, loom_device_find(device));
+    else
+        loom_session_log(s, LOOM_LOG_ERROR,
+                         "build: there is no device \"%s\"", device);
+}
+
+void loom_session_build_point(struct loom_session *s,
+                              const struct loom_device *device,
+                              const struct loom_pareto_point *p,
+                              struct loom_choice *choice)
+{
+    struct loom_errmsg e = {""};
+    struct session_build *b = NULL;
+    if (!can_build(s))
+        loom_exact_destroy(choice->net);
+    else if (!hopeless(device, choice, &e))
+        b = make(s, device, p, choice->net, &e);
     if (!b) {
-        loom_session_log(s, LOOM_LOG_ERROR, "build: %s", e.text);
+        if (e.text[0])
+            loom_session_log(s, LOOM_LOG_ERROR, "build: %s", e.text);
         return;
     }
-    const struct loom_pareto_point *p =
-        &loom_trainer_front(s->trainer)->point[choice.index];
     snprintf(s->view.device, sizeof(s->view.device), "%s", device->shorthand);
     b->id = ++s->last_build_id;
     memmove(&s->build[1], &s->build[0],
             (size_t)s->n_builds * sizeof(s->build[0]));
     s->build[0] = b;
     s->n_builds++;
-    loom_session_log(s, choice.fits ? LOOM_LOG_INFO : LOOM_LOG_WARN,
+    loom_session_log(s, choice->fits ? LOOM_LOG_INFO : LOOM_LOG_WARN,
                      "build %d: epoch %d, %s %.5g, %.0f EBOPs, %s %s: ~%d of "
                      "%d LC",
-                     b->id, p->epoch, s->view.train.metric, p->metric, p->cost,
-                     choice.fits ? "the best that should fit"
-                                 : "the closest, though too large for",
-                     device->shorthand, choice.predicted_lc, device->lc);
+                     b->id, p->epoch, s->view.train.metric, p->metric, p->ebops,
+                     choice->fits ? "the best that should fit"
+                                  : "the closest, though too large for",
+                     device->shorthand, choice->predicted_lc, device->lc);
 }
 
 void loom_session_cancel_build(struct loom_session *s, int id)
@@ -254,7 +232,7 @@ static void collect(struct loom_session *s, struct session_build *b,
 
 bool loom_session_tend_builds(struct loom_session *s)
 {
-    bool running = false;
+    bool choosing = loom_session_tend_choice(s), running = false;
     /* Oldest first: they were asked for first. */
     for (int k = s->n_builds - 1; k >= 0; k--) {
         struct session_build *b = s->build[k];
@@ -269,11 +247,12 @@ bool loom_session_tend_builds(struct loom_session *s)
         running |= b->started && !b->ended;
     }
     s->view.n_builds = s->n_builds;
-    return running;
+    return running || choosing;
 }
 
 void loom_session_end_builds(struct loom_session *s)
 {
+    loom_session_drop_choice(s);
     for (int k = 0; k < s->n_builds; k++)
         loom_build_cancel(s->build[k]->build);
     for (int k = 0; k < s->n_builds; k++) {

@@ -1,6 +1,7 @@
 /* A session's insides, shared by session.c (life, commands, the view),
  * session_run.c (training for the script), session_steer.c, session_builds.c,
- * session_console.c, session_data.c, session_layer.c and session_forecast.c.
+ * session_console.c, session_data.c, session_layer.c, session_forecast.c and
+ * session_choice.c.
  * All of it belongs to the session's thread but for what is said to be shared. */
 #pragma once
 
@@ -12,6 +13,7 @@
 #include "engine/mailbox.h"
 #include "engine/store.h"
 #include "engine/trainer.h"
+#include "fpga_flow/choose.h"
 #include "lua/script.h"
 #include "lua/session.h"
 
@@ -108,6 +110,7 @@ struct loom_session {
     int last_build_id;
     int n_builds; /* newest first */
     struct session_build *build[LOOM_VIEW_BUILDS];
+    struct session_choice *choice; /* at work for the next one, or NULL */
     struct loom_view view; /* what is published next */
     struct session_console console;
     struct session_data looked;
@@ -158,6 +161,12 @@ void loom_session_forget_data(struct loom_session *s);
 bool loom_session_tend_forecast(struct loom_session *s);
 void loom_session_drop_forecast(struct loom_session *s);
 
+/* session_choice.c: look for the point to build; true while that goes on. */
+void loom_session_choose(struct loom_session *s,
+                         const struct loom_device *device);
+bool loom_session_tend_choice(struct loom_session *s);
+void loom_session_drop_choice(struct loom_session *s);
+
 /* session_layer.c */
 void loom_session_watch_layer(struct loom_session *s,
                               const struct loom_layer_watch *w);
@@ -205,4 +214,9 @@ void loom_session_cancel_build(struct loom_session *s, int id);
 /* Start what waits, collect what ended, refresh the views; returns whether
  * any build is running. */
 bool loom_session_tend_builds(struct loom_session *s);
+/* Queue the point that was chosen; takes choice's network. */
+void loom_session_build_point(struct loom_session *s,
+                              const struct loom_device *device,
+                              const struct loom_pareto_point *p,
+                              struct loom_choice *choice);
 void loom_session_end_builds(struct loom_session *s);

@@ -420,6 +420,7 @@ void loom_session_branch(struct loom_session *s, int epoch)
     } else {
         loom_store_set_state(s->store, old, LOOM_RUN_STOPPED, "", &ignored);
         s->n_changes = 0;
+        loom_session_drop_choice(s); /* of the other run */
         free(dir);
         if (loom_trainer_save(s->trainer, &e) < 0)
             loom_session_log(s, LOOM_LOG_ERROR, "%s", e.text);
@@ -476,6 +477,7 @@ void loom_session_end_run(struct loom_session *s)
     s->step = STEP_NONE;
     s->view.collapsed = 0;
     s->view.stopped[0] = 0;
+    loom_session_drop_choice(s);
     loom_session_drop_forecast(s);
     loom_session_close_layers(s);
     loom_trainer_destroy(s->trainer);
