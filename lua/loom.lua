@@ -317,7 +317,7 @@ local kinds = {
   leaky_relu = {{"slope"}, before = "asked"},
   scale = {{"factor", "shift"}, before = "asked"},
   map = {{"values", "from", "to"}, before = "always", becomes = "function"},
-  softmax = {{"axes", "scale", "exp_input", "exp", "inverse_input",
+  softmax = {{"axes", "scale", "stable", "exp_input", "exp", "inverse_input",
     "inverse"}, before = "always"},
   permute = {{"axes"}, before = "asked"},
   slice = {{"axis", "from", "to", "step"}, before = "asked"},
@@ -462,8 +462,9 @@ local function copy_fields(t, lists)
   return conf
 end
 
--- e / sum of e with e = exp(-scale (max x - x)), exp and 1 / x being tables.
--- x is the number of the quantized input.
+-- e / sum of e with e = exp(-scale (max x - x)), exp and 1 / x being tables;
+-- with stable = false, e = exp(scale x), for inputs that are bounded anyway. x is
+-- the number of the quantized input.
 function graph:softmax(name, t, x)
   local axes = t.axes or {-1}
   local tensor = {per = "tensor"}
@@ -472,10 +473,13 @@ function graph:softmax(name, t, x)
   local function add(kind, part, conf, ...)
     return self:add(kind, name .. part, conf, {...})
   end
-  local top = add("max", "/max", {axes = axes, keep = true}, x)
-  local d = add("subtract", "/subtract", {}, top, x)
+  local d, scale = x, t.scale or 1
+  if t.stable ~= false then
+    local top = add("max", "/max", {axes = axes, keep = true}, x)
+    d, scale = add("subtract", "/subtract", {}, top, x), -scale
+  end
   d = add("quantize", "/exp/iq", over(tensor, t.exp_input), d)
-  local e = add("function", "/exp", {name = "exp", scale = -(t.scale or 1)}, d)
+  local e = add("function", "/exp", {name = "exp", scale = scale}, d)
   e = add("quantize", "/exp/oq", over(tables, t.exp), e)
   local sum = add("sum", "/sum", {axes = axes, keep = true, unit = 1}, e)
   sum = add("quantize", "/inverse/iq", over(tensor, t.inverse_input), sum)

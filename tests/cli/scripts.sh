@@ -212,6 +212,7 @@ script 0 <<'S'
 local model = loom.model{
   input = {2, 3}, loom.hard_tanh{f0 = 4}, loom.dense{4},
   loom.softmax{axes = {1}}, loom.dense{4}, loom.hard_sigmoid{f0 = 5},
+  loom.softmax{stable = false}, loom.dense{4},
   loom.gelu{output = {i0 = 1}}, loom.flatten{},
   loom.map{math.sin, from = -3, to = 3, points = 65, name = "sin"},
   loom.minimum{of = {"sin", "flatten_0"}}, loom.dense{2}}
