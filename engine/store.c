@@ -628,6 +628,24 @@ int loom_store_set_state(struct loom_store *s, const char *id,
                    id, e);
 }
 
+/* Of a long run every stride-th epoch is kept, and the last ones: which is a
+ * matter of the last epoch alone, so a run that was resumed has the same. */
+static int thin_epochs(struct loom_store *s, const char *id, int last,
+                       struct loom_errmsg *e)
+{
+    enum { EVERY = LOOM_STORE_EPOCHS / 16 };
+    int64_t stride = 1;
+    if (last % EVERY || last < LOOM_STORE_EPOCHS)
+        return 0;
+    while (last / stride > LOOM_STORE_EPOCHS / 2)
+        stride *= 2;
+    int changes = loom_store_change(
+        s, e,
+        "DELETE FROM epochs WHERE run = ? AND epoch <= ? AND (epoch - 1) % ?",
+        "tii", id, (int64_t)(last - EVERY), stride);
+    return changes < 0 ? changes : 0;
+}
+
 /* One statement for all rows. */
 static int insert_epochs(struct loom_store *s, const char *id,
                          const struct loom_store_epoch *row, size_t n,
@@ -649,6 +667,8 @@ static int insert_epochs(struct loom_store *s, const char *id,
         if (sqlite3_step(q) != SQLITE_DONE)
             err = loom_store_fail(s, e);
         sqlite3_reset(q);
+        if (!err)
+            err = thin_epochs(s, id, row[i].epoch, e);
     }
     sqlite3_finalize(q);
     return err;

@@ -21,7 +21,7 @@
 
 #include "engine/err.h"
 
-enum { LOOM_RUN_ID = 64 };
+enum { LOOM_RUN_ID = 64, LOOM_STORE_EPOCHS = 16384 };
 
 enum loom_run_state {
     LOOM_RUN_RUNNING,
@@ -153,7 +153,9 @@ int loom_store_set_steered(struct loom_store *s, const char *id,
 int loom_store_set_weights(struct loom_store *s, const char *id,
                            const char *hash, struct loom_errmsg *e);
 
-/* A row that is there already is replaced. */
+/* A row that is there already is replaced. Of a run of more than
+ * LOOM_STORE_EPOCHS epochs not all are kept: every second, fourth ... of the
+ * older ones, so that there are never more rows than that. */
 int loom_store_add_epochs(struct loom_store *s, const char *id,
                           const struct loom_store_epoch *row, size_t n,
                           struct loom_errmsg *e);

@@ -567,6 +567,45 @@ static void cost(void **state)
     loom_store_close(s);
 }
 
+/* The history of a run of a day: bounded, even, with its last epochs; and the
+ * same where it was resumed. */
+static void long_run(void **state)
+{
+    enum { LAST = 100000, BACK = 70001 };
+    struct loom_store *s = open_store(*state);
+    struct loom_store_run r;
+    struct loom_store_epoch *row = loom_calloc(LAST, sizeof(*row)), *got[2];
+    char id[LOOM_RUN_ID];
+    size_t n[2];
+    for (int k = 0; k < LAST; k++)
+        row[k].epoch = k + 1;
+    for (int run = 0; run < 2; run++) {
+        assert_ok(loom_store_new_run(s, "long", &info, id, e));
+        for (int k = 0; k < LAST; k += 5000)
+            assert_ok(loom_store_add_epochs(s, id, row + k, 5000, e));
+        if (run) {
+            assert_ok(loom_store_resume_run(s, id, BACK, NULL, 0, e));
+            assert_ok(loom_store_add_epochs(s, id, row + BACK, LAST - BACK, e));
+        }
+        assert_ok(loom_store_epochs(s, id, &got[run], &n[run], e));
+    }
+    assert_ok(loom_store_get(s, id, &r, e));
+    assert_int_equal(r.epochs, LAST);
+    loom_store_run_deinit(&r);
+    assert_in_range(n[0], LOOM_STORE_EPOCHS / 4, LOOM_STORE_EPOCHS);
+    assert_int_equal(got[0][0].epoch, 1);
+    for (size_t k = 1; k < n[0]; k++)
+        assert_in_range(got[0][k].epoch - got[0][k - 1].epoch, 1, 16);
+    assert_int_equal(got[0][n[0] - 1000].epoch, LAST - 999);
+    assert_int_equal(n[0], n[1]);
+    for (size_t k = 0; k < n[0]; k++)
+        assert_int_equal(got[0][k].epoch, got[1][k].epoch);
+    free(got[0]);
+    free(got[1]);
+    free(row);
+    loom_store_close(s);
+}
+
 static int setup(void **state)
 {
     *state = test_folder();
@@ -637,6 +676,7 @@ int main(void)
         cmocka_unit_test(full),        cmocka_unit_test(no_folder),
         cmocka_unit_test(old_version), cmocka_unit_test(other_files),
         cmocka_unit_test(damaged),     cmocka_unit_test(cost),
+        cmocka_unit_test(long_run),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
