@@ -208,7 +208,20 @@ static void test_steering(void **state)
     v = until_said(s, "nothing to take back");
     assert_true(!v->train.layer[0].frozen && v->train.target == 0.0f);
     assert_true((double)v->train.beta == beta && v->train.lr_factor == 1.0f);
+    char run[48];
+    memcpy(run, v->train.run, sizeof(run));
     loom_session_destroy(s);
+
+    /* Its row says so: its script alone does not make it again. */
+    struct loom_store_run r;
+    struct loom_store *store =
+        loom_store_open(dir, LOOM_STORE_READ, NULL, NULL);
+    assert_non_null(store);
+    assert_ok(loom_store_get(store, run, &r, e));
+    assert_true(r.steered);
+    assert_fails(loom_session_can_again(&r, e), LOOM_ERR_ARG, "by hand");
+    loom_store_run_deinit(&r);
+    loom_store_close(store);
 }
 
 static void test_rollback(void **state)
