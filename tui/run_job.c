@@ -283,10 +283,12 @@ static void put_line(const struct loom_train_view *t)
 {
     char what[160], per[FORMAT_CHARS], eta[FORMAT_CHARS], val[FORMAT_CHARS];
     numbers(t, what, sizeof what);
-    printf("ep %*d/%d   %s   val %6s   %s/ep",
-           snprintf(NULL, 0, "%d", t->epochs), t->epoch, t->epochs, what,
-           format_value((double)t->val_loss, val),
-           format_seconds((double)t->seconds_per_epoch, per));
+    printf("ep %*d/%d   %s   val %6s", snprintf(NULL, 0, "%d", t->epochs),
+           t->epoch, t->epochs, what, format_value((double)t->val_loss, val));
+    for (int k = 0; k < t->n_more; k++)
+        printf("   %s %6s", t->more_metric[k],
+               format_value((double)t->more[k], val));
+    printf("   %s/ep", format_seconds((double)t->seconds_per_epoch, per));
     if (t->eta_s > 0)
         printf("   %s left", format_whole_seconds((double)t->eta_s, eta));
     putchar('\n');

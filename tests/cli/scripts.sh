@@ -284,6 +284,8 @@ S
 (cd "$dir" && timeout 60 "$bitloom" run "s$n.lua" --out store --json >out 2>err)
 grep -q '"metric":"auc","metrics":{"auc":[0-9.]*,"accuracy":[0-9.]*}' \
     "$dir/out" || fail 'several metrics as JSON'
+(cd "$dir" && timeout 60 "$bitloom" run "s$n.lua" --out store >out 2>err)
+grep -q 'ep 2/2 .* auc .* accuracy ' "$dir/out" || fail 'several metrics told'
 (cd "$dir" && "$bitloom" runs --store store export metrics-001 --csv - >out 2>err)
 head -1 "$dir/out" | grep -q ',front,"val_accuracy"$' || fail 'metrics in CSV'
 sed -n 2p "$dir/out" | grep -q ',0\.[0-9]*$' || fail 'a metric in CSV'
