@@ -69,11 +69,27 @@ static void read_layer(struct builds_files *f, const json_t *l)
     f->layer[k].predicted_lc = number(json_object_get(l, "predicted"), "lc");
 }
 
+static void read_slack(struct builds_files *f, const json_t *s)
+{
+    const json_t *counts = json_object_get(s, "counts"), *v;
+    size_t i;
+    json_array_foreach(counts, i, v)
+    {
+        if (f->n_slacks < BUILDS_SLACKS)
+            f->slack[f->n_slacks++] = (float)json_number_value(v);
+    }
+    f->endpoints = number(s, "endpoints");
+    f->failing = number(s, "failing");
+    f->least_ns = json_number_value(json_object_get(s, "least_ns"));
+    f->bin_ns = json_number_value(json_object_get(s, "bin_ns"));
+}
+
 static void read_report(struct builds_files *f, const char *dir)
 {
     char *path = loom_asprintf("%s/build.json", dir);
     json_t *j = json_load_file(path, 0, NULL), *v;
     size_t i;
+    read_slack(f, json_object_get(j, "slack"));
     json_array_foreach(json_object_get(j, "critical_path"), i, v)
     {
         if (f->n_steps < BUILDS_STEPS)

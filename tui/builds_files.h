@@ -12,7 +12,12 @@ enum builds_log { BUILDS_VERIFY, BUILDS_YOSYS, BUILDS_NEXTPNR, BUILDS_LOGS };
 
 const char *builds_log_name(enum builds_log l); /* "yosys.log" */
 
-enum { BUILDS_STEPS = 96, BUILDS_LAYERS = 32, BUILDS_SEEDS = 32 };
+enum {
+    BUILDS_STEPS = 96,
+    BUILDS_LAYERS = 32,
+    BUILDS_SEEDS = 32,
+    BUILDS_SLACKS = 64
+};
 
 struct builds_wanted {
     char dir[256]; /* "": nothing */
@@ -28,6 +33,11 @@ struct builds_files {
         char type[16], where[64]; /* "routing"; "dense_0 output 13" */
         double ns;
     } step[BUILDS_STEPS];
+    /* The ends of paths by the time that is left, bins of bin_ns from least_ns
+     * on; none where n_slacks is 0. */
+    int n_slacks, endpoints, failing;
+    double least_ns, bin_ns;
+    float slack[BUILDS_SLACKS];
     int n_layers;
     struct {
         char name[32];

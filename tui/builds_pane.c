@@ -7,6 +7,7 @@
 
 #include "tui/builds.h"
 #include "tui/format.h"
+#include "tui/plot.h"
 
 static const char *const pane_names[BUILDS_PANES] = {"details", "cells", "path",
                                                      "log", "versus"};
@@ -183,6 +184,18 @@ static int draw_seeds(struct area a, int y, const struct builds_files *f)
 /* ---- the critical path ---- */
 
 /* Steps that are wires and steps that are logic add up apart. */
+/* How much time is left at the ends of all paths. */
+static void draw_slack(struct area a, const struct builds_files *f)
+{
+    area_printf(a, 0, 0, f->failing > 0 ? STYLE_WARN : STYLE_DIM,
+                "slack of %d ends of paths, %d fail", f->endpoints, f->failing);
+    plot_bars(area_sub(a, 0, 1, a.w, a.h - 2), f->slack, f->n_slacks,
+              STYLE_MEASURED);
+    area_printf(a, 0, a.h - 1, STYLE_DIM, "%.2f ns", f->least_ns);
+    area_right(a, a.w, a.h - 1, STYLE_DIM, "%.2f ns",
+               f->least_ns + f->bin_ns * f->n_slacks);
+}
+
 static void draw_path(struct area a, const struct builds_files *f)
 {
     double total = 0, wires = 0;
@@ -337,7 +350,13 @@ static void draw_files(struct area in, const struct ui *ui, enum builds_pane p)
     } else if (!f->n_layers) {
         area_text(in, 0, 0, STYLE_DIM, "the report comes at the build's end");
     } else if (p == BUILDS_PATH) {
-        draw_path(in, f);
+        int slack = f->n_slacks && in.h - f->n_steps > 8
+                        ? in.h - f->n_steps - 3
+                        : 0;
+        slack = slack < 12 ? slack : 12;
+        draw_path(area_sub(in, 0, 0, in.w, in.h - slack - (slack > 0)), f);
+        if (slack)
+            draw_slack(area_sub(in, 0, in.h - slack, in.w, slack), f);
     } else {
         int seeds =
             f->n_seeds && in.h - f->n_layers > 4

@@ -349,6 +349,8 @@ static void test_folder(void **unused)
         "{\"type\":\"logic\",\"cell\":\"LC_1\"}],"
         "\"layers\":[{\"name\":\"dense_0\",\"cells\":{\"lut4\":12},"
         "\"predicted\":{\"lc\":14}}],\"best_seed\":2,"
+        "\"slack\":{\"endpoints\":9,\"failing\":1,\"least_ns\":-0.5,"
+        "\"bin_ns\":0.25,\"counts\":[1,3,\"x\",5]},"
         "\"seeds\":[{\"seed\":1,\"fmax_mhz\":null},"
         "{\"seed\":2,\"fmax_mhz\":71.5}]}";
     static const char log[] = "one\nwarn: two\n\nxx\nnul\0 xx\n\xff\xfe x";
@@ -361,6 +363,9 @@ static void test_folder(void **unused)
     put("yosys.log", log, sizeof log - 1);
     f = builds_files_read(&w);
     assert_int_equal(f->n_steps, 3);
+    assert_true(f->n_slacks == 4 && f->failing == 1 && f->endpoints == 9 &&
+                f->slack[1] == 3 && f->slack[2] == 0 && f->least_ns == -0.5 &&
+                f->bin_ns == 0.25);
     assert_string_equal(f->step[0].where, "dense_0 output 3");
     assert_string_equal(f->step[2].where, "LC_1");
     assert_true(f->layer[0].lut4 == 12 && f->layer[0].ff == -1 &&

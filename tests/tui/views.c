@@ -742,6 +742,13 @@ void view_files(const struct builds_wanted *w, struct builds_files *f)
     memset(f, 0, sizeof *f);
     f->of = *w;
     f->n_steps = 13;
+    f->n_slacks = 32;
+    f->endpoints = 1024;
+    f->failing = 3;
+    f->least_ns = -0.41;
+    f->bin_ns = 0.5;
+    for (int i = 0; i < f->n_slacks; i++)
+        f->slack[i] = (float)(90 * exp(-(i - 20) * (i - 20) / 60.0));
     for (int i = 0; i < f->n_steps; i++) {
         snprintf(f->step[i].type, sizeof f->step[i].type, "%s",
                  types[i ? 1 + i % 2 : 0]);
