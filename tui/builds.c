@@ -41,11 +41,23 @@ const struct loom_build_view *builds_now(const struct ui *ui)
     return at < 0 ? NULL : builds_get(ui, at);
 }
 
+/* The newest that is done: what Layers shows cells of. */
+static const struct loom_build_view *newest_done(const struct ui *ui)
+{
+    const struct loom_view *v = ui->view;
+    for (int i = 0; i < v->n_builds; i++)
+        if (v->build[i].state == LOOM_BUILD_DONE)
+            return &v->build[i];
+    return NULL;
+}
+
 void builds_watch(struct ui *ui)
 {
     struct builds_wanted *w = &ui->builds.wanted;
     const struct loom_build_view *b =
-        ui->screen == SCREEN_BUILDS ? builds_now(ui) : NULL;
+        ui->screen == SCREEN_BUILDS   ? builds_now(ui)
+        : ui->screen == SCREEN_LAYERS ? newest_done(ui)
+                                      : NULL;
     snprintf(w->dir, sizeof w->dir, "%s", b ? b->dir : "");
     w->live = b && b->state == LOOM_BUILD_RUNNING;
 }

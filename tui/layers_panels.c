@@ -205,6 +205,7 @@ static void draw_cells(struct area in, int y, const struct ui *ui,
 {
     const struct loom_forecast *f = &ui->view->forecast;
     const struct builds_files *b = ui->files;
+    bool read = b && b->n_layers && !strcmp(b->of.dir, ui->builds.wanted.dir);
     int x = 1 + area_text(in, 1, y, STYLE_DIM, "cells");
     int from = x;
     for (int k = 0; f->epoch && k < f->n_layers; k++)
@@ -212,7 +213,7 @@ static void draw_cells(struct area in, int y, const struct ui *ui,
             x += area_printf(in, x + 1, y, STYLE_ESTIMATE, "~%d LC",
                              f->layer[k].lc) +
                  1;
-    for (int k = 0; b && k < b->n_layers; k++)
+    for (int k = 0; read && k < b->n_layers; k++)
         if (!strcmp(b->layer[k].name, d->name) && b->layer[k].lut4 >= 0)
             x += area_printf(in, x + 1, y, STYLE_MEASURED,
                              "%d LUT4, %d carry, %d FF", b->layer[k].lut4,

@@ -224,7 +224,8 @@ static void take_files(struct loop *l)
     builds_files_free(l->files);
     l->files = f;
     l->ui.files = f;
-    l->paint |= l->ui.screen == SCREEN_BUILDS;
+    l->paint |=
+        l->ui.screen == SCREEN_BUILDS || l->ui.screen == SCREEN_LAYERS;
 }
 
 static void take_runs(struct loop *l)

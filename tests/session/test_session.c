@@ -26,16 +26,24 @@ static const char text[] =
     "           batch = 200, epochs = loom.option('epochs', 100000),\n"
     "           lr = 2e-3, beta = 1e-6}\n";
 
-static struct loom_session *open_session(void)
+static struct loom_session *open_with(bool forecast)
 {
     struct loom_errmsg why = {""};
-    struct loom_session_conf c = {
-        .script = script, .out = dir, .threads = 1, .seed = 3};
+    struct loom_session_conf c = {.script = script,
+                                  .out = dir,
+                                  .threads = 1,
+                                  .seed = 3,
+                                  .forecast = forecast};
     struct loom_session *s = loom_session_new(&c, &why);
     if (!s)
         fail_msg("%s", why.text);
     assert_ok(loom_session_start(s, e));
     return s;
+}
+
+static struct loom_session *open_session(void)
+{
+    return open_with(false);
 }
 
 static void send(struct loom_session *s, enum loom_cmd_kind kind, double value,
@@ -121,6 +129,54 @@ static bool said(const struct loom_view *v, const char *words)
         if (strstr(v->log[k].text, words))
             return true;
     return false;
+}
+
+/* Beside the training the cells of a point are predicted, layer by layer; the
+ * inputs of a layer are those of an example; a session may end while the point
+ * to build is looked for. */
+static void test_beside(void **state)
+{
+    (void)state;
+    struct loom_session *s = open_with(true);
+    const struct loom_view *v;
+    do
+        v = next_view(s);
+    while (!v->forecast.epoch);
+    assert_true(v->forecast.epoch <= v->train.epoch);
+    assert_string_equal(v->forecast.device, "hx8k");
+    assert_true(v->forecast.cells.lc > 0 && v->forecast.lc_available == 7680);
+    int seen = 0;
+    for (int k = 0; k < v->forecast.n_layers; k++) {
+        assert_true(v->forecast.layer[k].lc <= v->forecast.cells.lc);
+        for (int l = 0; l < v->train.n_layers; l++)
+            seen += !strcmp(v->forecast.layer[k].name, v->train.layer[l].name);
+    }
+    assert_int_equal(seen, v->train.n_layers);
+    struct loom_command c = {.kind = LOOM_CMD_WATCH_LAYER,
+                             .watch = {.name = "dense_0",
+                                       .rows = 32,
+                                       .cols = 32,
+                                       .high = 1,
+                                       .wide = 1,
+                                       .inputs = true,
+                                       .example = 401}}; /* of 400: row 1 */
+    assert_true(loom_session_send(s, &c));
+    const struct loom_layer_detail *d;
+    do {
+        next_view(s);
+        d = loom_session_look_layer(s);
+    } while (!d || !d->inputs);
+    int ones = 0;
+    for (int k = 0; k < d->weights; k++) {
+        assert_true(d->cell[k].value == 0.0f || d->cell[k].value == 1.0f);
+        ones += d->cell[k].value == 1.0f;
+    }
+    assert_true(d->weights == 350 && ones > 0 && ones < 40);
+    send(s, LOOM_CMD_BUILD, 0, "");
+    do
+        v = next_view(s);
+    while (!said(v, "build: looking for the best of"));
+    loom_session_destroy(s);
 }
 
 /* Views until the log has these words. */
@@ -435,6 +491,6 @@ int main(void)
         cmocka_unit_test(test_watch), cmocka_unit_test(test_step),
         cmocka_unit_test(test_steering), cmocka_unit_test(test_rollback),
         cmocka_unit_test(test_branch), cmocka_unit_test(test_console),
-        cmocka_unit_test(test_data)};
+        cmocka_unit_test(test_data), cmocka_unit_test(test_beside)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
