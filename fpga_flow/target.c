@@ -136,11 +136,21 @@ static int constant_bit(const struct loom_wires *w, int a, int k)
 
 /* What is left of an adder when constants are taken out. */
 struct adder {
-    int sums;    /* bits that depend on something, and not on a carry alone */
-    int outs;    /* that are the carry of the bit below */
+    int sums;    /* bits that are computed */
+    int outs;    /* that are the carry of the bit below, or an operand's */
     int carries; /* that do, of those that a bit above takes */
     int full;    /* bits that both operands have, and whose carry is taken */
 };
+
+/* A sum of bit `of`, a bit `with` that is constant, or is none (-1), and a
+ * carry c likewise: whether it is there already, as that bit or as what its
+ * complement was made of. */
+static bool is_copy(const struct loom_wires *w, struct loom_wire_bit of,
+                    int with, int c)
+{
+    return with >= 0 && c >= 0 && of.wire >= 0 &&
+           (with == c || w->wire[of.wire].op == LOOM_WIRE_NOT);
+}
 
 static struct adder adder_parts(const struct loom_wires *w,
                                 const struct loom_wire *x)
@@ -153,7 +163,11 @@ static struct adder adder_parts(const struct loom_wires *w,
         if (x->sub && b >= 0)
             b = !b;
         bool last = k == x->bits - 1, full = a < 0 && b < 0;
-        bool out = c < 0 && a == b && a >= 0;
+        bool out = (c < 0 && a == b && a >= 0) ||
+                   is_copy(w,
+                           a < 0 ? loom_wire_bit(w, x->a, k - x->sa)
+                                 : loom_wire_bit(w, x->b, k - x->sb),
+                           a < 0 ? b : a, c);
         r.sums += k >= x->low && !out && (a < 0 || b < 0 || c < 0);
         r.outs += k >= x->low && out;
         c = a == b && a >= 0 ? a : a == c && a >= 0 ? a : b == c ? b : -1;

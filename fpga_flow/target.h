@@ -13,7 +13,7 @@ enum loom_construct {
     LOOM_SUMS,    /* of sums in carry chains, a cell each (iCE40) */
     LOOM_TAILS,   /* of carries whose sum nobody reads (iCE40) */
     LOOM_CHAINS,  /* carry chains */
-    LOOM_OUTS,    /* carries that leave a chain as a sum's top bit (iCE40) */
+    LOOM_OUTS,    /* bits of a sum that are a carry, or an operand's */
     LOOM_PAIRS,   /* two bits of a chain (ECP5) */
     LOOM_LOGIC,   /* LUTs of sums without a chain (ECP5) */
     LOOM_CLIPS,   /* to what some bits hold, and one LUT each to see that */

@@ -14,10 +14,12 @@ struct micro_layer {
     int in[2]; /* 0: none */
     const char *round, *overflow, *function;
     int more_i, more_f;
+    int factor; /* of a scale */
 };
 
 /* clang-format off */
 #define LAYER(k, ...) {.kind = k, .in = {__VA_ARGS__}}
+#define TIMES(from, f) {.kind = "scale", .in = {from}, .factor = f}
 #define BITS(from, r, o, i, f)                                                 \
     {.kind = "quantize", .in = {from}, .round = r, .overflow = o,              \
      .more_i = i, .more_f = f}
@@ -38,6 +40,17 @@ static const struct micro {
      .layer = {LAYER("add", A, B), LAYER("add", FIRST, A),
       LAYER("subtract", FIRST + 1, B)}},
     {.name = "relu of a sum", .widths = {3, 6, 12}, .layer = {LAYER("add", A, B), LAYER("relu", FIRST)}},
+    {.name = "relu of a difference of positives", .widths = {3, 6, 12},
+     .layer = {LAYER("subtract", A, B), LAYER("relu", FIRST)},
+     .positive = true},
+    {.name = "shifted sum of positives", .widths = {4, 8, 12},
+     .layer = {TIMES(B, 8), LAYER("add", A, FIRST)}, .positive = true},
+    {.name = "shifted difference", .widths = {4, 8, 12},
+     .layer = {TIMES(A, 8), LAYER("subtract", FIRST, B)}, .positive = true},
+    {.name = "neuron", .widths = {3, 6},
+     .layer = {TIMES(A, 4), LAYER("subtract", FIRST, B),
+               LAYER("add", FIRST + 1, A), LAYER("relu", FIRST + 2)},
+     .positive = true},
     {.name = "relu of a maximum", .widths = {4, 8},
      .layer = {LAYER("maximum", A, B), LAYER("relu", FIRST)}},
     {.name = "rounded", .widths = {4, 8, 12},
@@ -64,6 +77,8 @@ static json_t *conf_of(const struct micro_layer *p, int w)
 {
     if (p->function)
         return json_pack("{s:s}", "name", p->function);
+    if (p->factor)
+        return json_pack("{s:i}", "factor", p->factor);
     if (strcmp(p->kind, "quantize") != 0)
         return json_object();
     int i = p->more_i < -8 ? 0 : w - 1 + p->more_i;

@@ -400,11 +400,18 @@ static void put_event(struct report *r, const struct loom_event *ev)
 
 static void set_size(struct report *r)
 {
-    bool steered = r->train.target > 0;
-    loom_session_send(
-        r->session, &(struct loom_command){
-                        .kind = steered ? LOOM_CMD_TARGET : LOOM_CMD_SCALE_BETA,
-                        .value = steered ? r->size.ebops : r->size.factor});
+    const struct loom_train_view *t = &r->train;
+    bool steered = t->target > 0;
+    /* A target counts what the training counts. */
+    double each = t->cost_unit[0] && t->ebops > 0
+                      ? (double)t->cost / (double)t->ebops
+                      : 1;
+    struct loom_command c = {.kind = LOOM_CMD_SCALE_BETA,
+                             .value = r->size.factor};
+    if (steered)
+        c = (struct loom_command){.kind = LOOM_CMD_TARGET,
+                                  .value = each * r->size.ebops};
+    loom_session_send(r->session, &c);
 }
 
 static void on_event(void *ud, const struct loom_event *ev)
