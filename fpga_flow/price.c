@@ -13,7 +13,8 @@
 
 enum { VERSION = 1, N = LOOM_COST_PARTS + 1 }; /* the last is `fixed` */
 
-/* By bitloom calibrate, at a register after every two levels of adders. */
+/* Fitted like that to 20 networks (iCE40) and 17 (ECP5) of 526 to 7,173 EBOPs,
+ * a register after every two levels of adders. */
 static const struct loom_cost shipped[] = {
     {.device = "ice40",
      .unit = "LC",
