@@ -286,9 +286,14 @@ static int parse(int argc, char **argv, struct job *j)
                              "device \"%s\" is not known; bitloom devices "
                              "lists those that are",
                              optarg);
-        if (c == 'l' && (sscanf(optarg, "%d", &j->levels) != 1 ||
-                         j->levels < 0 || j->levels > 100))
-            return cli_usage("bench", "--levels %s: expected 0 to 100", optarg);
+        if (c == 'l') {
+            char *end;
+            long v = strtol(optarg, &end, 10);
+            if (end == optarg || *end || v < 0 || v > 100)
+                return cli_usage("bench", "--levels %s: expected 0 to 100",
+                                 optarg);
+            j->levels = (int)v;
+        }
         if (c == 'o')
             j->out = optarg;
         if (c == 'S')
@@ -306,9 +311,11 @@ int bench_target(int argc, char **argv)
     int status = parse(argc, argv, &j);
     if (status != CLI_DONE)
         return status;
-    int err = count_micros(&j, &e);
+    int err = 0;
     for (int k = optind; !err && k < argc; k++)
         err = count_network(&j, argv[k], &e);
+    if (!err)
+        err = count_micros(&j, &e);
     if (!err)
         fit_all(&j);
     status = err ? cli_fail(err, &e) : answer(&j, &e);

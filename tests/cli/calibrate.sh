@@ -48,8 +48,10 @@ run 2 calibrate --device virtex
 says 'virtex' err
 run 2 bench target
 says 'device' err
-run 2 bench target --device hx8k --levels x
+run 2 bench target --device hx8k --levels 2x
 says 'levels' err
+run 2 bench target --device hx8k no-such-run
+says 'no-such-run' err
 run 2 calibrate --device hx8k --store empty
 says 'no build' err
 [ -e "$dir/data/bitloom/cost-ice40.json" ] && fail 'a file without networks'
