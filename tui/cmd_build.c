@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/build_batch.h"
 #include "tui/build_job.h"
 #include "tui/cli.h"
 #include "tui/commands.h"
@@ -140,6 +141,10 @@ int cmd_build(int argc, char **argv)
     struct loom_build_view v;
     struct loom_errmsg e = {""};
     json_t *report;
+    if (argc > 1 && !strcmp(argv[1], "--task"))
+        return build_batch_task(argc, argv);
+    if (build_batch_is(argc, argv))
+        return build_batch(argc, argv);
     if (flow_arg_parse(argc, argv, "dcelostx", &a) != CLI_DONE)
         return CLI_USAGE;
     int err = flow_input_open(&a, &in, &e);

@@ -33,27 +33,25 @@ static int task(int argc, char **argv)
 static void print_table(const struct sweep_job *j)
 {
     int width = 8;
-    char words[160];
-    for (int k = 0; k < j->n; k++) {
-        sweep_words(&j->variant[k], words, sizeof(words));
-        width = (int)strlen(words) > width ? (int)strlen(words) : width;
+    for (int k = 0; k < j->array.n; k++) {
+        int n = (int)strlen(j->array.task[k].words);
+        width = n > width ? n : width;
     }
-    for (int k = 0; k < j->n; k++) {
-        const struct sweep_variant *v = &j->variant[k];
-        sweep_words(v, words, sizeof(words));
-        printf("%03d  %-*s  %s%s\n", k + 1, width, words,
-               !v->done    ? "waiting"
-               : v->status ? "failed: "
-                           : v->run,
-               v->status ? v->why : "");
+    for (int k = 0; k < j->array.n; k++) {
+        const struct array_task *t = &j->array.task[k];
+        printf("%03d  %-*s  %s%s\n", k + 1, width, t->words,
+               !t->done    ? "waiting"
+               : t->status ? "failed: "
+                           : t->run,
+               t->status ? t->why : "");
     }
 }
 
 static int answer(const struct sweep_job *j, const struct args *a)
 {
     int failed = 0;
-    for (int k = 0; k < j->n; k++)
-        failed += j->variant[k].status != 0;
+    for (int k = 0; k < j->array.n; k++)
+        failed += j->array.task[k].status != 0;
     if (a->json)
         cli_print_json(sweep_json(j));
     else if (!a->quiet)
@@ -69,6 +67,16 @@ static char *default_dir(const char *script)
     return loom_asprintf("%.*s.sweep", (int)strcspn(name, "."), name);
 }
 
+/* A process': as asked for, or the cores shared out. */
+static int threads(const struct args *a, int jobs, int tasks)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    jobs = jobs < tasks ? jobs : tasks;
+    if (a->conf.threads)
+        return a->conf.threads;
+    return jobs > 0 && cores > jobs ? (int)(cores / jobs) : 1;
+}
+
 static int sweep(const struct args_given *g, const struct args *a)
 {
     struct sweep_job j;
@@ -82,16 +90,16 @@ static int sweep(const struct args_given *g, const struct args *a)
     if (!err)
         err = sweep_collect(&j, &e);
     if (!err && g[SLURM].text)
-        err = sweep_run_slurm(&j, g[PARTITION].text, quiet, &e);
+        err = array_run_slurm(&j.array, g[PARTITION].text, quiet, &e);
     else if (!err && !g[PREPARE].text)
-        err = sweep_run(&j, jobs, a->conf.threads, quiet, &e);
-    int also = j.n ? sweep_collect(&j, err ? NULL : &e) : 0;
+        err = array_run(&j.array, jobs, threads(a, jobs, j.array.n), quiet, &e);
+    int also = j.array.n ? sweep_collect(&j, err ? NULL : &e) : 0;
     err = err ? err : also;
     int status = err ? cli_fail(err, &e) : answer(&j, a);
     if (!err && g[PREPARE].text && !quiet)
         printf("tasks 1 to %d: sh %s/job.sh NUMBER; then the same command "
                "takes in what they made\n",
-               j.n, j.dir);
+               j.array.n, j.array.dir);
     sweep_deinit(&j);
     free(dir);
     return status;

@@ -137,7 +137,9 @@ const struct cli_command cli_commands[] = {
      cmd_verify},
     {"build",
      "MODEL --device DEV [--clock MHZ] [--levels N] [--effort 0] [--seeds N]\n"
-     "                     [--timeout S] [--data X.npy] -o DIR [--json] [-q]",
+     "                     [--timeout S] [--data X.npy] -o DIR [--json] [-q]\n"
+     "       bitloom build MODEL... --device DEV,... [--points] -o DIR ...\n"
+     "                     [--jobs N | --slurm [--partition P] | --prepare]",
      "compile, verify, synthesize, place, route: a bitstream\n\n"
      "--seeds N: placements to try, the fastest is kept. --timeout S: of each\n"
      "tool. A missed clock is not a failure: the report says so. DIR also "
@@ -145,7 +147,12 @@ const struct cli_command cli_commands[] = {
      "build.json and the logs of the tools. Tools are looked for in the\n"
      "folders of LOOM_TOOLS, then in PATH. What they made is kept in\n"
      "~/.cache/bitloom (or LOOM_CACHE; empty: nowhere), so that the same call\n"
-     "is not made twice: \"reused\" counts such calls.",
+     "is not made twice: \"reused\" counts such calls.\n"
+     "Several models or devices, or --points (every point of a RUN's front), are\n"
+     "built into DIR/001, DIR/002, ...: --jobs at once, as far as memory goes, or\n"
+     "as a Slurm array, whose nodes need the tools, this program and the folders\n"
+     "of DIR and the store; --prepare writes DIR/job.sh for GNU parallel and the\n"
+     "like. The same command goes on with what was interrupted or failed.",
      cmd_build},
     {"fit",
      "SCRIPT.lua|RUN --device DEV [--clock MHZ] [--lut4 N] [--ff N]\n"

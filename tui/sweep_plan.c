@@ -11,23 +11,9 @@
 #include "engine/file.h"
 #include "engine/mem.h"
 #include "fpga_flow/sha256.h"
+#include "tui/array_job.h"
 
 enum { MAX_VARIANTS = 10000, MAX_SCRIPT = 1 << 24 };
-
-int sweep_write_json(const char *path, json_t *steal, struct loom_errmsg *e)
-{
-    char *text = json_dumps(steal, JSON_INDENT(1));
-    int err = loom_file_write(path, text, strlen(text), e);
-    json_decref(steal);
-    free(text);
-    return err;
-}
-
-const char *sweep_word(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
 
 static int hash_file(const char *path, char hex[65], struct loom_errmsg *e)
 {
@@ -129,40 +115,14 @@ json_t *sweep_plan_read(const char *dir, struct loom_errmsg *e)
     return o;
 }
 
-/* What Slurm, GNU parallel or a shell starts with the number of a task. */
-static int write_script(const char *dir, struct loom_errmsg *e)
-{
-    char program[PATH_MAX] = "";
-    if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
-        return loom_fail(e, LOOM_ERR_IO, "/proc/self/exe: %s", strerror(errno));
-    if (strpbrk(dir, "'\n") || strpbrk(program, "'\n"))
-        return loom_fail(e, LOOM_ERR_ARG,
-                         "%s: a quote or line break in a folder's name cannot "
-                         "be written into a shell script",
-                         dir);
-    char *path = loom_asprintf("%s/job.sh", dir);
-    char *text = loom_asprintf(
-        "#!/bin/sh\n"
-        "#SBATCH --job-name=bitloom\n"
-        "# One task of a sweep: job.sh NUMBER, or a task of a Slurm array.\n"
-        "# With GNU parallel: parallel sh '%s' ::: $(seq N)\n"
-        "exec '%s' sweep --task '%s' \"${1:-$SLURM_ARRAY_TASK_ID}\"\n",
-        path, program, dir);
-    int err = loom_file_write(path, text, strlen(text), e);
-    chmod(path, 0755);
-    free(text);
-    free(path);
-    return err;
-}
-
 int sweep_plan_settle(const char *dir, json_t *wanted, struct loom_errmsg *e)
 {
     char *path = loom_asprintf("%s/sweep.json", dir);
     int err = 0;
     if (access(path, F_OK)) {
-        err = write_script(dir, e);
+        err = array_write_script(dir, "sweep", e);
         if (!err)
-            err = sweep_write_json(path, json_incref(wanted), e);
+            err = array_write_json(path, json_incref(wanted), e);
     } else {
         json_t *old = sweep_plan_read(dir, e);
         if (!old)
@@ -181,9 +141,9 @@ int sweep_plan_settle(const char *dir, json_t *wanted, struct loom_errmsg *e)
 int sweep_plan_check_script(const json_t *plan, struct loom_errmsg *e)
 {
     char hex[65];
-    const char *script = sweep_word(plan, "script");
+    const char *script = array_word(plan, "script");
     int err = hash_file(script, hex, e);
-    if (!err && strcmp(hex, sweep_word(plan, "sha256")))
+    if (!err && strcmp(hex, array_word(plan, "sha256")))
         err = loom_fail(e, LOOM_ERR_ARG,
                         "%s has changed since the sweep began; choose another "
                         "folder with -o",

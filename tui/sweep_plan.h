@@ -20,7 +20,3 @@ json_t *sweep_plan_read(const char *dir, struct loom_errmsg *e);
 
 /* LOOM_ERR_ARG if the plan's script is another one by now. */
 int sweep_plan_check_script(const json_t *plan, struct loom_errmsg *e);
-
-/* The text of a key, "" if there is none; and a small file of JSON. */
-const char *sweep_word(const json_t *o, const char *key);
-int sweep_write_json(const char *path, json_t *steal, struct loom_errmsg *e);

@@ -108,4 +108,35 @@ done
 "$bitloom" sweep s.lua --slurm --partition none -o c --store store 2>err &&
     fail 'a partition that there is none of'
 grep -q sbatch err || fail "no word of sbatch: $(cat err)"
+
+# ---- builds as an array, and one of them killed ------------------------------
+for tool in yosys nextpnr-ice40 icepack verilator; do
+    command -v $tool >/dev/null || exit $bad
+done
+cat >t.lua <<'S'
+local data = loom.muon{train = 500, val = 100, test = 100, target_scale = 64}
+loom.train{
+  name = "t", data = data, loss = "mse", epochs = 3, batch = 100, lr = 3e-3,
+  beta = 1e-2,
+  model = loom.model{input = data.inputs,
+    loom.dense{2, relu = true, input = {k0 = 0, i0 = 1, f0 = 0, trained = false},
+               kernel = {b0 = 2, i0 = 0}},
+    loom.dense{1, input = {f0 = 2}, kernel = {b0 = 2, i0 = 1}}},
+}
+S
+export LOOM_CACHE=
+"$bitloom" run t.lua --out store -q >out 2>err || fail 'training'
+"$bitloom" build t-001 --store store --device hx1k,lp1k --slurm -o d --json \
+    >out 2>err &
+pid=$!
+for _ in $(seq 1 200); do
+    [ -s d/001/core.v ] && break
+    sleep 0.1
+done
+pkill -9 -f -- "build --task $(realpath d) 1\$" || fail 'build 1 is not running'
+wait $pid || fail "the builds ended with status $?"
+grep -q '"done":2' out || fail 'not all are built'
+"$bitloom" build t-001 --store store --device hx1k -o here -q >out 2>err ||
+    fail 'the same here'
+cmp d/001/*.bin here/*.bin || fail 'another bitstream than here'
 exit $bad
