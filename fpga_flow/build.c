@@ -16,6 +16,7 @@
 #include "engine/mem.h"
 #include "fpga_flow/design.h"
 #include "fpga_flow/emit.h"
+#include "fpga_flow/interface.h"
 #include "fpga_flow/memo.h"
 #include "fpga_flow/progress.h"
 #include "fpga_flow/report.h"
@@ -38,6 +39,7 @@ struct loom_build {
     int best_seed;
     json_t *seeds;
     json_t *report;
+    char wrapper[32];              /* the interface's file */
     char tool[3][PATH_MAX];        /* Yosys, nextpnr, what packs bitstreams */
     char yosys[128], nextpnr[128]; /* versions */
     int reused;                    /* calls whose results were known */
@@ -105,10 +107,15 @@ struct loom_build *loom_build_new(const struct loom_build_conf *conf,
         &(struct loom_design_conf){.name = conf->name ? conf->name : "net",
                                    .family = device->family,
                                    .levels = levels,
-                                   .plain = conf->plain},
+                                   .plain = conf->plain,
+                                   .interface = conf->interface,
+                                   .board = conf->board},
         e);
-    if (!d)
+    struct loom_pin pins[6];
+    if (!d || loom_interface_pins(d, device, pins, e)) {
+        loom_design_destroy(d);
         return NULL;
+    }
     struct loom_build *b = loom_calloc(1, sizeof(*b));
     b->conf = *conf;
     b->d = d;
@@ -125,6 +132,8 @@ struct loom_build *loom_build_new(const struct loom_build_conf *conf,
     b->layer_cells = loom_calloc(d->w->n_layers + 1, sizeof(*b->layer_cells));
     b->patterns = loom_patterns_new();
     b->best.fmax_mhz = -1;
+    snprintf(b->wrapper, sizeof(b->wrapper), "%s.v",
+             loom_interface_word(d->interface));
     pthread_mutex_init(&b->lock, NULL);
     struct loom_build_view *v = &b->view;
     snprintf(v->name, sizeof(v->name), "%s", d->name);
@@ -276,7 +285,7 @@ static int emit(struct loom_build *b, struct loom_errmsg *e)
 static int verify(struct loom_build *b, struct loom_errmsg *e)
 {
     enter(b, LOOM_PHASE_VERIFY);
-    char *core = in_dir(b, "core.v"), *serial = in_dir(b, "serial.v");
+    char *core = in_dir(b, "core.v"), *serial = in_dir(b, b->wrapper);
     char *log = in_dir(b, "verify.log");
     struct loom_verify v = {.d = b->d,
                             .core = core,
@@ -363,11 +372,16 @@ static int tool_failed(const struct loom_build *b, const char *tool,
 
 static int yosys(struct loom_build *b, struct loom_errmsg *e)
 {
-    char *script = loom_asprintf("read_verilog core.v serial.v; %s "
-                                 "-top %s_serial -json synth.json",
-                                 b->device->family->synth, b->d->name);
+    const char *word = loom_interface_word(b->d->interface);
+    char *script =
+        loom_asprintf("read_verilog core.v %s.v; %s "
+                      "-top %s_%s -json synth.json",
+                      word, b->device->family->synth, b->d->name, word);
     const char *const argv[] = {b->tool[0], "-p", script, NULL};
-    static const char *const in[] = {"core.v", "serial.v", NULL};
+    bool test = b->d->interface == LOOM_SELFTEST;
+    const char *const in[] = {"core.v", b->wrapper,
+                              test ? "selftest_x.hex" : NULL, "selftest_y.hex",
+                              NULL};
     static const char *const out[] = {"synth.json", NULL};
     struct loom_memo m = {
         .argv = argv, .version = b->yosys, .in = in, .out = out};

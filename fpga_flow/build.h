@@ -11,6 +11,7 @@
 
 #include "engine/err.h"
 #include "engine/exact.h"
+#include "fpga_flow/design.h"
 
 enum loom_phase {
     LOOM_PHASE_EMIT,
@@ -43,6 +44,8 @@ struct loom_build_conf {
     int levels;                   /* adder levels a pipeline stage; 0: default,
                                      -1: a stage a layer */
     bool plain;                   /* layers share no sums: the reference */
+    enum loom_interface interface;
+    const struct loom_board *board; /* NULL: none in particular */
     int seeds;                    /* placements to try; 0: 1 */
     double timeout_s;             /* deadline of each tool; 0: default */
     const char *dir;              /* output folder, made if absent */

@@ -102,6 +102,8 @@ static struct loom_design *make(const struct loom_exact *net,
     d->net = net;
     d->family = conf->family;
     d->plain = conf->plain;
+    d->interface = conf->interface;
+    d->board = conf->board;
     d->w = w;
     d->name = identifier(conf->name, NULL, 0);
     d->layer = loom_calloc(w->n_layers, sizeof(*d->layer));

@@ -13,6 +13,22 @@
 #include "fpga_flow/wires.h"
 
 struct loom_family; /* target.h */
+struct loom_board;  /* interface.h */
+
+/* word, what it is: the module around the core, which talks to the world */
+#define LOOM_INTERFACES(X)                                                     \
+    X(LOOM_SERIAL, "serial", "three pins and a clock, bit by bit")             \
+    X(LOOM_UART, "uart", "bytes over a serial line, 115200 8N1")               \
+    X(LOOM_SPI, "spi", "a slave of mode 0")                                    \
+    X(LOOM_STREAM, "stream", "AXI4-Stream, for a larger design")               \
+    X(LOOM_SELFTEST, "selftest", "tests itself, reports over a serial line")
+
+enum loom_interface {
+#define X(name, word, what) name,
+    LOOM_INTERFACES(X)
+#undef X
+        LOOM_N_INTERFACES
+};
 
 /* The bits of one element in a port. */
 struct loom_port {
@@ -26,6 +42,8 @@ struct loom_design {
     struct loom_wires *w;
     struct loom_pipeline p;
     bool plain;            /* as asked for */
+    enum loom_interface interface;  /* likewise */
+    const struct loom_board *board; /* NULL: none */
     char **layer;          /* [w->n_layers] identifiers, unique */
     struct loom_port *in;  /* [n_in] */
     struct loom_port *out; /* [n_out] */
@@ -37,6 +55,8 @@ struct loom_design_conf {
     const struct loom_family *family; /* for which cells are counted */
     int levels;     /* adder levels a stage, 0 for a stage a layer */
     bool plain;     /* layers share no sums: the reference */
+    enum loom_interface interface;
+    const struct loom_board *board; /* NULL: none in particular */
     double seconds; /* to go on looking for a smaller one; ends the round that
                        it is in when they have passed */
 };

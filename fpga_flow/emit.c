@@ -8,6 +8,7 @@
 
 #include "engine/file.h"
 #include "engine/mem.h"
+#include "fpga_flow/interface.h"
 #include "fpga_flow/verify.h"
 #include "fpga_flow/verilog.h"
 
@@ -22,32 +23,50 @@ static int put(const char *dir, const char *name, char *text,
     return err;
 }
 
-static char *pins(const struct loom_device *dev, double clock_mhz)
+/* The pins of d's interface; none of AXI4-Stream, which is for a larger
+ * design. */
+static int find_pins(const struct loom_design *d, const struct loom_device *dev,
+                     struct loom_pin pin[6], struct loom_errmsg *e)
 {
-    static const char *const port[4] = {"clk", "sdi", "sync", "sdo"};
-    char pin[4][8] = {{0}}, *text = NULL;
+    memset(pin, 0, 6 * sizeof(*pin));
+    return d->interface == LOOM_STREAM ? 0
+                                       : loom_interface_pins(d, dev, pin, e);
+}
+
+static int put_pins(const struct loom_design *d, const struct loom_device *dev,
+                    double clock_mhz, const char *dir, struct loom_errmsg *e)
+{
+    char *text = NULL;
     size_t n = 0;
-    sscanf(dev->pins, "%7s %7s %7s %7s", pin[0], pin[1], pin[2], pin[3]);
+    struct loom_pin pin[6];
+    int err = find_pins(d, dev, pin, e);
+    if (err)
+        return err;
     FILE *f = open_memstream(&text, &n);
-    fprintf(f, "# %s; move them to where your board wants them\n", dev->name);
-    for (int i = 0; i < 4; i++)
+    if (d->board)
+        fprintf(f, "# %s\n", d->board->title);
+    else
+        fprintf(f, "# %s; move them to where your board wants them\n",
+                dev->name);
+    for (int i = 0; pin[i].port; i++)
         if (dev->family == &loom_ice40)
-            fprintf(f, "set_io %s %s\n", port[i], pin[i]);
+            fprintf(f, "set_io %s %s\n", pin[i].port, pin[i].pin);
         else
             fprintf(f,
                     "LOCATE COMP \"%s\" SITE \"%s\";\n"
                     "IOBUF PORT \"%s\" IO_TYPE=LVCMOS33;\n",
-                    port[i], pin[i], port[i]);
+                    pin[i].port, pin[i].pin, pin[i].port);
     if (dev->family != &loom_ice40)
         fprintf(f, "FREQUENCY PORT \"clk\" %g MHZ;\n", clock_mhz);
     fclose(f);
-    return text;
+    return put(dir, dev->family->pins, text, e);
 }
 
 static char *makefile(const struct loom_design *d,
                       const struct loom_device *dev, double clock_mhz)
 {
     const struct loom_family *f = dev->family;
+    const char *word = loom_interface_word(d->interface);
     return loom_asprintf(
         "# %s for %s, without bitloom:\n"
         "#   make       the bitstream\n"
@@ -59,9 +78,9 @@ static char *makefile(const struct loom_design *d,
         "\t%s %s --package %s --json synth.json %s %s \\\n"
         "\t    --freq %g --timing-allow-fail --seed $(SEED) \\\n"
         "\t    --report nextpnr.json %s $@\n\n"
-        "synth.json: core.v serial.v\n"
-        "\tyosys -q -p 'read_verilog core.v serial.v; "
-        "%s -top %s_serial -json $@'\n\n"
+        "synth.json: core.v %s.v\n"
+        "\tyosys -q -p 'read_verilog core.v %s.v; "
+        "%s -top %s_%s -json $@'\n\n"
         "sim: core.v bench.v vectors.hex expected.hex\n"
         "\tiverilog -g2005 -s bench -o bench.vvp bench.v core.v\n"
         "\tvvp -n bench.vvp\n\n"
@@ -71,8 +90,8 @@ static char *makefile(const struct loom_design *d,
         ".DELETE_ON_ERROR:\n",
         d->name, dev->name, d->name, f->suffix, f->routed, f->pack, f->routed,
         f->routed, f->pins, f->nextpnr, dev->flag, dev->package, f->pins_flag,
-        f->pins, clock_mhz, f->route_flag, f->synth, d->name, d->name,
-        f->suffix, f->routed);
+        f->pins, clock_mhz, f->route_flag, word, word, f->synth, d->name, word,
+        d->name, f->suffix, f->routed);
 }
 
 static char *description(const struct loom_design *d,
@@ -82,6 +101,10 @@ static char *description(const struct loom_design *d,
         "{s:s,s:s,s:s,s:f,s:i,s:i}", "schema", "bitloom/design/1", "name",
         d->name, "device", dev->name, "clock_mhz", clock_mhz, "levels",
         d->p.levels, "effort", (int)!d->plain, "latency_cycles", d->p.latency);
+    json_object_set_new(j, "interface",
+                        json_string(loom_interface_word(d->interface)));
+    if (d->board)
+        json_object_set_new(j, "board", json_string(d->board->name));
     char *text = json_dumps(j, JSON_INDENT(1));
     json_decref(j);
     return text;
@@ -100,8 +123,9 @@ static char *apio(const struct loom_design *d, const struct loom_device *dev)
             return loom_asprintf("; apio build, without bitloom\n"
                                  "[env:default]\n"
                                  "board = %s\n"
-                                 "top-module = %s_serial\n",
-                                 boards[i][1], d->name);
+                                 "top-module = %s_%s\n",
+                                 boards[i][1], d->name,
+                                 loom_interface_word(d->interface));
     return loom_strdup("");
 }
 
@@ -110,11 +134,13 @@ int loom_emit_rtl(const struct loom_design *d, const int64_t *vectors,
 {
     int64_t *rows = NULL;
     size_t n = 0;
+    char file[32];
+    snprintf(file, sizeof(file), "%s.v", loom_interface_word(d->interface));
     int err = loom_file_mkdirs(dir, e);
     if (!err)
         err = put(dir, "core.v", loom_verilog_core(d), e);
     if (!err)
-        err = put(dir, "serial.v", loom_verilog_serial(d), e);
+        err = put(dir, file, loom_interface_verilog(d), e);
     if (!err)
         err = loom_verify_rows(d, vectors, n_vectors, LOOM_VERIFY_RANDOM, &rows,
                                &n, e);
@@ -133,10 +159,14 @@ int loom_emit(const struct loom_design *d, const struct loom_device *dev,
               double clock_mhz, const int64_t *vectors, size_t n_vectors,
               const char *dir, struct loom_errmsg *e)
 {
+    struct loom_pin pin[6];
+    int err = find_pins(d, dev, pin, e);
+    if (err)
+        return err;
     char *board = apio(d, dev);
-    int err = loom_emit_rtl(d, vectors, n_vectors, dir, e);
+    err = loom_emit_rtl(d, vectors, n_vectors, dir, e);
     if (!err)
-        err = put(dir, dev->family->pins, pins(dev, clock_mhz), e);
+        err = put_pins(d, dev, clock_mhz, dir, e);
     if (!err)
         err = put(dir, "Makefile", makefile(d, dev, clock_mhz), e);
     if (!err && *board)
@@ -232,9 +262,9 @@ int loom_emit_fusesoc(const struct loom_design *d,
     char *name = loom_asprintf("%s.core", d->name);
     int err = loom_emit_rtl(d, vectors, n_vectors, dir, e);
     if (!err)
-        err = put(dir, ice40->family->pins, pins(ice40, clock_mhz), e);
+        err = put_pins(d, ice40, clock_mhz, dir, e);
     if (!err)
-        err = put(dir, ecp5->family->pins, pins(ecp5, clock_mhz), e);
+        err = put_pins(d, ecp5, clock_mhz, dir, e);
     if (!err)
         err = put(dir, name, core_file(d, ice40, ecp5, clock_mhz), e);
     free(name);
@@ -252,8 +282,11 @@ int loom_emit_read(const char *dir, char **name, struct loom_design_conf *conf,
     const char *device = json_string_value(json_object_get(j, "device"));
     const struct loom_device *dev = device ? loom_device_find(device) : NULL;
     const json_t *l = json_object_get(j, "levels");
-    if (!s || !dev || !json_is_integer(l) || json_integer_value(l) < 0 ||
-        json_integer_value(l) > 1000) {
+    const char *word = json_string_value(json_object_get(j, "interface"));
+    const char *board = json_string_value(json_object_get(j, "board"));
+    int interface = word ? loom_interface_find(word) : LOOM_SERIAL;
+    if (interface < 0 || !s || !dev || !json_is_integer(l) ||
+        json_integer_value(l) < 0 || json_integer_value(l) > 1000) {
         err =
             loom_fail(e, j ? LOOM_ERR_FORMAT : LOOM_ERR_MISSING,
                       "%s: not a design: %s; bitloom compile writes one", path,
@@ -264,7 +297,9 @@ int loom_emit_read(const char *dir, char **name, struct loom_design_conf *conf,
             .name = *name,
             .family = dev->family,
             .levels = (int)json_integer_value(l),
-            .plain = !json_integer_value(json_object_get(j, "effort"))};
+            .plain = !json_integer_value(json_object_get(j, "effort")),
+            .interface = (enum loom_interface)interface,
+            .board = board ? loom_board_find(board) : NULL};
     }
     json_decref(j);
     free(path);

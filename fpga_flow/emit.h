@@ -1,6 +1,6 @@
 /* The folder of a design: everything that a build needs, and a Makefile that
  * needs no bitloom.
- *   core.v serial.v    the network, and the harness around it
+ *   core.v serial.v    the network, and the interface around it (uart.v, ...)
  *   bench.v vectors.hex expected.hex   a self-checking simulation
  *   pins.pcf or .lpf, Makefile, apio.ini where apio knows a board
  *   net.json           the integer network

@@ -8,7 +8,10 @@
 char *loom_verilog_serial(const struct loom_design *d)
 {
     int when = d->p.latency + 1; /* sync arrives with the last bit */
-    return loom_asprintf(
+    char *chain = d->in_bits > 1
+                      ? loom_asprintf("{sdi_r, chain[%d:1]}", d->in_bits - 1)
+                      : loom_strdup("sdi_r");
+    char *text = loom_asprintf(
         "// Four pins around %s. On each rising edge of clk one bit of the\n"
         "// input vector enters at sdi, bit 0 of x first; sync is high with\n"
         "// the last one. The result leaves at sdo, bit 0 of y first, from\n"
@@ -36,7 +39,9 @@ char *loom_verilog_serial(const struct loom_design *d)
         "endmodule\n",
         d->name, when + 1, d->name, d->in_bits - 1, when, d->out_bits - 1,
         d->out_bits - 1, d->name,
-        d->in_bits > 1 ? "{sdi_r, chain} >> 1" : "sdi_r", when - 1, when);
+        chain, when - 1, when);
+    free(chain);
+    return text;
 }
 
 char *loom_verilog_bench(const struct loom_design *d, size_t rows)

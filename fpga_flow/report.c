@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/mem.h"
+#include "fpga_flow/interface.h"
 #include "fpga_flow/target.h"
 
 static json_t *load(const char *path, struct loom_errmsg *e)
@@ -227,7 +228,7 @@ int loom_report_netlist(const char *path, const struct loom_design *d,
         return LOOM_ERR_IO;
     memset(all, 0, sizeof(*all));
     memset(layer, 0, d->w->n_layers * sizeof(*layer));
-    char *top = loom_asprintf("%s_serial", d->name);
+    char *top = loom_asprintf("%s_%s", d->name, loom_interface_word(d->interface));
     module = json_object_get(json_object_get(netlist, "modules"), top);
     json_object_foreach(json_object_get(module, "cells"), name, cell)
     {

@@ -103,6 +103,8 @@ const struct loom_device loom_devices[] = {
      32, 28, 60, "G2 B11 A10 C11"},
     {"ecp5-25k-CABGA381", "ecp5-25k", &loom_ecp5, "--25k", "CABGA381", 24288,
      56, 28, 60, "G2 B11 A10 C11"},
+    {"ecp5-25k-CSFBGA285", "ecp5-25k-csfbga285", &loom_ecp5, "--25k",
+     "CSFBGA285", 24288, 56, 28, 48, "A9 N17 M18 B10"},
     {"ecp5-45k-CABGA381", "ecp5-45k", &loom_ecp5, "--45k", "CABGA381", 43848,
      108, 72, 60, "G2 B11 A10 C11"},
     {"ecp5-85k-CABGA381", "ecp5-85k", &loom_ecp5, "--85k", "CABGA381", 83640,

@@ -10,10 +10,11 @@
 #include "engine/folder.h"
 #include "engine/mem.h"
 #include "engine/rng.h"
+#include "fpga_flow/interface.h"
 #include "fpga_flow/netlist.h"
 #include "fpga_flow/verilog.h"
 
-enum { MAX_EXTREMES = 2000, SERIAL_VECTORS = 4 };
+enum { MAX_EXTREMES = 2000 };
 
 /* ---- vectors ------------------------------------------------------------ */
 
@@ -165,21 +166,29 @@ int loom_verify_write(const struct loom_design *d, const char *dir,
     if (!y)
         return LOOM_ERR_NOMEM;
     loom_exact_run(d->net, rows, n, y);
-    int err = put(
-        dir, "bench.v",
-        serial ? loom_verilog_serial_bench(d, n) : loom_verilog_bench(d, n), e);
+    int err =
+        put(dir, "bench.v",
+            serial ? loom_interface_bench(d, n) : loom_verilog_bench(d, n), e);
     if (!err)
         err = put(dir, "vectors.hex",
                   loom_design_hex(d->in, d->w->n_in, d->in_bits, rows, n), e);
     if (!err)
         err = put(dir, "expected.hex",
                   loom_design_hex(d->out, d->w->n_out, d->out_bits, y, n), e);
+    n = loom_interface_rows(d, n);
+    if (!err && d->interface == LOOM_SELFTEST)
+        err = put(dir, "selftest_x.hex",
+                  loom_design_hex(d->in, d->w->n_in, d->in_bits, rows, n), e);
+    if (!err && d->interface == LOOM_SELFTEST)
+        err = put(dir, "selftest_y.hex",
+                  loom_design_hex(d->out, d->w->n_out, d->out_bits, y, n), e);
     free(y);
     return err;
 }
 
 /* Which simulator: the one asked for; else Verilator where there is one. For
- * the harness Icarus first: it is small, and Icarus needs no compiler. */
+ * what is around it Icarus first: that is small, and Icarus needs no compiler.
+ */
 static int choose(const struct loom_verify *v, bool serial, char name[16],
                   struct loom_errmsg *e)
 {
@@ -238,7 +247,7 @@ static int run_in(const struct loom_verify *v, const char *dir,
         snprintf(r->first, sizeof(r->first), "%s", s.first);
     }
     if (!err && v->serial) {
-        n = n < SERIAL_VECTORS ? n : SERIAL_VECTORS;
+        n = loom_interface_rows(v->d, n);
         err = simulate(&s, rows, n, true, simulator, e);
         r->serial_vectors = s.vectors;
         r->serial_mismatches = s.mismatches;

@@ -14,7 +14,7 @@
 struct loom_verify {
     const struct loom_design *d;
     const char *core;       /* path of the core's Verilog */
-    const char *serial;     /* path of the harness, NULL: not simulated */
+    const char *serial;     /* path of the interface, NULL: not simulated */
     const int64_t *vectors; /* [n_vectors][in_size], before the corners */
     size_t n_vectors;
     size_t random;         /* vectors to draw as well; 0: LOOM_VERIFY_RANDOM */
@@ -42,7 +42,8 @@ int loom_verify_rows(const struct loom_design *d, const int64_t *vectors,
                      size_t n, size_t random, int64_t **rows, size_t *n_rows,
                      struct loom_errmsg *e);
 
-/* Write bench.v, vectors.hex and expected.hex for n rows into a folder. */
+/* Write bench.v, of the core or of its interface, vectors.hex, expected.hex and
+ * what a self-test holds, for n rows, into a folder. */
 int loom_verify_write(const struct loom_design *d, const char *dir,
                       const int64_t *rows, size_t n, bool serial,
                       struct loom_errmsg *e);

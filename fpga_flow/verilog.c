@@ -456,7 +456,11 @@ char *loom_verilog_core(const struct loom_design *d)
             "// %s: a quantized network, unrolled; every sum has the width "
             "its values need.\n"
             "// Names: x<element>, n<output of the layer>_<number>, _r<k> the "
-            "same k clock edges later.\n\n",
+            "same k clock edges later.\n"
+            "// Bits that rounding or wrapping drops are there for their "
+            "carries.\n"
+            "/* verilator lint_off UNUSED */\n"
+            "/* verilator lint_off DECLFILENAME */\n\n",
             d->name);
     top_module(&o);
     for (o.layer = 0; o.layer < (int)d->w->n_layers; o.layer++)

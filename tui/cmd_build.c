@@ -145,7 +145,7 @@ int cmd_build(int argc, char **argv)
         return build_batch_task(argc, argv);
     if (build_batch_is(argc, argv))
         return build_batch(argc, argv);
-    if (flow_arg_parse(argc, argv, "dcelostx", &a) != CLI_DONE)
+    if (flow_arg_parse(argc, argv, "bidcelostx", &a) != CLI_DONE)
         return CLI_USAGE;
     int err = flow_input_open(&a, &in, &e);
     if (err)
@@ -158,6 +158,8 @@ int cmd_build(int argc, char **argv)
                                    .clock_mhz = a.clock_mhz,
                                    .levels = a.levels,
                                    .plain = a.plain,
+                                   .interface = a.interface,
+                                   .board = a.board,
                                    .seeds = a.seeds,
                                    .timeout_s = a.timeout_s,
                                    .dir = a.out};

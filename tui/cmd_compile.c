@@ -61,7 +61,7 @@ int cmd_compile(int argc, char **argv)
     struct flow_arg a;
     struct flow_input in;
     struct loom_errmsg e = {""};
-    if (flow_arg_parse(argc, argv, "dcelox", &a) != CLI_DONE)
+    if (flow_arg_parse(argc, argv, "bidcelox", &a) != CLI_DONE)
         return CLI_USAGE;
     int err = flow_input_open(&a, &in, &e);
     if (err)
@@ -74,7 +74,9 @@ int cmd_compile(int argc, char **argv)
                         &(struct loom_design_conf){.name = in.model.name,
                                                    .family = a.device->family,
                                                    .levels = levels,
-                                                   .plain = a.plain},
+                                                   .plain = a.plain,
+                                                   .interface = a.interface,
+                                                   .board = a.board},
                         &e);
     err = d ? loom_emit(d, a.device, clock, in.vectors, in.n_vectors, a.out, &e)
             : LOOM_ERR_RANGE;

@@ -12,6 +12,7 @@
 #include "fpga_flow/design.h"
 #include "fpga_flow/emit.h"
 #include "fpga_flow/formal.h"
+#include "fpga_flow/interface.h"
 #include "fpga_flow/tool.h"
 #include "fpga_flow/verify.h"
 #include "fpga_flow/verilog.h"
@@ -76,7 +77,8 @@ static int open_design(const struct flow_arg *a, const struct flow_input *in,
         if (err)
             return err;
         f->core = loom_asprintf("%s/core.v", a->model);
-        f->serial = loom_asprintf("%s/serial.v", a->model);
+        f->serial = loom_asprintf("%s/%s.v", a->model,
+                                  loom_interface_word(conf.interface));
     }
     *d = loom_design_new(in->model.net, &conf, e);
     free(name);
@@ -167,8 +169,7 @@ static int report_json(const struct flow_arg *a, const struct outcome *o)
 static void report_lines(const struct flow_arg *a, const struct outcome *o)
 {
     const struct loom_verify_result *r = &o->rtl;
-    printf("%s: %ld vectors, %ld mismatches; through the serial harness %ld, "
-           "%ld\n",
+    printf("%s: %ld vectors, %ld mismatches; through its interface %ld, %ld\n",
            r->simulator, r->vectors, r->mismatches, r->serial_vectors,
            r->serial_mismatches);
     if (r->first[0])

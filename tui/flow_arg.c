@@ -31,6 +31,22 @@ static int set(const char *command, struct flow_arg *a, int option,
                              "lists those that are",
                              value);
         return CLI_DONE;
+    case 'b':
+        a->board = loom_board_find(value);
+        if (!a->board)
+            return cli_usage(command,
+                             "board \"%s\" is not known; bitloom devices "
+                             "lists those that are",
+                             value);
+        return CLI_DONE;
+    case 'i':
+        if (loom_interface_find(value) < 0)
+            return cli_usage(command,
+                             "--interface %s: expected serial, uart, spi, "
+                             "stream or selftest",
+                             value);
+        a->interface = (enum loom_interface)loom_interface_find(value);
+        return CLI_DONE;
     case 'c':
         if (!number(value, 0.1, 1000, &a->clock_mhz))
             return cli_usage(command, "--clock %s: expected MHz, 0.1 to 1000",
@@ -75,14 +91,29 @@ static int set(const char *command, struct flow_arg *a, int option,
     }
 }
 
+/* A board is a device and a clock. */
+static int take_board(const char *command, struct flow_arg *a)
+{
+    const struct loom_device *dev = loom_device_find(a->board->device);
+    if (a->device && a->device != dev)
+        return cli_usage(command, "board %s has a %s; leave out --device",
+                         a->board->name, dev->name);
+    a->device = dev;
+    if (!a->clock_mhz)
+        a->clock_mhz = a->board->clock_mhz;
+    return CLI_DONE;
+}
+
 int flow_arg_parse(int argc, char **argv, const char *allowed,
                    struct flow_arg *a)
 {
     static const struct option options[] = {
+        {"board", required_argument, NULL, 'b'},
         {"device", required_argument, NULL, 'd'},
         {"clock", required_argument, NULL, 'c'},
         {"effort", required_argument, NULL, 'e'},
         {"formal", no_argument, NULL, 'f'},
+        {"interface", required_argument, NULL, 'i'},
         {"jobs", required_argument, NULL, 'J'},
         {"format", required_argument, NULL, 'F'},
         {"levels", required_argument, NULL, 'l'},
@@ -125,6 +156,8 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
     if (optind + 1 != argc)
         return cli_usage(argv[0], "one MODEL is needed");
     a->model = argv[optind];
+    if (a->board && take_board(argv[0], a) != CLI_DONE)
+        return CLI_USAGE;
     if (strchr(allowed, 'o') && !a->out)
         return cli_usage(argv[0], "-o DIR is needed");
     if (strchr(allowed, 'd') && !a->device)

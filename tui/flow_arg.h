@@ -5,12 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fpga_flow/interface.h"
 #include "fpga_flow/target.h"
 #include "tui/model_arg.h"
 
 struct flow_arg {
     const char *model, *out, *data, *store, *format;
     const struct loom_device *device; /* NULL: not given */
+    const struct loom_board *board;   /* NULL: not given; else it gave device
+                                         and clock if nobody else did */
+    enum loom_interface interface;
     double clock_mhz;                 /* 0: not given */
     double timeout_s;                 /* 0: not given */
     int levels;                       /* 0: not given; -1: a stage a layer */
@@ -22,10 +26,10 @@ struct flow_arg {
     bool json, quiet;
 };
 
-/* Read the options named in `allowed` (letters: d device, D device that may be
- * left out, c clock, e effort, f formal, F format, J jobs, l levels, n netlist,
- * o out, r random, s seeds, t timeout, x data). CLI_DONE, or the exit status
- * after a sentence was printed. */
+/* Read the options named in `allowed` (letters: b board, d device, D device
+ * that may be left out, c clock, e effort, f formal, F format, i interface, J
+ * jobs, l levels, n netlist, o out, r random, s seeds, t timeout, x data).
+ * CLI_DONE, or the exit status after a sentence was printed. */
 int flow_arg_parse(int argc, char **argv, const char *allowed,
                    struct flow_arg *a);
 

@@ -99,8 +99,8 @@ const struct cli_command cli_commands[] = {
      "side by side. --store DIR: the folder that `run --out DIR` wrote to.",
      cmd_report},
     {"compile",
-     "MODEL --device DEV [--clock MHZ] [--levels N] [--effort 0]\n"
-     "                    -o DIR [--json]",
+     "MODEL --device DEV|--board BOARD [--interface WORD] [--clock MHZ]\n"
+     "                    [--levels N] [--effort 0] -o DIR [--json]",
      "write a network as Verilog, with all that a build needs\n\n"
      "Needs no tools. DIR gets core.v, a serial harness, a self-checking\n"
      "bench, pins and a Makefile that builds and simulates without bitloom.\n"
@@ -136,11 +136,17 @@ const struct cli_command cli_commands[] = {
      "the reason or an input that shows it, and the exit status is 1.",
      cmd_verify},
     {"build",
-     "MODEL --device DEV [--clock MHZ] [--levels N] [--effort 0] [--seeds N]\n"
-     "                     [--timeout S] [--data X.npy] -o DIR [--json] [-q]\n"
+     "MODEL --device DEV|--board BOARD [--interface WORD] [--clock MHZ]\n"
+     "                     [--levels N] [--effort 0] [--seeds N] [--timeout S]\n"
+     "                     [--data X.npy] -o DIR [--json] [-q]\n"
      "       bitloom build MODEL... --device DEV,... [--points] -o DIR ...\n"
      "                     [--jobs N | --slurm [--partition P] | --prepare]",
      "compile, verify, synthesize, place, route: a bitstream\n\n"
+     "--board: a device, its clock and its pins (bitloom devices lists them).\n"
+     "--interface: what is around the network: serial (three pins and a clock,\n"
+     "the default), uart (bytes, 115200 8N1), spi (a slave), selftest (vectors\n"
+     "and results in its memory: it reports PASS or FAIL and how many on the\n"
+     "serial line); compile also writes stream (AXI4-Stream).\n"
      "--seeds N: placements to try, the fastest is kept. --timeout S: of each\n"
      "tool. A missed clock is not a failure: the report says so. DIR also "
      "gets\n"
