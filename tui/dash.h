@@ -18,8 +18,9 @@ void dash_layout(const struct ui *ui, struct dash_layout *out);
 
 const char *dash_box_name(enum dash_box b);
 
-/* Through the scripts to choose from, the layers where their box has the
- * keys, else the log; a page is what of it is visible. */
+/* Rows: through the scripts to choose from, the layers or the points of the
+ * front where their box has the keys, else the log; a page is what of it is
+ * visible. Columns: the cursor through the epochs of the curves. */
 void dash_move(struct ui *ui, long rows, long cols);
 int dash_row(const struct ui *ui);
 int dash_page(const struct ui *ui);

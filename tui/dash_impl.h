@@ -33,8 +33,8 @@ void dash_jobs_draw(struct area a, const struct ui *ui, bool focus);
 void dash_build_row(struct area a, int x, int y, int w,
                     const struct loom_build_view *b);
 
-/* dash_log.c: its lines alone; which of them pass the filter (index[] of
- * LOOM_VIEW_LOG), and the number in there of the last one shown; moving. */
+/* dash_log.c; the lines alone, as many as there is room for; and as many rows
+ * down in them, of `rows` that are shown. */
 void dash_log_draw(struct area a, const struct ui *ui, bool focus);
 void dash_log_lines(struct area a, const struct ui *ui);
 void dash_log_move(struct ui *ui, long by, int rows);
