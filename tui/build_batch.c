@@ -40,7 +40,8 @@ static const struct {
              {"--slurm", false}, {"--prepare", false},  {"--points", false},
              {"--json", false},  {"-q", false},         {"--quiet", false},
              {"--clock", true},  {"--levels", true},    {"--effort", true},
-             {"--seeds", true},  {"--timeout", true},   {"--data", true}};
+             {"--seeds", true},  {"--timeout", true},   {"--data", true},
+             {"--board", true},  {"--interface", true}};
 
 /* The option that a word is, and its value: "--jobs 3" or "--jobs=3". -1: no
  * option; *at stays on its last word. */

@@ -1,6 +1,7 @@
 #!/bin/sh
 # builds.sh BITLOOM: several builds at once are what each is alone; those that
-# fail say why; the same command goes on; GNU parallel does the same.
+# fail say why; the same command goes on; GNU parallel does the same. On a board,
+# and proven.
 bitloom=$(realpath "$1")
 for tool in yosys nextpnr-ice40 icepack verilator; do
     command -v $tool >/dev/null || { echo "no $tool: skipped"; exit 77; }
@@ -70,6 +71,25 @@ says '"done":1' out
 cmp h/001/*.bin a/002/*.bin || fail 'by hand it is another'
 sh h/job.sh 2 2>err && fail 'a build that there is none of'
 says 'no build 2' err
+
+# ---- boards; the netlist proven, and found wrong ----------------------------
+build 0 net.json --board icebreaker --interface uart -o ice --json
+says '"clock_mhz":12' out
+says 'set_io rx 6' ice/pins.pcf
+"$bitloom" verify ice --netlist --formal --jobs 2 --json -q >out 2>err ||
+    fail 'verify'
+says '"netlist_mismatches":0' out
+says '"failed":0,"unknown":0' out
+sed '/module.*dense/,$s/ + / - /' ice/core.v >wrong.v
+mv wrong.v ice/core.v
+"$bitloom" verify ice --formal --json -q >out 2>err
+[ $? = 1 ] || fail 'a wrong core passes'
+says '"verdict":"failed"' out
+says 'should be' out
+build 2 net.json --board nowhere -o w
+says 'not known' err
+build 2 net.json --board icebreaker --interface stream -o w
+says 'no pins' err
 
 # ---- wrong use ---------------------------------------------------------------
 build 2 net.json --device hx1k,hx9k -o w
