@@ -166,7 +166,7 @@ char *loom_wrapper_spi_bench(const struct loom_design *d, size_t rows)
             "            #%d;\n"
             "            if (i >= 0)\n",
             rows, rows, 8 * (in > out ? in : out), 8 * in, 8 * out,
-            10 * d->p.latency + 100);
+            10 * d->latency + 100);
     compare(f, d);
     fputs("        end\n", f);
     end(f, rows);

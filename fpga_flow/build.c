@@ -80,7 +80,7 @@ static int check(const struct loom_build_conf *c, struct loom_errmsg *e)
         return loom_fail(e, LOOM_ERR_ARG,
                          "clock %g MHz: expected a number up to 1000",
                          c->clock_mhz);
-    if (c->levels < -1 || c->levels > 1000)
+    if (c->levels < LOOM_BIT_SERIAL || c->levels > 1000)
         return loom_fail(e, LOOM_ERR_ARG,
                          "levels %d: expected adder levels a stage, at least "
                          "1, or 0 for a stage a layer",
@@ -145,7 +145,7 @@ struct loom_build *loom_build_new(const struct loom_build_conf *conf,
     v->lc_available = b->device->lc;
     v->fmax_mhz = -1;
     v->clock_mhz = (float)b->conf.clock_mhz;
-    v->latency_cycles = d->p.latency;
+    v->latency_cycles = d->latency;
     struct loom_cells p = loom_target_predict(d, -1);
     v->predicted_lut4 = p.lut4;
     v->predicted_carry = p.carry;
@@ -376,7 +376,7 @@ static int yosys(struct loom_build *b, struct loom_errmsg *e)
     char *script =
         loom_asprintf("read_verilog core.v %s.v; %s "
                       "-top %s_%s -json synth.json",
-                      word, b->device->family->synth, b->d->name, word);
+                      word, loom_target_synth(b->d), b->d->name, word);
     const char *const argv[] = {b->tool[0], "-p", script, NULL};
     bool test = b->d->interface == LOOM_SELFTEST;
     const char *const in[] = {"core.v", b->wrapper,
@@ -652,7 +652,7 @@ static json_t *fmax_seeds(const struct loom_build *b)
 
 static json_t *make_report(const struct loom_build *b, const char *sha)
 {
-    int lat = b->d->p.latency;
+    int lat = b->d->latency;
     json_t *j =
         json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "schema", "bitloom/build/1",
                   "name", b->d->name, "device", b->device->name, "dir",
@@ -674,7 +674,7 @@ static json_t *make_report(const struct loom_build *b, const char *sha)
     json_object_set_new(j, "latency_cycles", json_integer(lat));
     json_object_set_new(j, "latency_ns",
                         json_real(1e3 * lat / b->best.fmax_mhz));
-    json_object_set_new(j, "ii", json_integer(1));
+    json_object_set_new(j, "ii", json_integer(b->d->ii));
     json_object_set_new(j, "levels", json_integer(b->d->p.levels));
     json_object_set_new(j, "bitstream", json_string(b->view.bitstream));
     json_object_set_new(j, "sha256", json_string(sha));

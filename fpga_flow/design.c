@@ -37,7 +37,8 @@ static bool is_keyword(const char *s)
         "do",       "class",     "final",    "global",     "package",
         "program",  "property",  "static",   "string",     "struct",
         "this",     "type",      "union",    "var",        "void",
-        "with",     "clk",       "x",        "y",          "core"};
+        "with",     "clk",       "x",        "y",          "core",
+        "go",       "at",        "after",    "done"};
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         if (!strcmp(s, words[i]))
             return true;
@@ -94,8 +95,11 @@ static struct loom_design *make(const struct loom_exact *net,
                                 const struct loom_share *share,
                                 struct loom_errmsg *e)
 {
-    struct loom_wires *w =
-        loom_wires_lower(net, share, conf->family->subtracts, e);
+    bool serial = conf->levels == LOOM_BIT_SERIAL;
+    enum loom_wire_style style = serial                    ? LOOM_WIRES_SERIAL
+                                 : conf->family->subtracts ? LOOM_WIRES_SUBTRACT
+                                                           : LOOM_WIRES_COMPLEMENT;
+    struct loom_wires *w = loom_wires_lower(net, share, style, e);
     if (!w)
         return NULL;
     struct loom_design *d = loom_calloc(1, sizeof(*d));
@@ -113,7 +117,16 @@ static struct loom_design *make(const struct loom_exact *net,
     d->out = loom_calloc(w->n_out + 1, sizeof(*d->out));
     d->in_bits = pack_in(d);
     d->out_bits = pack_out(d);
-    loom_pipeline_make(&d->p, w, conf->levels);
+    if (serial) {
+        d->p.levels = conf->levels;
+        d->serial = loom_bitserial_new(w);
+        d->latency = d->serial->latency;
+        d->ii = d->serial->ii;
+    } else {
+        loom_pipeline_make(&d->p, w, conf->levels);
+        d->latency = d->p.latency;
+        d->ii = 1;
+    }
     return d;
 }
 
@@ -192,6 +205,11 @@ struct loom_design *loom_design_new(const struct loom_exact *net,
                                     const struct loom_design_conf *conf,
                                     struct loom_errmsg *e)
 {
+    if (conf->levels == LOOM_BIT_SERIAL && conf->interface != LOOM_SERIAL) {
+        loom_fail(e, LOOM_ERR_ARG,
+                  "a bit-serial network has the interface serial only");
+        return NULL;
+    }
     if (conf->plain)
         return make(net, conf, NULL, e);
     struct choice c = {
@@ -220,6 +238,7 @@ void loom_design_destroy(struct loom_design *d)
     free(d->in);
     free(d->out);
     loom_pipeline_deinit(&d->p);
+    loom_bitserial_destroy(d->serial);
     loom_wires_destroy(d->w);
     free(d);
 }
@@ -227,6 +246,8 @@ void loom_design_destroy(struct loom_design *d)
 struct loom_design_size loom_design_size(const struct loom_design *d, int layer)
 {
     struct loom_design_size s = {0};
+    if (d->serial)
+        return loom_bitserial_size(d->serial, d->w, layer);
     for (size_t i = 0; i < d->w->n; i++) {
         const struct loom_wire *x = &d->w->wire[i];
         if ((layer >= 0 && x->layer != layer) ||

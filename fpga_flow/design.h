@@ -9,6 +9,7 @@
 
 #include "engine/err.h"
 #include "engine/exact.h"
+#include "fpga_flow/bitserial.h"
 #include "fpga_flow/pipeline.h"
 #include "fpga_flow/wires.h"
 
@@ -40,7 +41,9 @@ struct loom_design {
     const struct loom_family *family;
     char *name;                   /* a Verilog identifier */
     struct loom_wires *w;
-    struct loom_pipeline p;
+    struct loom_pipeline p;        /* empty if serial */
+    struct loom_bitserial *serial; /* NULL: a result every cycle */
+    int latency, ii; /* cycles from a row to its result, and to the next row */
     bool plain;            /* as asked for */
     enum loom_interface interface;  /* likewise */
     const struct loom_board *board; /* NULL: none */
@@ -53,7 +56,8 @@ struct loom_design {
 struct loom_design_conf {
     const char *name;
     const struct loom_family *family; /* for which cells are counted */
-    int levels;     /* adder levels a stage, 0 for a stage a layer */
+    int levels;     /* adder levels a stage, 0 for a stage a layer, or
+                       LOOM_BIT_SERIAL */
     bool plain;     /* layers share no sums: the reference */
     enum loom_interface interface;
     const struct loom_board *board; /* NULL: none in particular */
@@ -69,11 +73,7 @@ struct loom_design *loom_design_new(const struct loom_exact *net,
                                     struct loom_errmsg *e);
 void loom_design_destroy(struct loom_design *d);
 
-/* What the adders and registers come to; layer -1 for all.
- * adder_bits counts carry chains only; registers are bits. */
-struct loom_design_size {
-    int adders, adder_bits, registers, depth;
-};
+/* What the adders and registers come to; layer -1 for all. */
 struct loom_design_size loom_design_size(const struct loom_design *d,
                                          int layer);
 

@@ -90,8 +90,8 @@ static char *makefile(const struct loom_design *d,
         ".DELETE_ON_ERROR:\n",
         d->name, dev->name, d->name, f->suffix, f->routed, f->pack, f->routed,
         f->routed, f->pins, f->nextpnr, dev->flag, dev->package, f->pins_flag,
-        f->pins, clock_mhz, f->route_flag, word, word, f->synth, d->name, word,
-        d->name, f->suffix, f->routed);
+        f->pins, clock_mhz, f->route_flag, word, word, loom_target_synth(d),
+        d->name, word, d->name, f->suffix, f->routed);
 }
 
 static char *description(const struct loom_design *d,
@@ -100,7 +100,7 @@ static char *description(const struct loom_design *d,
     json_t *j = json_pack(
         "{s:s,s:s,s:s,s:f,s:i,s:i}", "schema", "bitloom/design/1", "name",
         d->name, "device", dev->name, "clock_mhz", clock_mhz, "levels",
-        d->p.levels, "effort", (int)!d->plain, "latency_cycles", d->p.latency);
+        d->p.levels, "effort", (int)!d->plain, "latency_cycles", d->latency);
     json_object_set_new(j, "interface",
                         json_string(loom_interface_word(d->interface)));
     if (d->board)
@@ -184,7 +184,7 @@ static void put_target(FILE *f, const struct loom_design *d,
                        const struct loom_device *dev, const char *tool,
                        double clock_mhz)
 {
-    const char *options = strchr(dev->family->synth, ' ');
+    const char *options = strchr(loom_target_synth(d), ' ');
     fprintf(f,
             "  %s:\n"
             "    default_tool: %s\n"
@@ -245,7 +245,7 @@ static char *core_file(const struct loom_design *d,
             "    tools:\n"
             "      verilator:\n"
             "        mode: lint-only\n",
-            d->name, d->p.latency, ice40->family->pins, ecp5->family->pins,
+            d->name, d->latency, ice40->family->pins, ecp5->family->pins,
             d->name, d->name);
     put_target(f, d, ice40, "icestorm", clock_mhz);
     put_target(f, d, ecp5, "trellis", clock_mhz);
@@ -286,7 +286,9 @@ int loom_emit_read(const char *dir, char **name, struct loom_design_conf *conf,
     const char *board = json_string_value(json_object_get(j, "board"));
     int interface = word ? loom_interface_find(word) : LOOM_SERIAL;
     if (interface < 0 || !s || !dev || !json_is_integer(l) ||
-        json_integer_value(l) < 0 || json_integer_value(l) > 1000) {
+        (json_integer_value(l) < 0 &&
+         json_integer_value(l) != LOOM_BIT_SERIAL) ||
+        json_integer_value(l) > 1000) {
         err =
             loom_fail(e, j ? LOOM_ERR_FORMAT : LOOM_ERR_MISSING,
                       "%s: not a design: %s; bitloom compile writes one", path,

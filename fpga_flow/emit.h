@@ -4,7 +4,7 @@
  *   bench.v vectors.hex expected.hex   a self-checking simulation
  *   pins.pcf or .lpf, Makefile, apio.ini where apio knows a board
  *   net.json           the integer network
- *   design.json        name, device, clock, levels, effort */
+ *   design.json        name, device, clock, levels (-2: bit-serial), effort */
 #pragma once
 
 #include <stdbool.h>

@@ -646,11 +646,12 @@ static int lower_all(struct lower *l, const int *layer_of,
 
 struct loom_wires *loom_wires_lower(const struct loom_exact *net,
                                     const struct loom_share *share,
-                                    bool subtracts, struct loom_errmsg *e)
+                                    enum loom_wire_style style,
+                                    struct loom_errmsg *e)
 {
     struct lower l = {.net = net, .share = share};
     l.w = loom_calloc(1, sizeof(*l.w));
-    l.w->subtracts = subtracts;
+    l.w->style = style;
     l.wire = loom_calloc(net->n_nodes, sizeof(*l.wire));
     l.extra = loom_calloc(net->n_nodes, sizeof(*l.extra));
     int *layer_of = loom_calloc(net->n_nodes, sizeof(*layer_of));

@@ -50,7 +50,7 @@ static int synthesize(const struct loom_measure *m, const struct loom_design *d,
 {
     char *script = loom_asprintf("read_verilog core.v serial.v; %s "
                                  "-top %s_serial -json synth.json",
-                                 m->device->family->synth, d->name);
+                                 loom_target_synth(d), d->name);
     const char *const argv[] = {tool, "-q", "-p", script, NULL};
     static const char *const in[] = {"core.v", "serial.v", NULL};
     static const char *const out[] = {"synth.json", NULL};

@@ -37,8 +37,9 @@ static int synthesize(const struct loom_netlist *n, const char *yosys,
                       struct loom_errmsg *e)
 {
     char last[160] = "no message";
-    char *script = loom_asprintf("read_verilog %s; %s %s -top %s; %s", n->core,
-                                 n->d->family->synth, option, n->d->name, then);
+    char *script =
+        loom_asprintf("read_verilog %s; %s %s -top %s; %s", n->core,
+                      loom_target_synth(n->d), option, n->d->name, then);
     const char *const argv[] = {yosys, "-p", script, NULL};
     int err = loom_tool_run(&(struct loom_tool){.argv = argv,
                                                 .dir = n->dir,

@@ -25,10 +25,15 @@ struct loom_pipeline {
  * 1,942 cells 78 MHz. */
 enum { LOOM_PIPELINE_LEVELS = 2 };
 
-/* What a caller's number means: 0 the default, -1 a stage a layer. */
+/* In the place of levels: no stages, but sums one bit at a time (bitserial.h).
+ */
+enum { LOOM_BIT_SERIAL = -2 };
+
+/* What a caller's number means: 0 the default, -1 a stage a layer; bit-serial
+ * stays that. */
 static inline int loom_pipeline_levels(int asked)
 {
-    return asked < 0 ? 0 : asked ? asked : LOOM_PIPELINE_LEVELS;
+    return asked == LOOM_BIT_SERIAL ? asked : asked < 0 ? 0 : asked ? asked : LOOM_PIPELINE_LEVELS;
 }
 
 void loom_pipeline_make(struct loom_pipeline *p, const struct loom_wires *w,

@@ -36,9 +36,9 @@ static bool solve(const struct loom_wires *w, const struct loom_matrix *m,
         const struct loom_wire *x = &w->wire[m->x[i]];
         lo[i] = x->lo;
         hi[i] = x->hi;
-        depth[i] = x->level;
-        if (x->lo < x->hi)
-            first = x->level < first ? x->level : first;
+        depth[i] = loom_wire_time(w, m->x[i]);
+        if (x->lo < x->hi && depth[i] < first)
+            first = depth[i];
     }
     for (size_t i = 0; i < m->n_in; i++)
         depth[i] = depth[i] > first ? depth[i] - first : 0;

@@ -7,9 +7,13 @@
 
 #include "engine/mem.h"
 
+/* The eight cells of a tile share a clock enable. The many of a bit-serial core
+ * scatter over more tiles than there are: 4,384 cells did not place in 5,280.
+ * Before a shift register's bit there is a LUT that does the same. */
 const struct loom_family loom_ice40 = {
     .name = "ice40",
     .synth = "synth_ice40",
+    .synth_serial = "synth_ice40 -nodffe",
     .nextpnr = "nextpnr-ice40",
     .pack = "icepack",
     .pins = "pins.pcf",
@@ -57,6 +61,7 @@ const char *loom_construct_word(enum loom_construct c)
 const struct loom_family loom_ecp5 = {
     .name = "ecp5",
     .synth = "synth_ecp5 -nowidelut",
+    .synth_serial = "synth_ecp5 -nowidelut",
     .nextpnr = "nextpnr-ecp5",
     .pack = "ecppack",
     .pins = "pins.lpf",
@@ -341,7 +346,7 @@ static bool is_merged(const struct loom_design *d, const int *readers,
 
 static void count_harness(const struct loom_design *d, struct loom_census *c)
 {
-    int ff = d->in_bits + d->out_bits + d->p.latency + 3;
+    int ff = d->in_bits + d->out_bits + d->latency + 3;
     c->count[LOOM_OUTPUTS] += d->out_bits + 1;
     c->count[LOOM_SHIFTS] += ff;
     c->ff += ff;
@@ -371,8 +376,56 @@ struct loom_census loom_target_count(const struct loom_design *d, int layer)
     return c;
 }
 
+/* LUTs of wire x of bit-serial arithmetic that stand beside registers. */
+static int beside(const struct loom_wires *w, const struct loom_wire *x)
+{
+    int n = above(x->bits, x->low);
+    switch (x->op) {
+    case LOOM_WIRE_CLIP:
+        return 2 * n;
+    case LOOM_WIRE_MUX:
+        return n;
+    case LOOM_WIRE_TABLE:
+        return n * table_luts(loom_wire_width(w, x->a));
+    default:
+        return 0;
+    }
+}
+
+/* A cell a register, which has a LUT before it (iCE40) or mostly not. */
+static struct loom_cells serial_cells(const struct loom_design *d, int layer)
+{
+    const struct loom_bitserial *s = d->serial;
+    struct loom_design_size z = loom_design_size(d, layer);
+    struct loom_cells c = {.ff = z.registers, .lc = z.registers};
+    bool ice40 = d->family == &loom_ice40;
+    c.lut4 = 2 * z.adders + (layer < 0 ? 2 * (int)s->n_windows : 0);
+    for (size_t i = 0; i < d->w->n; i++) {
+        const struct loom_wire *x = &d->w->wire[i];
+        if (layer >= 0 && x->layer != layer)
+            continue;
+        int luts = beside(d->w, x);
+        c.lut4 += luts + (ice40 ? s->wire[i].bits - s->wire[i].low : 0);
+        c.lc += luts;
+    }
+    for (size_t k = 0; k < s->n_leaves; k++)
+        if (layer < 0 || s->leaf[k].layer == layer)
+            c.lut4 += s->leaf[k].sum < 0 ? s->leaf[k].bits : 1;
+    if (layer < 0) { /* the harness */
+        int ff = d->in_bits + d->out_bits + 3;
+        c.ff += ff;
+        c.lc += ff;
+        c.lut4 += d->out_bits + 1;
+    }
+    if (!ice40)
+        c.lc = c.lut4;
+    return c;
+}
+
 struct loom_cells loom_target_predict(const struct loom_design *d, int layer)
 {
+    if (d->serial)
+        return serial_cells(d, layer);
     struct loom_census c = loom_target_count(d, layer);
     double lut4 = 0.0, lc = 0.0;
     for (int k = 0; k < LOOM_CONSTRUCTS; k++) {

@@ -38,6 +38,7 @@ struct loom_construct_price {
 struct loom_family {
     const char *name;                /* "ice40" */
     const char *synth;               /* Yosys' command */
+    const char *synth_serial;        /* for bit-serial cores */
     const char *nextpnr, *pack;      /* programs */
     const char *pins, *pins_flag;    /* file of constraints, nextpnr's option */
     const char *routed, *route_flag; /* file that pack reads, likewise */
@@ -73,6 +74,12 @@ extern const struct loom_device loom_devices[];
 
 /* By name or short form; NULL if there is none. */
 const struct loom_device *loom_device_find(const char *name);
+
+/* Yosys' command for a design. */
+static inline const char *loom_target_synth(const struct loom_design *d)
+{
+    return d->serial ? d->family->synth_serial : d->family->synth;
+}
 
 /* carry: SB_CARRY or CCU2C. lc: what the device has a number of: logic cells
  * of an iCE40, LUT4s of an ECP5 (where flip-flops are not bound to them). */

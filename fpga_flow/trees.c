@@ -67,6 +67,13 @@ static struct term add_terms(struct loom_wires *w, struct term a, struct term b,
                    0);
 }
 
+/* When a term is there: of serial ones the higher shift is earlier. */
+static int time_of(const struct loom_wires *w, struct term t)
+{
+    int time = loom_wire_time(w, t.wire);
+    return w->style == LOOM_WIRES_SERIAL ? time - t.shift : time;
+}
+
 /* The unused term of lowest level; of equals, the one that makes the shortest
  * carry chain with `mate` (or, without one, reaches the least high). */
 static size_t pick(const struct loom_wires *w, const struct sum *s, size_t n,
@@ -78,7 +85,7 @@ static size_t pick(const struct loom_wires *w, const struct sum *s, size_t n,
         if (s->used[i])
             continue;
         struct term t = s->term[i];
-        int level = w->wire[t.wire].level, cost = top_bit(w, t);
+        int level = time_of(w, t), cost = top_bit(w, t);
         if (mate) {
             int top = top_bit(w, *mate);
             int low = t.shift > mate->shift ? t.shift : mate->shift;
@@ -164,7 +171,7 @@ static int difference(struct loom_wires *w, struct sum *pos, struct sum *neg,
                       int64_t k, int f)
 {
     int64_t kp = k > 0 ? k : 0, kn = k < 0 ? -k : 0;
-    bool flip = !w->subtracts && lowest(pos) <= lowest(neg) && !kp && !kn &&
+    bool flip = w->style == LOOM_WIRES_COMPLEMENT && lowest(pos) <= lowest(neg) && !kp && !kn &&
                 complement_cost(w, pos, kp) < complement_cost(w, neg, kn);
     struct term p = build(w, pos, kp, f), n = build(w, neg, kn, f);
     if (flip && p.shift <= n.shift) { /* p - n = ~(~p + n) */
@@ -182,7 +189,7 @@ static int negative(struct loom_wires *w, struct sum *neg, int64_t k, int f)
 {
     int z = lowest(neg);
     if (k <= -(INT64_C(1) << z) &&
-        !w->subtracts) { /* -(n << z) = (~n << z) + 2^z */
+        w->style == LOOM_WIRES_COMPLEMENT) { /* -(n << z) = (~n << z) + 2^z */
         struct term n = build(w, neg, -k - (INT64_C(1) << z), f);
         int back = n.shift - z;
         if (back < 0) /* the constant reached below: as it stands */

@@ -302,7 +302,8 @@ static void layer_module(const struct writer *o)
     each_port(o, o->layer, true, port_in);
     each_port(o, o->layer, false, port_out);
     fputs("\n);\n", o->f);
-    loom_expr_functions(&e, o->layer);
+    loom_expr_tables(&e, o->layer);
+    loom_expr_sums(&e, o->layer);
     for (size_t i = 0; i < d->w->n; i++) {
         if (!is_real(d->w, (int)i) || layer_of(d->w, (int)i) != o->layer)
             continue;
@@ -381,38 +382,36 @@ static void top_outputs(const struct writer *o)
 }
 
 /* "output 7", of several outputs "angle[2]". */
-static void output_name(const struct writer *o, size_t j)
+static void output_name(const struct loom_exact *net, FILE *f, size_t j)
 {
-    const struct loom_exact *net = o->d->net;
     size_t k = 0, i = j;
     while (k < net->n_outputs && i >= net->outputs[k].n)
         i -= net->outputs[k++].n;
     if (k == net->n_outputs) {
-        fprintf(o->f, "output %zu", j);
+        fprintf(f, "output %zu", j);
         return;
     }
     for (const char *c = net->outputs[k].name; *c; c++)
-        fputc((unsigned char)*c < ' ' ? '_' : *c, o->f);
-    fprintf(o->f, "[%zu]", i);
+        fputc((unsigned char)*c < ' ' ? '_' : *c, f);
+    fprintf(f, "[%zu]", i);
 }
 
-static void output_table(const struct writer *o)
+void loom_verilog_output_table(const struct loom_design *d, FILE *f)
 {
-    const struct loom_design *d = o->d;
     for (size_t j = 0; j < d->w->n_out; j++) {
         const struct loom_wire *x = &d->w->wire[d->w->out[j]];
         if (!d->out[j].bits) {
-            fputs("//   ", o->f);
-            output_name(o, j);
-            fputs(" is 0\n", o->f);
+            fputs("//   ", f);
+            output_name(d->net, f, j);
+            fputs(" is 0\n", f);
             continue;
         }
-        fprintf(o->f, "//   y[%d:%d] ", d->out[j].at + d->out[j].bits - 1,
+        fprintf(f, "//   y[%d:%d] ", d->out[j].at + d->out[j].bits - 1,
                 d->out[j].at);
-        output_name(o, j);
-        fputs(": ", o->f);
-        loom_expr_format(o->f, d->out[j].bits, d->w->out_f[j], x->lo, x->hi);
-        fputc('\n', o->f);
+        output_name(d->net, f, j);
+        fputs(": ", f);
+        loom_expr_format(f, d->out[j].bits, d->w->out_f[j], x->lo, x->hi);
+        fputc('\n', f);
     }
 }
 
@@ -423,7 +422,7 @@ static void top_module(const struct writer *o)
             "// The whole network: a result %d clock edge%s after its input, "
             "one a clock.\n",
             d->p.latency, d->p.latency == 1 ? "" : "s");
-    output_table(o);
+    loom_verilog_output_table(d, o->f);
     fprintf(o->f,
             "module %s (\n    input wire clk,\n    input wire [%d:0] x,\n"
             "    output wire [%d:0] y\n);\n",
@@ -447,6 +446,8 @@ static void top_module(const struct writer *o)
 
 char *loom_verilog_core(const struct loom_design *d)
 {
+    if (d->serial)
+        return loom_verilog_bitserial(d);
     char *text = NULL;
     size_t n = 0;
     struct crossings in = {0}, out = {0};

@@ -5,10 +5,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "fpga_flow/design.h"
 
-/* The core: module d->name (clk, x, y), and a module a layer. */
+/* The core: module d->name (clk, x, y), and a module a layer; or, bit-serial,
+ * d->name (clk, go, x, y, done), and a block a layer. */
 char *loom_verilog_core(const struct loom_design *d);
 
 /* A port of a layer's module: bits low .. bits - 1 of a wire, as they are at a
@@ -24,6 +26,11 @@ struct loom_verilog_port {
 size_t loom_verilog_ports(const struct loom_design *d, int layer,
                           struct loom_verilog_port **ports);
 void loom_verilog_ports_free(struct loom_verilog_port *ports, size_t n);
+/* The latter. */
+char *loom_verilog_bitserial(const struct loom_design *d);
+
+/* What the bits of y are, in comments. */
+void loom_verilog_output_table(const struct loom_design *d, FILE *f);
 
 /* Module <name>_serial (clk, sdi, sync, sdo): shift registers around the
  * core, so that any network fits the pins of any package. */

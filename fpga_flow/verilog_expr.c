@@ -257,8 +257,7 @@ static void table_function(const struct loom_expr *o, const struct loom_wire *x)
     fprintf(o->f, " = %d'bx;\n        endcase\n    endfunction\n", n);
 }
 
-/* Adders of n bits as logic, for those lengths that the module has. */
-static void sum_functions(const struct loom_expr *o, int layer)
+void loom_expr_sums(const struct loom_expr *o, int layer)
 {
     const struct loom_wires *w = o->w;
     uint64_t done = 0;
@@ -290,26 +289,21 @@ static void sum_functions(const struct loom_expr *o, int layer)
     }
 }
 
-/* The functions that the module's wires call, each once. */
-static void table_functions(const struct loom_expr *o, int layer)
+void loom_expr_tables(const struct loom_expr *o, int layer)
 {
     const struct loom_wires *w = o->w;
     for (size_t i = 0; i < w->n; i++) {
         const struct loom_wire *x = &w->wire[i];
-        if (x->op != LOOM_WIRE_TABLE || !x->bits || x->layer != layer)
+        if (x->op != LOOM_WIRE_TABLE || !x->bits ||
+            (layer >= 0 && x->layer != layer))
             continue;
         bool done = false;
         for (size_t k = 0; k < i && !done; k++)
-            done = w->wire[k].op == x->op && w->wire[k].layer == x->layer &&
+            done = w->wire[k].op == x->op &&
+                   (layer < 0 || w->wire[k].layer == layer) &&
                    w->wire[k].k == x->k && w->wire[k].bits == x->bits &&
                    w->wire[k].low == x->low;
         if (!done)
             table_function(o, x);
     }
-}
-
-void loom_expr_functions(const struct loom_expr *o, int layer)
-{
-    table_functions(o, layer);
-    sum_functions(o, layer);
 }

@@ -29,8 +29,10 @@ void loom_expr_bits(const struct loom_expr *o, int id, int low, int top,
 /* What wire i computes, its operands as they are at a time. */
 void loom_expr_wire(const struct loom_expr *o, int i, int time);
 
-/* The functions that the expressions of a layer's wires call. */
-void loom_expr_functions(const struct loom_expr *o, int layer);
+/* The functions that the expressions of a layer's wires call, each once:
+ * tables (layer -1: of all layers), and adders that are written as logic. */
+void loom_expr_tables(const struct loom_expr *o, int layer);
+void loom_expr_sums(const struct loom_expr *o, int layer);
 
 /* n'b... of the low n bits of v. */
 void loom_expr_literal(FILE *f, int n, int64_t v);

@@ -75,18 +75,40 @@ static void rehash(struct loom_wires *w)
     }
 }
 
-/* No bit of one operand meets a bit of the other, and nothing is carried. */
+static bool disjoint(const struct loom_wires *w, const struct loom_wire *x);
+
+static bool is_sum(const struct loom_wires *w, int i)
+{
+    return w->wire[i].op == LOOM_WIRE_ADD && !disjoint(w, &w->wire[i]);
+}
+
+/* No bit of one operand meets a bit of the other, and nothing is carried.
+ * Serial bits would have to be kept first: then it is a sum like others. */
 static bool disjoint(const struct loom_wires *w, const struct loom_wire *x)
 {
     if (x->op != LOOM_WIRE_ADD || x->carry >= 0 || x->inv || x->sub)
+        return false;
+    if (w->style == LOOM_WIRES_SERIAL &&
+        (is_sum(w, x->a) || is_sum(w, x->b)))
         return false;
     int below = x->sa ? x->b : x->a, s = x->sa + x->sb;
     return s && w->wire[below].lo >= 0 && loom_wire_width(w, below) <= s;
 }
 
+/* When the lowest bit of ADD wire x is there, in a segment of sums whose
+ * leaves are there at 0. */
+static int serial_level(const struct loom_wires *w, const struct loom_wire *x)
+{
+    int a = loom_wire_time(w, x->a) - x->sa;
+    int b = loom_wire_time(w, x->b) - x->sb;
+    return (a > b ? a : b) + 1;
+}
+
 static int level(const struct loom_wires *w, const struct loom_wire *x)
 {
     int top = 0;
+    if (w->style == LOOM_WIRES_SERIAL)
+        return x->op == LOOM_WIRE_ADD ? serial_level(w, x) : 0;
     const int arg[] = {x->a, x->b, x->c};
     for (int i = 0; i < 3; i++)
         if (arg[i] >= 0 && w->wire[arg[i]].level > top)
@@ -95,6 +117,14 @@ static int level(const struct loom_wires *w, const struct loom_wire *x)
                 x->op == LOOM_WIRE_TABLE ||
                 (x->op == LOOM_WIRE_ADD && !disjoint(w, x));
     return top + adds;
+}
+
+int loom_wire_time(const struct loom_wires *w, int i)
+{
+    const struct loom_wire *x = &w->wire[i];
+    bool leaf = w->style == LOOM_WIRES_SERIAL &&
+                (x->op != LOOM_WIRE_ADD || disjoint(w, x));
+    return leaf ? 0 : x->level;
 }
 
 /* The wire equal to x, new if there is none. */
@@ -261,7 +291,7 @@ int loom_wire_add(struct loom_wires *w, int a, int sa, int b, int sb, int carry)
 int loom_wire_sub(struct loom_wires *w, int a, int sa, int b, int sb)
 {
     strip(w, &b, &sb);
-    if (!w->subtracts) /* a - b = a + ~b + 1 */
+    if (w->style == LOOM_WIRES_COMPLEMENT) /* a - b = a + ~b + 1 */
         return loom_wire_add(w, a, sa, loom_wire_not(w, b), sb, sb);
     strip(w, &a, &sa);
     if (is_const(w, b))
@@ -285,7 +315,7 @@ int loom_wire_not(struct loom_wires *w, int a)
     struct loom_wire y = w->wire[a];
     if (y.op == LOOM_WIRE_NOT)
         return y.a;
-    if (y.op == LOOM_WIRE_ADD && !disjoint(w, &y) && !w->subtracts)
+    if (y.op == LOOM_WIRE_ADD && !disjoint(w, &y) && w->style == LOOM_WIRES_COMPLEMENT)
         y.inv = !y.inv;
     else
         y = unary(LOOM_WIRE_NOT, w, a);

@@ -70,6 +70,14 @@ struct loom_wire_table {
     int64_t *v;
 };
 
+/* What costs nothing. */
+enum loom_wire_style {
+    LOOM_WIRES_COMPLEMENT, /* to complement a sum; to subtract does */
+    LOOM_WIRES_SUBTRACT,   /* to subtract; to complement a sum does */
+    LOOM_WIRES_SERIAL      /* likewise, and a shift is a delay: a wire's level
+                              is when its lowest bit is there */
+};
+
 struct loom_wires {
     size_t n, cap;
     struct loom_wire *wire;
@@ -85,8 +93,7 @@ struct loom_wires {
     int *out_f; /* [n_out] its f in the network */
 
     int at_layer, at_index; /* stamped on new wires */
-    bool subtracts; /* the target subtracts for nothing, but complements no
-                       sums for nothing; else the other way round */
+    enum loom_wire_style style;
     bool wide;      /* an interval passed 62 bits */
     int *bucket;            /* hash of wires while building; NULL afterwards */
     size_t n_buckets;
@@ -95,11 +102,12 @@ struct loom_wires {
 struct loom_share; /* share.h */
 
 /* Lower a network, LINEAR node k with its sums shared as share[k] says (NULL:
- * none shares), for a target that subtracts or one that complements; NULL and
- * a sentence when a width passes 62 bits. The result does not refer to net. */
+ * none shares), in the style of a target; NULL and a sentence when a width
+ * passes 62 bits. The result does not refer to net. */
 struct loom_wires *loom_wires_lower(const struct loom_exact *net,
                                     const struct loom_share *share,
-                                    bool subtracts, struct loom_errmsg *e);
+                                    enum loom_wire_style style,
+                                    struct loom_errmsg *e);
 void loom_wires_destroy(struct loom_wires *w);
 
 /* Run rows of integers through the program: q [rows][n_in], y [rows][n_out].
@@ -107,8 +115,17 @@ void loom_wires_destroy(struct loom_wires *w);
 void loom_wires_run(const struct loom_wires *w, const int64_t *q, size_t rows,
                     int64_t *y);
 
+/* What adders and registers come to: adder_bits counts carry chains only (or
+ * full adders), registers are bits. */
+struct loom_design_size {
+    int adders, adder_bits, registers, depth;
+};
+
 /* Bits of wire i's interval. */
 int loom_wire_width(const struct loom_wires *w, int i);
+
+/* Its level, where it is an operand of a sum: 0 for a serial leaf. */
+int loom_wire_time(const struct loom_wires *w, int i);
 
 /* First bit of ADD wire i's carry chain; the bits below are an operand's. */
 int loom_wire_chain(const struct loom_wire *x);

@@ -130,7 +130,7 @@ char *loom_wrapper_uart(const struct loom_design *d, int clocks)
     char *shift = shift_in(bytes(d->in_bits));
     size_t size;
     int in = bytes(d->in_bits), out = bytes(d->out_bits);
-    int ni = counter(in), no = counter(out), lat = d->p.latency;
+    int ni = counter(in), no = counter(out), lat = d->latency;
     FILE *f = open_memstream(&text, &size);
     fprintf(
         f,
@@ -202,7 +202,7 @@ char *loom_wrapper_spi(const struct loom_design *d)
     char *text = NULL, *y = padded("y", d->out_bits);
     char *shift = shift_in(bytes(d->in_bits));
     size_t size;
-    int in = bytes(d->in_bits), out = bytes(d->out_bits), lat = d->p.latency;
+    int in = bytes(d->in_bits), out = bytes(d->out_bits), lat = d->latency;
     int k = counter(in);
     FILE *f = open_memstream(&text, &size);
     fprintf(
@@ -271,7 +271,7 @@ char *loom_wrapper_stream(const struct loom_design *d)
 {
     char *text = NULL, *y = padded("y", d->out_bits);
     size_t size;
-    int in = bytes(d->in_bits), out = bytes(d->out_bits), lat = d->p.latency;
+    int in = bytes(d->in_bits), out = bytes(d->out_bits), lat = d->latency;
     int k = counter(lat + 2), depth = 1 << k;
     FILE *f = open_memstream(&text, &size);
     fprintf(f,
@@ -345,7 +345,7 @@ char *loom_wrapper_selftest(const struct loom_design *d, int clocks, int rows)
 {
     char *text = NULL;
     size_t size;
-    int a = counter(rows - 1), lat = d->p.latency, c = counter(rows + lat);
+    int a = counter(rows - 1), lat = d->latency, c = counter(rows + lat);
     FILE *f = open_memstream(&text, &size);
     fprintf(f,
             "// Sends %d vectors of a memory through %s, one a clock, compares "

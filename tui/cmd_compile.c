@@ -33,8 +33,8 @@ static json_t *to_json(const struct loom_design *d,
         "{s:s,s:s,s:s,s:s,s:f,s:i,s:i,s:i,s:i,s:i,s:i,s:o,s:i,s:o}", "schema",
         "bitloom/compile/1", "name", d->name, "device", dev->name, "dir", dir,
         "clock_mhz", clock, "adders", s.adders, "adder_bits", s.adder_bits,
-        "registers", s.registers, "stages", d->p.latency, "latency_cycles",
-        d->p.latency, "ii", 1, "predicted", cells(loom_target_predict(d, -1)),
+        "registers", s.registers, "stages", d->latency, "latency_cycles",
+        d->latency, "ii", d->ii, "predicted", cells(loom_target_predict(d, -1)),
         "lc_available", dev->lc, "layers", layers);
 }
 
@@ -51,9 +51,12 @@ static void print_table(const struct loom_design *d,
                    k < 0 ? "with harness" : d->w->layer[k].name, s.adders,
                    s.adder_bits, s.registers, loom_target_predict(d, k).lc);
     }
-    printf("latency %d cycles, a result every cycle; %s has %d cells\n"
-           "written to %s\n",
-           d->p.latency, dev->name, dev->lc, dir);
+    printf("latency %d cycles, a result every ", d->latency);
+    if (d->ii > 1)
+        printf("%d cycles", d->ii);
+    else
+        printf("cycle");
+    printf("; %s has %d cells\nwritten to %s\n", dev->name, dev->lc, dir);
 }
 
 int cmd_compile(int argc, char **argv)
@@ -67,7 +70,7 @@ int cmd_compile(int argc, char **argv)
     if (err)
         return cli_fail(err, &e);
     double clock = a.clock_mhz > 0 ? a.clock_mhz : a.device->clock_mhz;
-    int levels = a.levels < 0 ? 0 : a.levels ? a.levels : LOOM_PIPELINE_LEVELS;
+    int levels = loom_pipeline_levels(a.levels);
     int status = CLI_DONE;
     struct loom_design *d =
         loom_design_new(in.model.net,

@@ -118,6 +118,7 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
         {"format", required_argument, NULL, 'F'},
         {"levels", required_argument, NULL, 'l'},
         {"netlist", no_argument, NULL, 'n'},
+        {"bit-serial", no_argument, NULL, 'b'},
         {"out", required_argument, NULL, 'o'},
         {"random", required_argument, NULL, 'r'},
         {"seeds", required_argument, NULL, 's'},
@@ -131,13 +132,17 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
     *a = (struct flow_arg){0};
     optind = 1;
     while ((c = getopt_long(argc, argv, "o:q", options, NULL)) != -1) {
-        int letter = c == 'd' && !strchr(allowed, 'd') ? 'D' : c;
+        int letter = c == 'b'                            ? 'l'
+                     : c == 'd' && !strchr(allowed, 'd') ? 'D'
+                                                         : c;
         if (c == '?' || (!strchr("jqS", c) && !strchr(allowed, letter)))
             return cli_usage(argv[0], "wrong option");
         if (c == 'j')
             a->json = true;
         else if (c == 'q')
             a->quiet = true;
+        else if (c == 'b')
+            a->levels = LOOM_BIT_SERIAL;
         else if (c == 'S')
             a->store = optarg;
         else if (c == 'o')
@@ -171,9 +176,8 @@ static int read_vectors(const struct flow_arg *a, struct flow_input *in,
                         struct loom_errmsg *e)
 {
     struct cli_rows rows;
-    int err =
-        cli_rows_read(&in->model, &a->data, a->data ? 1 : 0, NULL, NULL,
-                      &rows, e);
+    int err = cli_rows_read(&in->model, &a->data, a->data ? 1 : 0, NULL, NULL,
+                            &rows, e);
     if (err)
         return err;
     if (rows.n) {

@@ -17,7 +17,7 @@ struct flow_arg {
     enum loom_interface interface;
     double clock_mhz;                 /* 0: not given */
     double timeout_s;                 /* 0: not given */
-    int levels;                       /* 0: not given; -1: a stage a layer */
+    int levels; /* 0: not given; -1: a stage a layer; LOOM_BIT_SERIAL */
     int seeds;                        /* 0: not given */
     int jobs;                         /* 0: not given */
     long random;                      /* vectors to draw; 0: not given */

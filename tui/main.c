@@ -100,12 +100,15 @@ const struct cli_command cli_commands[] = {
      cmd_report},
     {"compile",
      "MODEL --device DEV|--board BOARD [--interface WORD] [--clock MHZ]\n"
-     "                    [--levels N] [--effort 0] -o DIR [--json]",
+     "                    [--levels N | --bit-serial] [--effort 0] -o DIR "
+     "[--json]",
      "write a network as Verilog, with all that a build needs\n\n"
      "Needs no tools. DIR gets core.v, a serial harness, a self-checking\n"
      "bench, pins and a Makefile that builds and simulates without bitloom.\n"
      "--levels N: a register after every N levels of adders (default 2); 0: a\n"
      "register a layer. --effort 0: outputs share no sums; the reference.\n"
+     "--bit-serial: sums one bit a clock, in a fraction of the cells where they\n"
+     "are wide; a result leaves every so many cycles instead of every one.\n"
      "--data X.npy: rows for the bench.",
      cmd_compile},
     {"export",
@@ -123,8 +126,8 @@ const struct cli_command cli_commands[] = {
      cmd_export},
     {"verify",
      "MODEL|DIR [--device DEV] [--data X.npy] [--random N] [--netlist]\n"
-     "                     [--formal] [--jobs N] [--levels N] [--effort 0]\n"
-     "                     [--timeout S] [--json] [-q]",
+     "                     [--formal] [--jobs N] [--levels N | --bit-serial]\n"
+     "                     [--effort 0] [--timeout S] [--json] [-q]",
      "the Verilog, and the netlist, against the integer network\n\n"
      "DIR is a folder that compile or build wrote: its files are taken as they\n"
      "are. Every row of X.npy (or the test rows kept with the run), and corner\n"
@@ -137,7 +140,8 @@ const struct cli_command cli_commands[] = {
      cmd_verify},
     {"build",
      "MODEL --device DEV|--board BOARD [--interface WORD] [--clock MHZ]\n"
-     "                     [--levels N] [--effort 0] [--seeds N] [--timeout S]\n"
+     "                     [--levels N | --bit-serial] [--effort 0] [--seeds N]\n"
+     "                     [--timeout S]\n"
      "                     [--data X.npy] -o DIR [--json] [-q]\n"
      "       bitloom build MODEL... --device DEV,... [--points] -o DIR ...\n"
      "                     [--jobs N | --slurm [--partition P] | --prepare]",

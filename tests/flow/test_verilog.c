@@ -96,13 +96,33 @@ static void test_wild(void **state)
     print_message("%ld networks, %ld vectors\n", nets, vectors);
 }
 
+static void test_wild_bit_serial(void **state)
+{
+    (void)state;
+    long vectors = 0;
+    need("iverilog");
+    const char *from = getenv("LOOM_SEED"), *count = getenv("LOOM_PROPERTY");
+    uint64_t seed = from ? strtoull(from, NULL, 10) : 1;
+    long nets = count ? strtol(count, NULL, 10) : 30;
+    for (long n = 0; n < nets; seed++) {
+        struct loom_exact *net = netgen_wild(seed);
+        if (net)
+            simulate(net, &loom_ice40, LOOM_BIT_SERIAL, "iverilog", &vectors);
+        n += net != NULL;
+        loom_exact_destroy(net);
+    }
+    print_message("%ld networks, %ld vectors\n", nets, vectors);
+}
+
 static void test_like_trained(void **state)
 {
     (void)state;
     static const int sizes[] = {16, 12, 8, 3};
     long vectors = 0;
     need("iverilog");
-    for (int levels = 0; levels < 4; levels++) {
+    for (int levels = LOOM_BIT_SERIAL; levels < 4; levels++) {
+        if (levels == -1)
+            continue;
         struct loom_exact *net = netgen_like(5, sizes, 4, 400, 5);
         simulate(net, &loom_ecp5, levels, "iverilog", &vectors);
         loom_exact_destroy(net);
@@ -169,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wild),
+        cmocka_unit_test(test_wild_bit_serial),
         cmocka_unit_test(test_like_trained),
         cmocka_unit_test(test_verilator),
         cmocka_unit_test(test_mismatch),
