@@ -118,7 +118,7 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
         {"format", required_argument, NULL, 'F'},
         {"levels", required_argument, NULL, 'l'},
         {"netlist", no_argument, NULL, 'n'},
-        {"bit-serial", no_argument, NULL, 'b'},
+        {"bit-serial", no_argument, NULL, 'B'},
         {"out", required_argument, NULL, 'o'},
         {"random", required_argument, NULL, 'r'},
         {"seeds", required_argument, NULL, 's'},
@@ -132,7 +132,7 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
     *a = (struct flow_arg){0};
     optind = 1;
     while ((c = getopt_long(argc, argv, "o:q", options, NULL)) != -1) {
-        int letter = c == 'b'                            ? 'l'
+        int letter = c == 'B'                            ? 'l'
                      : c == 'd' && !strchr(allowed, 'd') ? 'D'
                                                          : c;
         if (c == '?' || (!strchr("jqS", c) && !strchr(allowed, letter)))
@@ -141,7 +141,7 @@ int flow_arg_parse(int argc, char **argv, const char *allowed,
             a->json = true;
         else if (c == 'q')
             a->quiet = true;
-        else if (c == 'b')
+        else if (c == 'B')
             a->levels = LOOM_BIT_SERIAL;
         else if (c == 'S')
             a->store = optarg;

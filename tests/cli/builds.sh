@@ -91,6 +91,21 @@ says 'not known' err
 build 2 net.json --board icebreaker --interface stream -o w
 says 'no pins' err
 
+# ---- one bit a clock ---------------------------------------------------------
+"$bitloom" compile net.json --device hx1k --bit-serial -o bs --json >out 2>err ||
+    fail 'compile --bit-serial'
+says '"adder_bits"' out
+grep -q '"ii":1,' out && fail 'bit-serial: a result every cycle'
+"$bitloom" verify bs --netlist --json -q >out 2>err || fail 'verify: bit-serial'
+says '"mismatches":0' out
+says '"netlist_mismatches":0' out
+sed 's/ & ~at\[[0-9]*\];/;/' bs/core.v >wrong.v
+mv wrong.v bs/core.v
+"$bitloom" verify bs --json -q >out 2>err
+[ $? = 1 ] || fail 'bit-serial: carries that stay pass'
+build 2 net.json --board icebreaker --interface uart --bit-serial -o w
+says 'bit-serial' err
+
 # ---- wrong use ---------------------------------------------------------------
 build 2 net.json --device hx1k,hx9k -o w
 says 'hx9k' err

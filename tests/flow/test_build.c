@@ -187,7 +187,7 @@ static void test_wrong_use(void **state)
                  {{.device = "hx8k", .dir = ""}, "folder"},
                  {{.device = "hx8k", .dir = "x", .clock_mhz = -1}, "clock"},
                  {{.device = "hx8k", .dir = "x", .seeds = 1000}, "seeds"},
-                 {{.device = "hx8k", .dir = "x", .levels = -2}, "levels"}};
+                 {{.device = "hx8k", .dir = "x", .levels = -3}, "levels"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct loom_build_conf c = cases[i].conf;
         struct loom_errmsg e = {""};
