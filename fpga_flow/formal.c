@@ -275,8 +275,12 @@ static int prove(struct proof *p, const json_t *modules, struct loom_errmsg *e)
     p->out->gates = loom_aig_size(p->g);
     if (p->out->verdict == LOOM_FAILED) {
         tell_counterexample(p);
-        if (p->ref->loose) /* it may be the proof that misses something */
+        if (p->ref->loose) {
             p->out->verdict = LOOM_UNKNOWN;
+            snprintf(p->out->reason, sizeof(p->out->reason),
+                     "it reads what is inside another layer, and alone could "
+                     "be given what that never gives");
+        }
     }
     return err;
 }

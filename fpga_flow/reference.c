@@ -27,6 +27,7 @@ struct loom_reference_own {
     int **bits;           /* [w->n] what wires compute, NULL: not made yet */
     struct value **value; /* [nodes] */
     int inputs;           /* literal: all of them in their intervals */
+    bool *loose;          /* the reference's */
     int64_t *coef;        /* [w->n] scratch of the algebra */
     bool *atom;           /* [w->n] likewise */
 };
@@ -98,8 +99,11 @@ static int bit_of(struct loom_reference_own *o, struct loom_wire_bit at)
     if (at.wire < 0)
         return at.i;
     struct owner *own = &o->owner[o->first[at.wire] + (size_t)at.i];
-    if (layer_of(o->w, at.wire) == o->layer || own->node < 0)
+    bool here = layer_of(o->w, at.wire) == o->layer;
+    if (here || own->node < 0) {
+        *o->loose |= !here;
         return compute(o, at.wire)[at.i];
+    }
     if (own->lit < 0)
         own->lit = loom_aig_input(o->g);
     return own->lit;
@@ -555,8 +559,13 @@ struct loom_reference *loom_reference_new(const struct loom_design *d,
     struct loom_reference_own *o = loom_calloc(1, sizeof(*o));
     const struct loom_wires *w = d->w;
     r->own = o;
-    *o = (struct loom_reference_own){
-        .d = d, .net = d->net, .w = w, .g = g, .layer = layer, .inputs = 1};
+    *o = (struct loom_reference_own){.d = d,
+                                     .net = d->net,
+                                     .w = w,
+                                     .g = g,
+                                     .layer = layer,
+                                     .loose = &r->loose,
+                                     .inputs = 1};
     o->first = loom_calloc(w->n + 1, sizeof(*o->first));
     for (size_t i = 0; i < w->n; i++)
         o->first[i + 1] = o->first[i] + (size_t)loom_wire_width(w, (int)i);

@@ -31,7 +31,8 @@ struct loom_reference {
     size_t n_claims;
     int plain;  /* sums that are not known to be what they should be: they are
                    left to the solver as well */
-    bool loose; /* it reads a value that the circuit holds in another form */
+    bool loose; /* it reads what is inside another layer, or holds a value in
+                   another form: a difference may be one that cannot occur */
     struct loom_reference_own *own;
 };
 
