@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -359,15 +358,21 @@ static int run_once(struct loom_build *b, struct loom_memo *m, const char *log,
 static int tool_failed(const struct loom_build *b, const char *tool,
                        const char *log, int status, struct loom_errmsg *e)
 {
-    struct statvfs fs;
-    if (!statvfs(b->conf.dir, &fs) && !fs.f_bavail)
-        return loom_fail(e, LOOM_ERR_IO,
-                         "%s: the disk is full; free some space and try again",
-                         b->conf.dir);
-    return loom_fail(e, LOOM_ERR_TOOL, "%s: exit status %d: %s; see %s/%s",
-                     tool, status,
-                     b->progress.error[0] ? b->progress.error : "no message",
-                     b->conf.dir, log);
+    char said[sizeof(b->progress.error) + 4200];
+    snprintf(said, sizeof(said), "%s; see %s/%s",
+             b->progress.error[0] ? b->progress.error : "no message",
+             b->conf.dir, log);
+    return loom_tool_failed(tool, status, said, b->conf.dir, e);
+}
+
+/* What a tool wrote cannot be read, for the reason in e, or for want of room.
+ */
+static int unreadable(const struct loom_build *b, int err,
+                      struct loom_errmsg *e)
+{
+    return loom_disk_is_full(b->conf.dir)
+               ? loom_tool_failed("", 0, "", b->conf.dir, e)
+               : err;
 }
 
 static int yosys(struct loom_build *b, struct loom_errmsg *e)
@@ -395,7 +400,7 @@ static int yosys(struct loom_build *b, struct loom_errmsg *e)
     err = loom_report_netlist(netlist, b->d, &b->cells, b->layer_cells, e);
     free(netlist);
     if (err)
-        return tool_failed(b, "yosys", "yosys.log", 0, e);
+        return unreadable(b, err, e);
     pthread_mutex_lock(&b->lock);
     b->view.lut4 = b->cells.lut4;
     b->view.carry = b->cells.carry;
@@ -514,7 +519,7 @@ static int nextpnr(struct loom_build *b, int seed, struct loom_errmsg *e)
     err = loom_report_placed(report, b->d, b->conf.clock_mhz, &p, e);
     free(report);
     if (err)
-        return tool_failed(b, f->nextpnr, "nextpnr.log", 0, e);
+        return unreadable(b, err, e);
     note_seed(b, seed, "done", &p, now() - t);
     if (p.fmax_mhz > b->best.fmax_mhz || !b->best_seed) {
         err = keep_best(b, seed, &p, e);
@@ -562,7 +567,12 @@ static int bitstream(struct loom_build *b, char sha[65], struct loom_errmsg *e)
     if (!err)
         err = loom_file_read(from, 64 << 20, &data, &n, e);
     if (!err && n < 1000)
-        err = tool_failed(b, f->pack, "nextpnr.log", 0, e);
+        err = unreadable(b,
+                         loom_fail(e, LOOM_ERR_TOOL,
+                                   "%s: %s holds no "
+                                   "bitstream",
+                                   f->pack, from),
+                         e);
     if (!err) {
         loom_sha256(data, n, sha);
         err = loom_file_write(to, data, n, e);

@@ -37,9 +37,11 @@ static int run(const struct loom_measure *m, struct loom_memo *memo,
             loom_memo_keep(memo);
     }
     loom_memo_deinit(memo);
-    if (status > 0)
-        status = loom_fail(e, LOOM_ERR_TOOL, "%s: exit status %d; see %s", name,
-                           status, path);
+    if (status > 0) {
+        char *see = loom_asprintf("see %s", path);
+        status = loom_tool_failed(name, status, see, m->dir, e);
+        free(see);
+    }
     free(path);
     return status;
 }

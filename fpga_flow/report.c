@@ -13,7 +13,8 @@ static json_t *load(const char *path, struct loom_errmsg *e)
     json_error_t je;
     json_t *j = json_load_file(path, 0, &je);
     if (!j)
-        loom_fail(e, LOOM_ERR_IO, "%s: line %d: %s", path, je.line, je.text);
+        loom_fail(e, LOOM_ERR_IO, "%s: line %d: %s", path, je.line,
+                  *je.text ? je.text : "is there enough memory?");
     return j;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -159,13 +160,32 @@ static bool reap(pid_t tool, int *status)
     return p == 0;
 }
 
+/* SIGKILL for all children, those that left the tool's group too; who dies
+ * leaves its own children to us. */
+static void kill_children(void)
+{
+    char list[4096];
+    int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, list, sizeof(list));
+    pid_t pid = 0;
+    for (ssize_t i = 0; i < n; i++) {
+        if (list[i] != ' ') {
+            pid = 10 * pid + (list[i] - '0');
+        } else {
+            kill(pid, SIGKILL);
+            pid = 0;
+        }
+    }
+    close(fd);
+}
+
 static void nothing(int sig)
 {
     (void)sig;
 }
 
 /* Start the tool, wait for its end or for the life line to break, leave no
- * process of the group behind. */
+ * process of it behind. */
 static void keep(const struct start *s)
 {
     sigset_t child, none;
@@ -196,8 +216,10 @@ static void keep(const struct start *s)
     kill(-tool, status < 0 ? SIGTERM : SIGKILL);
     struct timespec tick = {0, 10 * 1000000};
     for (int i = 0; reap(tool, &status); i++) {
-        if (i >= GRACE_MS / 10)
+        if (i >= GRACE_MS / 10) {
             kill(-tool, SIGKILL);
+            kill_children();
+        }
         ppoll(NULL, 0, &tick, &none);
     }
     _exit(status < 0 ? 126 : status);
@@ -388,6 +410,30 @@ out:
     free(tmp);
     free(r);
     return err;
+}
+
+/* ---- why it failed ------------------------------------------------------ */
+
+bool loom_disk_is_full(const char *dir)
+{
+    struct statvfs fs;
+    return !statvfs(dir, &fs) && !fs.f_bavail;
+}
+
+int loom_tool_failed(const char *name, int status, const char *said,
+                     const char *dir, struct loom_errmsg *e)
+{
+    int sig = status - 128;
+    if (loom_disk_is_full(dir))
+        return loom_fail(e, LOOM_ERR_IO,
+                         "%s: the disk is full; free some space and try again",
+                         dir);
+    if (sig == SIGKILL || sig == SIGSEGV || sig == SIGABRT || sig == SIGBUS)
+        return loom_fail(e, LOOM_ERR_TOOL,
+                         "%s: ended by signal %d%s%s; is there enough memory?",
+                         name, sig, *said ? ": " : "", said);
+    return loom_fail(e, LOOM_ERR_TOOL, "%s: exit status %d: %s", name, status,
+                     *said ? said : "no message");
 }
 
 /* ---- versions ----------------------------------------------------------- */

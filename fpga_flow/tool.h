@@ -1,7 +1,7 @@
 /* Supervised child processes. A keeper process stands between us and the
- * tool: it leads the tool's process group, ends the whole group (SIGTERM, then
- * SIGKILL) when it is told to or when we die, and reaps all of it. Nothing
- * survives the call, or us. */
+ * tool: it ends the tool's whole process group (SIGTERM, then SIGKILL), and
+ * whoever left that, when it is told to or when we die, and reaps all of it.
+ * Nothing survives the call, or us. */
 #pragma once
 
 #include <stdatomic.h>
@@ -43,6 +43,15 @@ int loom_tool_find_beside(const char *mate, const char *name, char *path,
  * is no such program) or LOOM_ERR_IO with a sentence. Ends within a second of
  * `cancel`. The tool has its own TMPDIR, removed afterwards. */
 int loom_tool_run(const struct loom_tool *t, struct loom_errmsg *e);
+
+/* The sentence for a tool that ended with a status that is not 0, `said` being
+ * the last that it had to say ("": nothing), and its work in `dir`: the disk is
+ * full (LOOM_ERR_IO), a signal ended it, or what it said. */
+int loom_tool_failed(const char *name, int status, const char *said,
+                     const char *dir, struct loom_errmsg *e);
+
+/* Whether the disk that this folder is on has no room left. */
+bool loom_disk_is_full(const char *dir);
 
 /* The first line of `name ARG`'s output, e.g. its version; "" if none. */
 void loom_tool_version(const char *name, const char *arg, char *out,

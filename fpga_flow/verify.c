@@ -97,8 +97,7 @@ static int run_tool(struct sim *s, const char *const *argv,
                           .ctx = s};
     int err = loom_tool_run(&t, e);
     if (err > 0)
-        return loom_fail(e, LOOM_ERR_TOOL, "%s: exit status %d: %s", argv[0],
-                         err, s->last[0] ? s->last : "no message");
+        return loom_tool_failed(argv[0], err, s->last, s->dir, e);
     return err;
 }
 

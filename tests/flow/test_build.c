@@ -1,6 +1,5 @@
 /* One real build of a small network, and those that must fail. */
 #include <math.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -139,42 +138,6 @@ static void test_ecp5(void **state)
     check_build("ecp5-25k", 24288, 100000);
 }
 
-static void *run(void *arg)
-{
-    return (void *)(intptr_t)loom_build_run(arg, NULL);
-}
-
-static void test_cancel(void **state)
-{
-    (void)state;
-    static const int sizes[] = {16, 8, 3};
-    if (!have_tools("nextpnr-ice40", "icepack"))
-        skip();
-    struct loom_exact *net = netgen_like(4, sizes, 3, 400, 4);
-    setenv("LOOM_CACHE", "", 1);
-    struct loom_build *b = new_build(net, "hx1k", NULL);
-    struct loom_build_view v;
-    pthread_t t;
-    void *err;
-    pthread_create(&t, NULL, run, b);
-    do {
-        usleep(20000);
-        loom_build_look(b, &v);
-    } while (v.phase < LOOM_PHASE_VERIFY);
-    usleep(300000);
-    loom_build_cancel(b);
-    pthread_join(t, &err);
-    assert_int_equal((intptr_t)err, LOOM_ERR_CANCELLED);
-    loom_build_look(b, &v);
-    assert_int_equal(v.state, LOOM_BUILD_CANCELLED);
-    assert_string_equal(v.bitstream, "");
-    char *bin = loom_asprintf("%s/small.bin", dir);
-    assert_int_equal(access(bin, F_OK), -1);
-    free(bin);
-    loom_build_destroy(b);
-    loom_exact_destroy(net);
-}
-
 static void test_wrong_use(void **state)
 {
     (void)state;
@@ -216,7 +179,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ice40),
         cmocka_unit_test(test_ecp5),
-        cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_wrong_use),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -168,6 +168,21 @@ static void test_stray(void **state)
     assert_gone(&s);
 }
 
+/* Nor do those survive that left the tool's group, and what they started. */
+static void test_escaped(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    double t = now();
+    assert_int_equal(
+        sh("setsid sh -c 'sleep 60 & echo pid $!; sleep 60' & echo pid $!;"
+           "sleep 0.1",
+           10, NULL, &s, NULL),
+        0);
+    assert_true(now() - t < 2);
+    assert_gone(&s);
+}
+
 /* We die; the tool must not live on. */
 static void test_we_die(void **state)
 {
@@ -235,8 +250,9 @@ int main(void)
         cmocka_unit_test(test_status),  cmocka_unit_test(test_lines),
         cmocka_unit_test(test_tmpdir),  cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_cancel),  cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_stray),   cmocka_unit_test(test_we_die),
-        cmocka_unit_test(test_missing), cmocka_unit_test(test_log_full),
+        cmocka_unit_test(test_stray),   cmocka_unit_test(test_escaped),
+        cmocka_unit_test(test_we_die),  cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_log_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
