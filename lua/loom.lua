@@ -99,6 +99,44 @@ end
 
 -- ---- data ----------------------------------------------------------------
 
+-- Scripts that run at once in one process share what they make of data, if it
+-- is made the same way. How it was made is a text: what was called, with which
+-- values, where arrays and data sets stand for how they were made themselves.
+local recipes = setmetatable({}, {__mode = "k"})
+
+local function recipe(value)
+  if type(value) == "table" then
+    local parts = {}
+    for key, v in pairs(value) do
+      parts[#parts + 1] = recipe(key) .. "=" .. recipe(v)
+    end
+    table.sort(parts)
+    return "{" .. table.concat(parts, ",") .. "}"
+  elseif type(value) == "string" or type(value) == "number" then
+    return ("%q"):format(value)
+  end
+  return recipes[value] or tostring(value)
+end
+
+local function shared(name, make)
+  if not core.shares then
+    return make
+  end
+  return function(...)
+    local how = recipe{name, ...}
+    local made = core.share(how, make, ...)
+    recipes[made] = how
+    return made
+  end
+end
+
+for _, t in ipairs{core, core.methods} do
+  for _, name in ipairs{"load", "data", "muon", "digits", "scale", "column",
+    "replace", "permute", "average_pool"} do
+    t[name] = t[name] and shared(name, t[name])
+  end
+end
+
 -- Path of a data file, looked for beside the script, in the folders of
 -- LOOM_DATA, in its data/, in ../shared/data and where bitloom fetch puts it;
 -- fails where it is in none of them, unless `optional`.

@@ -180,6 +180,7 @@ static int open_all(lua_State *L)
     push_settings(L, s->host->set);
     lua_setfield(L, -2, "settings");
     loom_script_open_data(L);
+    loom_script_open_share(L);
     lua_call(L, 1, 1);
     lua_setglobal(L, "loom");
     return 0;

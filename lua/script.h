@@ -9,6 +9,7 @@
 #include "engine/dataset.h"
 #include "engine/model.h"
 #include "engine/trainer.h"
+#include "lua/depot.h"
 
 /* What a script's loom.train{...} asked for. */
 struct loom_train_request {
@@ -34,6 +35,7 @@ struct loom_script_host {
     const char *const *set; /* "key=value" list, NULL-ended, or NULL */
     int epochs;             /* > 0: over the script's */
     int64_t seed;           /* >= 0: over the script's */
+    struct loom_depot *depot; /* shared with other scripts, or NULL */
 };
 
 /* A state with the standard libraries and loom; host is borrowed and must

@@ -10,6 +10,9 @@
 #include "engine/store.h"
 #include "lua/script_impl.h"
 
+/* Its address names the registry's entry of the methods of arrays. */
+static const char METHODS;
+
 /* ---- arrays ------------------------------------------------------------ */
 
 struct loom_script_array *loom_script_array(lua_State *L, int index)
@@ -53,7 +56,8 @@ static struct loom_script_array *push_array(lua_State *L, const char *source)
 static int gc_array(lua_State *L)
 {
     struct loom_script_array *a = luaL_checkudata(L, 1, LOOM_ARRAY_TYPE);
-    loom_table_deinit(&a->t);
+    if (!a->lent)
+        loom_table_deinit(&a->t);
     return 0;
 }
 
@@ -182,23 +186,14 @@ static void push_names(lua_State *L, const struct loom_table *t)
     }
 }
 
+/* What core's table of methods has, as the library left it, or a field. */
 static int array_index(lua_State *L)
 {
-    static const struct {
-        const char *name;
-        lua_CFunction function;
-    } methods[] = {
-        {"scale", array_scale},     {"average_pool", array_average_pool},
-        {"replace", array_replace}, {"column", array_column},
-        {"permute", array_permute},
-    };
     const struct loom_table *t = &loom_script_array(L, 1)->t;
     const char *key = luaL_checkstring(L, 2);
-    for (size_t k = 0; k < sizeof(methods) / sizeof(*methods); k++)
-        if (!strcmp(key, methods[k].name)) {
-            lua_pushcfunction(L, methods[k].function);
-            return 1;
-        }
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &METHODS);
+    if (lua_getfield(L, -1, key) != LUA_TNIL)
+        return 1;
     if (!strcmp(key, "rows"))
         lua_pushinteger(L, t->a.n_dims ? (lua_Integer)t->a.dim[0] : 1);
     else if (!strcmp(key, "columns"))
@@ -332,7 +327,16 @@ void loom_script_open_data(lua_State *L)
         {"load", load},
         {NULL, NULL},
     };
+    static const luaL_Reg methods[] = {
+        {"scale", array_scale},     {"average_pool", array_average_pool},
+        {"replace", array_replace}, {"column", array_column},
+        {"permute", array_permute}, {NULL, NULL},
+    };
     loom_script_new_type(L, LOOM_ARRAY_TYPE, gc_array, array_index);
     luaL_setfuncs(L, functions, 0);
+    luaL_newlib(L, methods);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &METHODS);
+    lua_setfield(L, -2, "methods");
     loom_script_open_dataset(L);
 }

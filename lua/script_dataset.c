@@ -21,19 +21,20 @@ static int bad_data(lua_State *L, const struct loom_errmsg *e)
 
 struct loom_dataset *loom_script_dataset(lua_State *L, int index)
 {
-    struct loom_dataset **d = luaL_testudata(L, index, LOOM_DATASET_TYPE);
-    if (!d || !*d)
+    struct loom_script_dataset *s = luaL_testudata(L, index, LOOM_DATASET_TYPE);
+    if (!s || !s->d)
         loom_script_raise(L, LOOM_ERR_SCRIPT,
                           "expected a data set from loom.data or loom.muon "
                           "(field \"data\")");
-    return d ? *d : NULL;
+    return s ? s->d : NULL;
 }
 
 static int gc_dataset(lua_State *L)
 {
-    struct loom_dataset **d = luaL_checkudata(L, 1, LOOM_DATASET_TYPE);
-    loom_dataset_destroy(*d);
-    *d = NULL;
+    struct loom_script_dataset *s = luaL_checkudata(L, 1, LOOM_DATASET_TYPE);
+    if (!s->lent)
+        loom_dataset_destroy(s->d);
+    s->d = NULL;
     return 0;
 }
 
@@ -77,10 +78,10 @@ static int dataset_index(lua_State *L)
 /* The anchor first: what is stored in it is freed on any error. */
 static struct loom_dataset **push_dataset(lua_State *L)
 {
-    struct loom_dataset **d = lua_newuserdatauv(L, sizeof(*d), 1);
-    *d = NULL;
+    struct loom_script_dataset *s = lua_newuserdatauv(L, sizeof(*s), 1);
+    *s = (struct loom_script_dataset){0};
     luaL_setmetatable(L, LOOM_DATASET_TYPE);
-    return d;
+    return &s->d;
 }
 
 /* ---- the rows of loom.data ---------------------------------------------- */

@@ -1,6 +1,7 @@
-/* Shared by script.c (the state, points), script_train.c (training) and
- * script_data.c (arrays), script_dataset.c (data sets). Memory that must survive a Lua error is
- * anchored in a userdata before the next call that can raise. */
+/* Shared by script.c (the state, points), script_train.c (training),
+ * script_data.c (arrays), script_dataset.c (data sets) and script_share.c (what
+ * scripts share of them). Memory that must survive a Lua error is anchored in a
+ * userdata before the next call that can raise. */
 #pragma once
 
 #include <lauxlib.h>
@@ -33,10 +34,17 @@ double loom_script_number(lua_State *L, const char *name, double standard,
 void loom_script_string(lua_State *L, const char *name, const char *standard,
                         char *buf, size_t size);
 
-/* What an array of the script is, and the file that it comes from. */
+/* What an array of the script is, and the file that it comes from. lent: its
+ * data is another's, here and below. */
 struct loom_script_array {
     struct loom_table t;
     char source[64];
+    bool lent;
+};
+
+struct loom_script_dataset {
+    struct loom_dataset *d; /* NULL: not made yet */
+    bool lent;
 };
 
 /* The array at a stack index; raises if it is none. */
@@ -54,6 +62,12 @@ void loom_script_new_type(lua_State *L, const char *name, lua_CFunction gc,
 /* find, load, data, muon and their types, into the table on top. */
 void loom_script_open_data(lua_State *L);
 void loom_script_open_dataset(lua_State *L);
+
+/* Into the table of core on top: `share`, and whether there is anyone to share
+ * with, `shares`. */
+void loom_script_open_share(lua_State *L);
+/* The script has all of its data. */
+void loom_script_settle_share(lua_State *L);
 
 /* loom.train, as core has it: a table of fields at 1. */
 int loom_script_train(lua_State *L);

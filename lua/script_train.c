@@ -494,6 +494,7 @@ int loom_script_train(lua_State *L)
     struct loom_model **m = build_model(L, r.conf.seed);
     r.take_model = *m;
     *m = NULL; /* the host frees it, also when it fails */
+    loom_script_settle_share(L);
     int err = h->train(h->ud, &r, &e);
     /* A script may catch the error: the host's hook is asked at once. */
     if (err == LOOM_ERR_CANCELLED)

@@ -90,6 +90,7 @@ struct loom_session *loom_session_new(const struct loom_session_conf *conf,
         .set = (const char *const *)s->set,
         .epochs = conf->epochs,
         .seed = conf->seed,
+        .depot = conf->depot,
     };
     s->L = loom_script_new(&s->host);
     if (!s->mailbox || !s->layer.mailbox || !s->looked.mailbox ||
@@ -116,6 +117,8 @@ void loom_session_destroy(struct loom_session *s)
     loom_session_end_run(s);
     if (s->L)
         lua_close(s->L);
+    if (s->conf.depot)
+        loom_depot_leave(s->conf.depot, &s->host);
     loom_session_close_console(s);
     loom_session_forget_data(s);
     loom_store_close(s->store);
@@ -215,6 +218,12 @@ bool loom_session_send(struct loom_session *s, const struct loom_command *c)
 void loom_session_interrupt(struct loom_session *s)
 {
     atomic_store(&s->interrupted, true);
+}
+
+static bool interrupted(const struct loom_session *s)
+{
+    return atomic_load(&s->interrupted) ||
+           (s->conf.interrupted && atomic_load(s->conf.interrupted));
 }
 
 /* Take the oldest command; waits up to `seconds` (negative: for ever, 0: not
@@ -348,7 +357,7 @@ bool loom_session_drain(struct loom_session *s)
         bool running = loom_session_tend_builds(s);
         running |= loom_session_tend_forecast(s);
         bool halted = s->paused && s->step == STEP_NONE;
-        if (atomic_load(&s->interrupted))
+        if (interrupted(s))
             s->stop = true;
         /* Paused: sleep until a command comes; the progress of a build or a
          * forecast is worth waking for. */
@@ -375,7 +384,7 @@ void loom_session_count(lua_State *L, lua_Debug *ar)
     (void)ar;
     struct loom_session *s = *(struct loom_session **)lua_getextraspace(L);
     bool line = s->console.depth > 0 && atomic_load(&s->console.stop);
-    if (!s->stop && !line && !atomic_load(&s->interrupted))
+    if (!s->stop && !line && !interrupted(s))
         return;
     lua_sethook(L, loom_session_count, LUA_MASKCOUNT, 1);
     luaL_error(L, "interrupted");
@@ -392,7 +401,7 @@ int loom_session_run(struct loom_session *s, struct loom_errmsg *e)
         err = loom_script_run(s->L, s->script,
                               s->conf.again ? s->conf.again->script_text : NULL,
                               e);
-    if (err == LOOM_ERR_SCRIPT && (s->stop || atomic_load(&s->interrupted)))
+    if (err == LOOM_ERR_SCRIPT && (s->stop || interrupted(s)))
         err = loom_fail(e, LOOM_ERR_CANCELLED, "interrupted");
     err = loom_session_judge_again(s, err, e);
     if (err) {
@@ -419,7 +428,7 @@ static void *session_main(void *arg)
     loom_session_run(s, &e);
     s->paused = false;
     /* Interrupted: a full queue has no room for the command to stop. */
-    while (!s->stop && !atomic_load(&s->interrupted)) {
+    while (!s->stop && !interrupted(s)) {
         bool running = loom_session_tend_builds(s);
         running |= loom_session_tend_forecast(s);
         loom_session_publish(s, true);

@@ -5,6 +5,7 @@
  * mailbox; an eventfd that says there is a new view. Neither side waits. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 #include "engine/train_view.h"
 #include "fpga_flow/build.h"
 #include "fpga_flow/forecast.h"
+#include "lua/depot.h"
 
 enum { LOOM_VIEW_BUILDS = 8, LOOM_VIEW_LOG = 200, LOOM_LOG_CHARS = 192 };
 
@@ -169,6 +171,10 @@ struct loom_session_conf {
      * training is the last, and LOOM_ERR_MISMATCH says that the weights are
      * others. Settings and seed are the caller's to give as they were. */
     const struct loom_store_run *again;
+    /* What sessions of this process share, or NULL; outlives the session. */
+    struct loom_depot *depot;
+    /* Set by others, as loom_session_interrupt; or NULL. */
+    const atomic_bool *interrupted;
     bool forecast;          /* predict the cells of points, in the background */
     void (*event)(void *ud, const struct loom_event *ev); /* or NULL */
     void *ud;

@@ -178,7 +178,9 @@ int array_take_stock(struct array_job *j, bool quiet)
 
 struct crew {
     struct array_job *j;
-    int next, threads, running;
+    int (*do_task)(void *ud, int k, struct loom_errmsg *e);
+    void *ud;
+    int next, running;
     int mb, mb_taken; /* of memory: what there is, what runs should take */
     bool quiet;
     pthread_mutex_t lock; /* of next, running, mb_taken, the tasks, stderr */
@@ -255,31 +257,39 @@ static void end_one(struct crew *c, int k, int err, const struct loom_errmsg *e)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* Task k, from 1, in a process of its own. */
+static int spawn(void *ud, int k, struct loom_errmsg *e)
+{
+    const struct array_job *j = ud;
+    char program[PATH_MAX] = "", number[16];
+    if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
+        return loom_fail(e, LOOM_ERR_IO, "/proc/self/exe: %s", strerror(errno));
+    snprintf(number, sizeof(number), "%d", k);
+    const char *argv[] = {program, j->command, "--task", j->dir, number, NULL};
+    return loom_tool_run(
+        &(struct loom_tool){.argv = argv, .cancel = flow_interrupts()}, e);
+}
+
 static void *work(void *arg)
 {
     struct crew *c = arg;
-    char program[PATH_MAX] = "", number[16], threads[16];
-    ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
-    snprintf(threads, sizeof(threads), "%d", c->threads);
-    for (int k; n > 0 && (k = take_next(c)) >= 0;) {
+    for (int k; (k = take_next(c)) >= 0;) {
         struct loom_errmsg e = {""};
-        snprintf(number, sizeof(number), "%d", k + 1);
-        const char *argv[] = {program, c->j->command, "--task", c->j->dir,
-                              number,  "--threads",   threads,  NULL};
-        if (!c->threads)
-            argv[5] = NULL;
-        int err = loom_tool_run(
-            &(struct loom_tool){.argv = argv, .cancel = flow_interrupts()}, &e);
+        int err = c->do_task(c->ud, k + 1, &e);
         end_one(c, k, err, &e);
     }
     return NULL;
 }
 
-int array_run(struct array_job *j, int jobs, int threads, bool quiet,
-              struct loom_errmsg *e)
+int array_run(struct array_job *j, int jobs,
+              int (*do_task)(void *ud, int k, struct loom_errmsg *e), void *ud,
+              bool quiet, struct loom_errmsg *e)
 {
-    struct crew c = {
-        .j = j, .quiet = quiet, .threads = threads, .mb = memory_mb()};
+    struct crew c = {.j = j,
+                     .do_task = do_task ? do_task : spawn,
+                     .ud = do_task ? ud : j,
+                     .quiet = quiet,
+                     .mb = memory_mb()};
     jobs = jobs < j->n ? jobs : j->n;
     pthread_t *thread = loom_calloc((size_t)jobs + 1, sizeof(*thread));
     int started = 0;

@@ -1,7 +1,7 @@
-/* An array of tasks: processes of their own, numbered from 1, that any machine
- * that sees the folder may run. Task K is `bitloom COMMAND --task DIR K`, works
- * in DIR/00K, and leaves its end there in done.json: {status, run, why}. They
- * are made here, several at once, or by a Slurm array, or by DIR/job.sh. */
+/* An array of tasks, numbered from 1, that any machine that sees the folder may
+ * run. Task K is `bitloom COMMAND --task DIR K`, works in DIR/00K, and leaves
+ * its end there in done.json: {status, run, why}. They are made here, several
+ * at once, or by a Slurm array, or by DIR/job.sh. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,12 +35,13 @@ void array_forget_failures(const struct array_job *j);
  * quiet. How many are not done. */
 int array_take_stock(struct array_job *j, bool quiet);
 
-/* Do what is left with `jobs` processes at once, of so many threads each (0:
- * the command knows none); no second one starts while the memory that is there
- * does not hold what they should take. Returns when all are done, or
- * LOOM_ERR_CANCELLED. */
-int array_run(struct array_job *j, int jobs, int threads, bool quiet,
-              struct loom_errmsg *e);
+/* Do what is left, `jobs` tasks at once; no second one starts while the memory
+ * that is there does not hold what they should take. do_task(ud, K, e) does
+ * one, on a thread of its own; its exit status, or an error; NULL: in a
+ * process. Returns when all are done, or LOOM_ERR_CANCELLED. */
+int array_run(struct array_job *j, int jobs,
+              int (*do_task)(void *ud, int k, struct loom_errmsg *e), void *ud,
+              bool quiet, struct loom_errmsg *e);
 
 /* The same on a cluster: submitted, followed, and submitted again (3 times at
  * most) where a task has left the cluster unfinished. */

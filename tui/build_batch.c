@@ -343,7 +343,7 @@ static int run(struct batch *b)
     if (b->how == SLURM)
         err = array_run_slurm(&b->array, b->partition, b->quiet, &e);
     else if (b->how == HERE)
-        err = array_run(&b->array, b->jobs, 0, b->quiet, &e);
+        err = array_run(&b->array, b->jobs, NULL, NULL, b->quiet, &e);
     if (err)
         return cli_fail(err, &e);
     for (int k = 0; k < b->array.n; k++)

@@ -5,10 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int cli_fail(int err, const struct loom_errmsg *e)
+int cli_status(int err)
 {
-    fprintf(stderr, "bitloom: %s\n",
-            e && e->text[0] ? e->text : loom_strerror(err));
     switch (err) {
     case LOOM_OK:
         return CLI_DONE;
@@ -25,6 +23,13 @@ int cli_fail(int err, const struct loom_errmsg *e)
     }
 }
 
+int cli_fail(int err, const struct loom_errmsg *e)
+{
+    fprintf(stderr, "bitloom: %s\n",
+            e && e->text[0] ? e->text : loom_strerror(err));
+    return cli_status(err);
+}
+
 int cli_usage(const char *command, const char *fmt, ...)
 {
     va_list ap;
@@ -39,12 +44,17 @@ int cli_usage(const char *command, const char *fmt, ...)
     return CLI_USAGE;
 }
 
+int cli_write_json(FILE *out, json_t *j)
+{
+    int failed = json_dumpf(j, out, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(j);
+    failed |= fputc('\n', out) == EOF || fflush(out) == EOF;
+    return failed ? CLI_FAILED : CLI_DONE;
+}
+
 int cli_print_json(json_t *j)
 {
-    int failed = json_dumpf(j, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(j);
-    failed |= putchar('\n') == EOF || fflush(stdout) == EOF;
-    return failed ? CLI_FAILED : CLI_DONE;
+    return cli_write_json(stdout, j);
 }
 
 void cli_print_help(const struct cli_command *c)

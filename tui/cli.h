@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -16,6 +17,9 @@ struct cli_command {
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
 
+/* The exit status that belongs to err. */
+int cli_status(int err);
+
 /* Print "bitloom: sentence" on standard error and return the exit status
  * that belongs to err. */
 int cli_fail(int err, const struct loom_errmsg *e);
@@ -27,6 +31,8 @@ __attribute__((format(printf, 2, 3))) int cli_usage(const char *command,
 /* One JSON value on a line of standard output, flushed; steals j. Returns
  * CLI_DONE, or CLI_FAILED when standard output is gone. */
 int cli_print_json(json_t *j);
+/* The same in a file. */
+int cli_write_json(FILE *out, json_t *j);
 
 /* The table of main.c, ended by a NULL name; and one row's help on stdout. */
 extern const struct cli_command cli_commands[];

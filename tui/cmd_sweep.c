@@ -8,6 +8,7 @@
 #include "tui/cli.h"
 #include "tui/commands.h"
 #include "tui/sweep_job.h"
+#include "tui/sweep_plan.h"
 #include "tui/sweep_task.h"
 
 enum option { JOBS, SLURM, PARTITION, PREPARE, SEEDS, OUT, STORE, N_OPTIONS };
@@ -22,12 +23,17 @@ static const struct args_own own[] = {
     [STORE] = {.name = "--store"},
     {.name = NULL}};
 
-/* sweep --task DIR NUMBER [--threads N]: what job.sh calls. */
+/* sweep --task DIR NUMBER: what job.sh calls. */
 static int task(int argc, char **argv)
 {
-    if (argc != 4 && !(argc == 6 && !strcmp(argv[4], "--threads")))
-        return cli_usage("sweep", "--task DIR NUMBER [--threads N]");
-    return sweep_task(argv[2], atoi(argv[3]), argc == 6 ? atoi(argv[5]) : 0);
+    struct loom_errmsg e = {""};
+    if (argc != 4)
+        return cli_usage("sweep", "--task DIR NUMBER");
+    json_t *plan = sweep_plan_read(argv[2], &e);
+    int status = plan ? sweep_task(plan, argv[2], atoi(argv[3]), 0, NULL, &e)
+                      : LOOM_ERR_MISSING;
+    json_decref(plan);
+    return status < 0 ? cli_fail(status, &e) : status;
 }
 
 static void print_table(const struct sweep_job *j)
@@ -67,7 +73,7 @@ static char *default_dir(const char *script)
     return loom_asprintf("%.*s.sweep", (int)strcspn(name, "."), name);
 }
 
-/* A process': as asked for, or the cores shared out. */
+/* A run's: as asked for, or the cores shared out. */
 static int threads(const struct args *a, int jobs, int tasks)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -92,7 +98,7 @@ static int sweep(const struct args_given *g, const struct args *a)
     if (!err && g[SLURM].text)
         err = array_run_slurm(&j.array, g[PARTITION].text, quiet, &e);
     else if (!err && !g[PREPARE].text)
-        err = array_run(&j.array, jobs, threads(a, jobs, j.array.n), quiet, &e);
+        err = sweep_run(&j, jobs, threads(a, jobs, j.array.n), quiet, &e);
     int also = j.array.n ? sweep_collect(&j, err ? NULL : &e) : 0;
     err = err ? err : also;
     int status = err ? cli_fail(err, &e) : answer(&j, a);

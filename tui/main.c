@@ -31,8 +31,10 @@ const struct cli_command cli_commands[] = {
      "Files\n"
      "are .npy, .npz, .csv, .arff, .h5, .mat or IDX, FILE:NAME is one of "
      "several\n"
-     "arrays; --label COLUMN of FILE holds the labels. Several outputs lie side\n"
-     "by side, in the order of the network, in Y.npy and in the file of labels\n"
+     "arrays; --label COLUMN of FILE holds the labels. Several outputs lie "
+     "side\n"
+     "by side, in the order of the network, in Y.npy and in the file of "
+     "labels\n"
      "(a class is one number). --raw: the rows are as\n"
      "measured; the standardization that the network was trained with comes\n"
      "first.\n"
@@ -107,7 +109,8 @@ const struct cli_command cli_commands[] = {
      "bench, pins and a Makefile that builds and simulates without bitloom.\n"
      "--levels N: a register after every N levels of adders (default 2); 0: a\n"
      "register a layer. --effort 0: outputs share no sums; the reference.\n"
-     "--bit-serial: sums one bit a clock, in a fraction of the cells where they\n"
+     "--bit-serial: sums one bit a clock, in a fraction of the cells where "
+     "they\n"
      "are wide; a result leaves every so many cycles instead of every one.\n"
      "--data X.npy: rows for the bench.",
      cmd_compile},
@@ -129,26 +132,33 @@ const struct cli_command cli_commands[] = {
      "                     [--formal] [--jobs N] [--levels N | --bit-serial]\n"
      "                     [--effort 0] [--timeout S] [--json] [-q]",
      "the Verilog, and the netlist, against the integer network\n\n"
-     "DIR is a folder that compile or build wrote: its files are taken as they\n"
-     "are. Every row of X.npy (or the test rows kept with the run), and corner\n"
-     "and N random vectors (1000), must agree in every bit; else exit status 1.\n"
+     "DIR is a folder that compile or build wrote: its files are taken as "
+     "they\n"
+     "are. Every row of X.npy (or the test rows kept with the run), and "
+     "corner\n"
+     "and N random vectors (1000), must agree in every bit; else exit status "
+     "1.\n"
      "--netlist: so must what Yosys makes of the core, simulated with the\n"
-     "vendor's models of its cells. --formal: proves for all inputs that every\n"
+     "vendor's models of its cells. --formal: proves for all inputs that "
+     "every\n"
      "layer's netlist computes what the integer network says, N layers at a\n"
      "time; a layer that is not proven (--timeout, 120 s each) is named, with\n"
      "the reason or an input that shows it, and the exit status is 1.",
      cmd_verify},
     {"build",
      "MODEL --device DEV|--board BOARD [--interface WORD] [--clock MHZ]\n"
-     "                     [--levels N | --bit-serial] [--effort 0] [--seeds N]\n"
+     "                     [--levels N | --bit-serial] [--effort 0] [--seeds "
+     "N]\n"
      "                     [--timeout S]\n"
      "                     [--data X.npy] -o DIR [--json] [-q]\n"
      "       bitloom build MODEL... --device DEV,... [--points] -o DIR ...\n"
      "                     [--jobs N | --slurm [--partition P] | --prepare]",
      "compile, verify, synthesize, place, route: a bitstream\n\n"
      "--board: a device, its clock and its pins (bitloom devices lists them).\n"
-     "--interface: what is around the network: serial (three pins and a clock,\n"
-     "the default), uart (bytes, 115200 8N1), spi (a slave), selftest (vectors\n"
+     "--interface: what is around the network: serial (three pins and a "
+     "clock,\n"
+     "the default), uart (bytes, 115200 8N1), spi (a slave), selftest "
+     "(vectors\n"
      "and results in its memory: it reports PASS or FAIL and how many on the\n"
      "serial line); compile also writes stream (AXI4-Stream).\n"
      "--seeds N: placements to try, the fastest is kept. --timeout S: of each\n"
@@ -158,10 +168,14 @@ const struct cli_command cli_commands[] = {
      "folders of LOOM_TOOLS, then in PATH. What they made is kept in\n"
      "~/.cache/bitloom (or LOOM_CACHE; empty: nowhere), so that the same call\n"
      "is not made twice: \"reused\" counts such calls.\n"
-     "Several models or devices, or --points (every point of a RUN's front), are\n"
-     "built into DIR/001, DIR/002, ...: --jobs at once, as far as memory goes, or\n"
-     "as a Slurm array, whose nodes need the tools, this program and the folders\n"
-     "of DIR and the store; --prepare writes DIR/job.sh for GNU parallel and the\n"
+     "Several models or devices, or --points (every point of a RUN's front), "
+     "are\n"
+     "built into DIR/001, DIR/002, ...: --jobs at once, as far as memory goes, "
+     "or\n"
+     "as a Slurm array, whose nodes need the tools, this program and the "
+     "folders\n"
+     "of DIR and the store; --prepare writes DIR/job.sh for GNU parallel and "
+     "the\n"
      "like. The same command goes on with what was interrupted or failed.",
      cmd_build},
     {"fit",
@@ -176,7 +190,8 @@ const struct cli_command cli_commands[] = {
      "train the script again with a beta that should lead to the EBOPs that\n"
      "fill the device. Of a RUN, only the points of its front are tried. The\n"
      "answer has been placed and routed, within the limits and at the clock\n"
-     "(each device has its own default). DIR (SCRIPT-DEV.fit without -o) keeps the builds\n"
+     "(each device has its own default). DIR (SCRIPT-DEV.fit without -o) keeps "
+     "the builds\n"
      "and fit.json; the same command goes on where it was interrupted. Exit\n"
      "status 1 when nothing fits.",
      cmd_fit},
@@ -199,12 +214,14 @@ const struct cli_command cli_commands[] = {
      "all variants of a script, here or on a cluster\n\n"
      "Every combination of the values, times the seeds 1 to N, is a run of "
      "its\n"
-     "own; --jobs of them train at once (a core each without it), or they are "
-     "a\n"
-     "Slurm array, whose nodes need this program and DIR only, or --prepare\n"
-     "writes DIR/job.sh for GNU parallel and the like. Finished ones are "
-     "taken\n"
-     "into the store. The same command goes on with what was interrupted or\n"
+     "own; --jobs of them train at once (a core each without it), in one "
+     "process\n"
+     "that makes their data once; or they are a Slurm array, whose nodes need\n"
+     "this program and DIR only, or --prepare writes DIR/job.sh for GNU "
+     "parallel\n"
+     "and the like. Each ends as it would alone. Finished ones are taken into "
+     "the\n"
+     "store. The same command goes on with what was interrupted or\n"
      "failed, and takes in what has been done. DIR is SCRIPT.sweep without -o.",
      cmd_sweep},
     {"program",
@@ -241,7 +258,8 @@ const struct cli_command cli_commands[] = {
     {"bench",
      "train|quant [--net NAME] [--batch ROWS] [--threads N] [--json]\n"
      "                     | ui [--keys N] [--pairs N] [--json]\n"
-     "                     | target --device DEV [--levels N] [-o FILE] [--json]\n"
+     "                     | target --device DEV [--levels N] [-o FILE] "
+     "[--json]\n"
      "                       [-q] [MODEL]...",
      "the speed of training and of the screen, the truth of predictions\n\n"
      "train: beside the machine's peak and plain loops. Each case trains a\n"
@@ -255,8 +273,10 @@ const struct cli_command cli_commands[] = {
      "its effect on the screen (200 keys), the first frame with 1,000 runs in\n"
      "the store, the cost of a frame, and what it all takes from the training\n"
      "(5 pairs of runs). Takes two minutes.\n"
-     "target: designs of one construct each (sums, quantizers, tables ...) and\n"
-     "networks are counted by synthesis and packing, and prices fitted to them,\n"
+     "target: designs of one construct each (sums, quantizers, tables ...) "
+     "and\n"
+     "networks are counted by synthesis and packing, and prices fitted to "
+     "them,\n"
      "each network priced by all other designs. Says what a construct costs\n"
      "beside what predictions charge, and how far predictions are off.",
      cmd_bench},

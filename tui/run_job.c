@@ -15,6 +15,7 @@
 
 #include "tui/cli.h"
 #include "tui/format.h"
+#include "tui/run_events.h"
 
 struct report {
     bool json, quiet, bar; /* bar: standard output is a terminal */
@@ -61,141 +62,6 @@ static double seconds(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* JSON lines. */
-
-/* A number that is none becomes null: JSON has no NaN. */
-static json_t *real(float v)
-{
-    return isfinite(v) ? json_real((double)v) : json_null();
-}
-
-/* Cells, where they are what counts; estimated, as in every step. */
-static void put_cost(json_t *j, const struct loom_train_view *t, float cost)
-{
-    if (!t->cost_unit[0])
-        return;
-    json_object_set_new(j, "cost", real(cost));
-    json_object_set_new(j, "cost_unit", json_string(t->cost_unit));
-}
-
-static json_t *event(const char *name)
-{
-    return json_pack("{s:s, s:s}", "schema", "bitloom/run/1", "event", name);
-}
-
-static void put_epoch(const struct loom_train_view *t)
-{
-    json_t *j = event("epoch");
-    json_object_set_new(j, "epoch", json_integer(t->epoch));
-    json_object_set_new(j, "epochs", json_integer(t->epochs));
-    json_object_set_new(j, "loss", real(t->loss));
-    json_object_set_new(j, "val_loss", real(t->val_loss));
-    json_object_set_new(j, "val_metric", real(t->val_metric));
-    json_object_set_new(j, "metric", json_string(t->metric));
-    json_t *metrics = json_pack("{s:o}", t->metric, real(t->val_metric));
-    for (int k = 0; k < t->n_more; k++)
-        json_object_set_new(metrics, t->more_metric[k], real(t->more[k]));
-    json_object_set_new(j, "metrics", metrics);
-    if (t->outliers >= 0)
-        json_object_set_new(j, "outliers", real(t->outliers));
-    json_object_set_new(j, "ebops", real(t->ebops));
-    put_cost(j, t, t->cost);
-    json_object_set_new(j, "beta", real(t->beta));
-    json_object_set_new(j, "lr", real(t->lr));
-    json_object_set_new(j, "seconds", real(t->seconds_per_epoch));
-    json_object_set_new(j, "samples_per_s", real(t->samples_per_s));
-    cli_print_json(j);
-}
-
-static json_t *point(const struct loom_train_view *t, int i)
-{
-    const struct loom_train_front *p = &t->front[i];
-    json_t *j = json_object();
-    json_object_set_new(j, "epoch", json_integer(p->epoch));
-    json_object_set_new(j, "val_metric", real(p->val_metric));
-    json_object_set_new(j, "ebops", real(p->ebops));
-    put_cost(j, t, p->cost);
-    return j;
-}
-
-static void put_pareto(const struct loom_event *ev)
-{
-    const struct loom_train_view *t = ev->train;
-    json_t *j = event("pareto");
-    json_object_set_new(j, "epoch", json_integer(t->epoch));
-    json_object_set_new(j, "val_metric", real(t->val_metric));
-    json_object_set_new(j, "ebops", real(t->ebops));
-    put_cost(j, t, t->cost);
-    json_object_set_new(j, "checkpoint",
-                        json_string(ev->checkpoint ? ev->checkpoint : ""));
-    cli_print_json(j);
-}
-
-static void put_collapse(const struct loom_event *ev)
-{
-    const struct loom_notice *n = ev->notice;
-    json_t *j = event("collapse");
-    json_object_set_new(j, "epoch", json_integer(ev->train->epoch));
-    json_object_set_new(j, "since_epoch", json_integer(n->epoch_before));
-    json_object_set_new(j, "ebops_before", json_real(n->ebops_before));
-    json_object_set_new(j, "layer", json_string(n->layer));
-    json_object_set_new(j, "good_epoch",
-                        n->good_epoch ? json_integer(n->good_epoch)
-                                      : json_null());
-    json_object_set_new(j, "action",
-                        json_string(loom_on_collapse_word(n->action)));
-    cli_print_json(j);
-}
-
-static void put_stop(const struct loom_event *ev)
-{
-    json_t *j = event("stop");
-    json_object_set_new(j, "epoch", json_integer(ev->train->epoch));
-    json_object_set_new(j, "reason", json_string(ev->notice->stopped));
-    cli_print_json(j);
-}
-
-static const char *const level_words[] = {"info", "good", "warn", "error"};
-
-static void put_log(const struct loom_log_line *line)
-{
-    json_t *j = event("log");
-    json_t *text = json_string(line->text);
-    json_object_set_new(j, "level", json_string(level_words[line->level]));
-    json_object_set_new(j, "text", text ? text : json_string("?"));
-    cli_print_json(j);
-}
-
-/* Index of the point of the front with the best metric; -1: none. */
-static int best_of(const struct loom_train_view *t)
-{
-    int best = -1;
-    for (int i = 0; i < t->n_front; i++) {
-        float m = t->front[i].val_metric;
-        if (isfinite(m) &&
-            (best < 0 || (t->lower_is_better ? m < t->front[best].val_metric
-                                             : m > t->front[best].val_metric)))
-            best = i;
-    }
-    return best;
-}
-
-static void put_done(const struct loom_train_view *t, bool complete)
-{
-    json_t *j = event("done"), *front = json_array();
-    int best = best_of(t);
-    for (int i = 0; i < t->n_front; i++)
-        json_array_append_new(front, point(t, i));
-    json_object_set_new(j, "run", json_string(t->run));
-    json_object_set_new(j, "epoch", json_integer(t->epoch));
-    json_object_set_new(j, "complete", json_boolean(complete));
-    json_object_set_new(j, "metric", json_string(t->metric));
-    json_object_set_new(j, "best", best < 0 ? json_null() : point(t, best));
-    json_object_set_new(j, "front", front);
-    json_object_set_new(j, "weights", json_string(t->weights));
-    cli_print_json(j);
 }
 
 /* Lines for people. */
@@ -323,7 +189,7 @@ static void put_summary(struct report *r, bool complete)
 {
     const struct loom_train_view *t = &r->train;
     char took[FORMAT_CHARS], m[FORMAT_CHARS], e[FORMAT_CHARS], c[FORMAT_CHARS];
-    int best = best_of(t);
+    int best = run_best(t);
     wipe_bar(r);
     printf("\n%s: %s after %d epochs in %s, %d points on the front\n", t->run,
            complete ? "done" : "stopped and saved", t->epoch,
@@ -364,38 +230,10 @@ static void put_log_words(struct report *r, const struct loom_log_line *line)
 static void put_event(struct report *r, const struct loom_event *ev)
 {
     put_error(r);
-    switch (ev->kind) {
-    case LOOM_EVENT_BATCH:
-        if (!r->json)
-            put_progress(r, ev->train, false);
-        break;
-    case LOOM_EVENT_EPOCH:
-        if (r->json)
-            put_epoch(ev->train);
-        else
-            put_progress(r, ev->train, true);
-        break;
-    case LOOM_EVENT_PARETO:
-        if (r->json) /* people read it in the log */
-            put_pareto(ev);
-        break;
-    case LOOM_EVENT_COLLAPSE: /* people read these two there as well */
-        if (r->json)
-            put_collapse(ev);
-        break;
-    case LOOM_EVENT_STOP:
-        if (r->json)
-            put_stop(ev);
-        break;
-    case LOOM_EVENT_LOG:
-        if (r->json)
-            put_log(ev->line);
-        else
-            put_log_words(r, ev->line);
-        break;
-    default:
-        break;
-    }
+    if (ev->kind == LOOM_EVENT_BATCH || ev->kind == LOOM_EVENT_EPOCH)
+        put_progress(r, ev->train, ev->kind == LOOM_EVENT_EPOCH);
+    else if (ev->kind == LOOM_EVENT_LOG) /* all else is told in there, too */
+        put_log_words(r, ev->line);
 }
 
 static void set_size(struct report *r)
@@ -423,7 +261,10 @@ static void on_event(void *ud, const struct loom_event *ev)
         set_size(r);
     if (r->quiet || r->lost)
         return;
-    put_event(r, ev);
+    if (r->json)
+        run_write_event(stdout, ev);
+    else
+        put_event(r, ev);
     if (ferror(stdout)) { /* nobody reads any more: save and end */
         r->lost = true;
         loom_session_interrupt(r->session);
@@ -442,7 +283,7 @@ static int finish(struct report *r, int rc, const struct loom_errmsg *e)
         return cli_fail(rc, e);
     put_error(r);
     if (r->json && !r->quiet)
-        put_done(&r->train, !stopped);
+        run_write_done(stdout, &r->train, !stopped);
     else if (!r->quiet)
         put_summary(r, !stopped);
     return ferror(stdout) ? CLI_FAILED : stopped ? CLI_INTERRUPTED : CLI_DONE;

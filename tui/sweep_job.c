@@ -8,6 +8,7 @@
 #include "engine/file.h"
 #include "engine/mem.h"
 #include "tui/sweep_plan.h"
+#include "tui/sweep_task.h"
 
 /* ---- making -------------------------------------------------------------- */
 
@@ -60,6 +61,30 @@ void sweep_deinit(struct sweep_job *j)
     array_deinit(&j->array);
     free(j->variant);
     free(j->store);
+}
+
+/* ---- training ------------------------------------------------------------ */
+
+struct shared {
+    const struct sweep_job *job;
+    struct loom_depot *depot;
+    int threads; /* of a run */
+};
+
+static int do_task(void *ud, int k, struct loom_errmsg *e)
+{
+    const struct shared *s = ud;
+    return sweep_task(s->job->plan, s->job->array.dir, k, s->threads, s->depot,
+                      e);
+}
+
+int sweep_run(struct sweep_job *j, int jobs, int threads, bool quiet,
+              struct loom_errmsg *e)
+{
+    struct shared s = {j, loom_depot_new(), threads};
+    int err = array_run(&j->array, jobs, do_task, &s, quiet, e);
+    loom_depot_destroy(s.depot);
+    return err;
 }
 
 /* ---- taking in ----------------------------------------------------------- */
