@@ -36,9 +36,9 @@ struct loom_measure loom_aim_metric(const struct loom_aim *a, int k)
     return (struct loom_measure){goal, loom_goal_metric(&g)};
 }
 
-bool loom_aim_lower_is_better(const struct loom_aim *a)
+bool loom_aim_lower_is_better(const struct loom_aim *a, int k)
 {
-    struct loom_goal g = goal_of(a, 0);
+    struct loom_goal g = goal_of(a, k);
     return loom_goal_lower_is_better(&g);
 }
 

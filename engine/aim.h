@@ -24,7 +24,7 @@ struct loom_aim {
 int loom_aim_n_metrics(const struct loom_aim *a);
 /* The k-th metric, the standard one resolved. */
 struct loom_measure loom_aim_metric(const struct loom_aim *a, int k);
-bool loom_aim_lower_is_better(const struct loom_aim *a);
+bool loom_aim_lower_is_better(const struct loom_aim *a, int k);
 /* "accuracy"; where there are several outputs "class.accuracy". */
 void loom_aim_word(const struct loom_aim *a, int k,
                    char word[static LOOM_METRIC_NAME]);

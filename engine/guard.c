@@ -57,7 +57,8 @@ bool loom_guard_patience(const struct loom_guard_conf *conf,
                          const struct loom_train_point *now,
                          bool lower_is_better)
 {
-    double metric = (double)now->val_metric;
+    double metric = conf->metric ? (double)now->more[conf->metric - 1]
+                                 : (double)now->val_metric;
     if (conf->patience <= 0 ||
         (conf->ebops > 0.0 && !((double)now->ebops <= conf->ebops)))
         return false;

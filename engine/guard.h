@@ -19,6 +19,7 @@ enum loom_on_collapse {
 struct loom_guard_conf {
     enum loom_on_collapse collapse;
     int patience; /* epochs without a better metric; 0: for ever */
+    int metric;   /* which one: 0 is the one that the front is made by */
     double ebops; /* epochs of more than that do not count; 0: all do */
     double least; /* by how much a metric is better */
     /* A script's word after every epoch, or NULL: 1 to stop, 0, or an error. */

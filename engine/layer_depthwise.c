@@ -1,4 +1,5 @@
-/* depthwise_conv2d{size, multiplier, stride, padding, parallel, kernel, bias}:
+/* depthwise_conv2d{size, multiplier, stride, padding, parallel, kernel, bias,
+ * norm}:
  * every channel has filters of its own, `multiplier` of them; the kernel is
  * [rows][columns][channels][multiplier], output channel c multiplier + j is of
  * input channel c. Weights, their bits and the fields are those of affine.h,
@@ -20,7 +21,7 @@ static int read_fields(struct loom_window *w, size_t *multiplier,
 {
     static const char *const names[] = {"size",    "multiplier", "stride",
                                         "padding", "parallel",   "kernel",
-                                        "bias",    NULL};
+                                        "bias",    "norm",       NULL};
     double n = 1;
     int err = loom_conf_check(l->conf, l->name, names, e);
     if (!err)
@@ -60,7 +61,7 @@ static int build(struct loom_model *m, struct loom_layer *l,
     loom_window_shape(&w, a->units, l);
     err = loom_affine_build(a, m, l, e);
     l->affine = false; /* no product that another layer could be part of */
-    l->work_n = 0;
+    l->work_n = a->norm ? a->ldu : 0;
     return err;
 }
 
@@ -79,6 +80,20 @@ static void init(struct loom_model *m, struct loom_layer *l,
 
 /* ---- a block ----------------------------------------------------------- */
 
+/* y [units], of position p of a row x, plus the products with w [k][ldu]. */
+static void add_products(const struct depthwise *s, size_t p, const float *x,
+                         const float *w, float *y)
+{
+    const struct loom_affine *a = &s->a;
+    for (size_t k = 0; k < a->k; k++, w += a->ldu) {
+        int32_t at = a->patch[p * a->k + k];
+        for (size_t c = 0; at >= 0 && c < s->channels; c++)
+            for (size_t j = 0; j < s->multiplier; j++)
+                y[c * s->multiplier + j] +=
+                    x[(size_t)at + c] * w[c * s->multiplier + j];
+    }
+}
+
 static void forward(const struct loom_model *m, const struct loom_layer *l,
                     const struct loom_block *b)
 {
@@ -87,53 +102,108 @@ static void forward(const struct loom_model *m, const struct loom_layer *l,
     (void)m;
     for (size_t r = 0; r < b->rows; r++)
         for (size_t p = 0; p < a->positions; p++) {
-            const float *x = b->in[0] + r * a->ld_in;
             float *y = b->out + r * l->ld + p * a->units;
             for (size_t u = 0; u < a->units; u++)
                 y[u] = a->has_bias ? a->b[u] : 0.0f;
-            for (size_t k = 0; k < a->k; k++) {
-                int32_t at = a->patch[p * a->k + k];
-                const float *w = a->w + k * a->ldu;
-                for (size_t c = 0; at >= 0 && c < s->channels; c++)
-                    for (size_t j = 0; j < s->multiplier; j++)
-                        y[c * s->multiplier + j] +=
-                            x[(size_t)at + c] * w[c * s->multiplier + j];
-            }
+            add_products(s, p, b->in[0] + r * a->ld_in, a->w, y);
         }
 }
 
-/* Position p of a row: gradients on its weights, and on its inputs. */
+/* Position p of a row x: from g [units] the sums of the gradients on weights,
+ * if there are any to keep, and those on the input by way of w. */
 static void backward_at(const struct depthwise *s, size_t p, const float *x,
-                        const float *g, float *gx, float *sum)
+                        const float *g, const float *w, float *gx, float *sum)
 {
     const struct loom_affine *a = &s->a;
-    for (size_t k = 0; k < a->k; k++) {
+    for (size_t k = 0; k < a->k; k++, w += a->ldu) {
         int32_t at = a->patch[p * a->k + k];
-        const float *w = a->w + k * a->ldu;
         for (size_t u = 0; at >= 0 && u < a->units; u++) {
             size_t i = (size_t)at + u / s->multiplier;
-            sum[k * a->ldu + u] += x[i] * g[u];
+            if (sum)
+                sum[k * a->ldu + u] += x[i] * g[u];
             if (gx)
                 gx[i] += w[u] * g[u];
         }
     }
-    for (size_t u = 0; u < a->units; u++)
-        sum[a->k * a->ldu + u] += g[u];
+}
+
+/* Back to the weights, unless they have had theirs in look_back, and to the
+ * inputs unless gin[0] is NULL. */
+static void backward_plain(const struct loom_layer *l,
+                           const struct loom_block *b, bool weights)
+{
+    const struct depthwise *s = l->state;
+    const struct loom_affine *a = &s->a;
+    for (size_t r = 0; r < b->rows; r++)
+        for (size_t p = 0; p < a->positions; p++) {
+            const float *g = b->gout + r * l->ld + p * a->units;
+            backward_at(s, p, b->in[0] + r * a->ld_in, g, a->w,
+                        b->gin[0] ? b->gin[0] + r * a->ld_in : NULL,
+                        weights ? b->sum : NULL);
+            for (size_t u = 0; weights && u < a->units; u++)
+                b->sum[a->k * a->ldu + u] += g[u];
+        }
+}
+
+/* x W, W in float, of position p of row r: in the block's room. */
+static float *float_product(const struct depthwise *s,
+                            const struct loom_block *b, size_t r, size_t p)
+{
+    const struct loom_affine *a = &s->a;
+    float *z = b->work;
+    memset(z, 0, a->ldu * sizeof(*z));
+    add_products(s, p, b->in[0] + r * a->ld_in, a->float_w, z);
+    return z;
+}
+
+/* What goes by way of a norm's statistics. */
+static void backward_norm(const struct loom_layer *l,
+                          const struct loom_block *b)
+{
+    const struct depthwise *s = l->state;
+    const struct loom_affine *a = &s->a;
+    const struct loom_moments *of = &a->norm_of;
+    for (size_t r = 0; r < b->rows; r++)
+        for (size_t p = 0; p < a->positions; p++) {
+            float *z = float_product(s, b, r, p);
+            for (size_t u = 0; u < a->units; u++)
+                z[u] = of->shift[u] + of->slope[u] * z[u];
+            backward_at(s, p, b->in[0] + r * a->ld_in, z, a->float_w,
+                        b->gin[0] ? b->gin[0] + r * a->ld_in : NULL,
+                        b->sum + (a->k + 1) * a->ldu);
+        }
 }
 
 static void backward(const struct loom_model *m, const struct loom_layer *l,
                      const struct loom_block *b)
 {
-    const struct depthwise *s = l->state;
-    const struct loom_affine *a = &s->a;
+    const struct loom_affine *a = &((const struct depthwise *)l->state)->a;
     (void)m;
     if (b->gin[0])
         memset(b->gin[0], 0, b->rows * a->ld_in * sizeof(float));
+    backward_plain(l, b, !a->norm);
+    if (a->norm)
+        backward_norm(l, b);
+}
+
+static void look(const struct loom_model *m, const struct loom_layer *l,
+                 const struct loom_block *b)
+{
+    const struct depthwise *s = l->state;
+    (void)m;
     for (size_t r = 0; r < b->rows; r++)
-        for (size_t p = 0; p < a->positions; p++)
-            backward_at(s, p, b->in[0] + r * a->ld_in,
-                        b->gout + r * l->ld + p * a->units,
-                        b->gin[0] ? b->gin[0] + r * a->ld_in : NULL, b->sum);
+        for (size_t p = 0; p < s->a.positions; p++)
+            loom_moments_add(&s->a.norm_of, float_product(s, b, r, p), s->a.ldu,
+                             1, b->stat);
+}
+
+static void look_back(const struct loom_model *m, const struct loom_layer *l,
+                      const struct loom_block *b)
+{
+    struct loom_block weights = *b;
+    (void)m;
+    weights.gin[0] = NULL;
+    backward_plain(l, &weights, true);
 }
 
 /* ---- cost, integers ---------------------------------------------------- */
@@ -202,6 +272,10 @@ const struct loom_layer_ops loom_layer_depthwise_conv2d = {
     .prepare = loom_affine_prepare,
     .forward = forward,
     .backward = backward,
+    .look = look,
+    .sync = loom_affine_sync,
+    .look_back = look_back,
+    .sync_back = loom_affine_sync_back,
     .reduce = loom_affine_reduce,
     .trace = loom_affine_trace,
     .ebops = ebops,

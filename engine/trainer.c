@@ -309,7 +309,7 @@ struct loom_trainer *loom_trainer_new(struct loom_model *take_model,
     t->history.stride = 1;
     t->val = LOOM_UNSCORED;
     t->train_loss = NAN;
-    t->front.lower_is_better = loom_aim_lower_is_better(&conf->aim);
+    t->front.lower_is_better = loom_aim_lower_is_better(&conf->aim, 0);
     if (conf->autosave_s <= 0)
         t->conf.autosave_s = 30;
     t->guard.best = NAN;

@@ -83,7 +83,9 @@ int loom_trainer_guard(struct loom_trainer *t, struct loom_errmsg *e)
             loom_guard_collapse(h->point, h->n, now, t->chance, lower);
         err = before ? on_collapse(t, before, e) : 0;
     }
-    if (!err && loom_guard_patience(c, &t->guard, now, lower))
+    if (!err &&
+        loom_guard_patience(c, &t->guard, now,
+                            loom_aim_lower_is_better(&t->conf.aim, c->metric)))
         t->notice.stopped = "patience";
     if (!err && c->when) {
         err = c->when(c->ud, now, e);

@@ -394,11 +394,31 @@ static void read_aim(lua_State *L, const struct loom_dataset *d,
 
 /* ---- when to stop ------------------------------------------------------ */
 
+/* What is asked, and the metrics that it is told of. */
+struct stop {
+    struct callback call;
+    const struct loom_aim *aim;
+};
+
+/* All metrics of an epoch by their names, in a table. */
+static void push_metrics(lua_State *L, const struct loom_aim *a,
+                         const struct loom_train_point *p)
+{
+    char word[LOOM_METRIC_NAME];
+    lua_createtable(L, 0, LOOM_MAX_METRICS);
+    for (int k = 0; k < loom_aim_n_metrics(a); k++) {
+        loom_aim_word(a, k, word);
+        lua_pushnumber(L, (double)(k ? p->more[k - 1] : p->val_metric));
+        lua_setfield(L, -2, word);
+    }
+}
+
 /* Ask the script, with what the epoch brought. */
 static int ask_stop(void *ud, const struct loom_train_point *p,
                     struct loom_errmsg *e)
 {
-    struct callback *c = ud;
+    const struct stop *s = ud;
+    const struct callback *c = &s->call;
     lua_State *L = c->L;
     int top = lua_gettop(L), stop = 0;
     const struct {
@@ -409,9 +429,11 @@ static int ask_stop(void *ud, const struct loom_train_point *p,
                   {"beta", p->beta},   {"lr", p->lr},
                   {"cost", p->cost}};
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->ref);
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 9);
     lua_pushinteger(L, p->epoch);
     lua_setfield(L, -2, "epoch");
+    push_metrics(L, s->aim, p);
+    lua_setfield(L, -2, "metrics");
     for (size_t k = 0; k < sizeof(fields) / sizeof(*fields); k++) {
         lua_pushnumber(L, (double)fields[k].value);
         lua_setfield(L, -2, fields[k].name);
@@ -426,23 +448,41 @@ static int ask_stop(void *ud, const struct loom_train_point *p,
     return stop;
 }
 
-/* stop = {patience, ebops, least, when}; collapse = "warn" ... */
-static void read_guard(lua_State *L, struct loom_guard_conf *c,
-                       struct callback *call)
+/* Which of the metrics patience is about: field "metric", else the first. */
+static int patient_metric(lua_State *L, const struct loom_aim *a)
+{
+    char name[LOOM_METRIC_NAME], word[LOOM_METRIC_NAME];
+    loom_aim_word(a, 0, word);
+    loom_script_string(L, "metric", word, name, sizeof(name));
+    for (int k = 0; k < loom_aim_n_metrics(a); k++) {
+        loom_aim_word(a, k, word);
+        if (!strcmp(name, word))
+            return k;
+    }
+    loom_script_raise(L, LOOM_ERR_SCRIPT,
+                      "stop: field \"metric\" must be one of field "
+                      "\"metrics\"");
+    return 0;
+}
+
+/* stop = {patience, metric, ebops, least, when}; collapse = "warn" ... */
+static void read_guard(lua_State *L, struct loom_guard_conf *c, struct stop *s)
 {
     c->collapse = (enum loom_on_collapse)read_word(
         L, "collapse", "warn", loom_on_collapse_from_word,
         "\"warn\", \"stop\", \"rollback\", \"ignore\"");
     if (!enter(L, "stop"))
         return;
+    c->metric = patient_metric(L, s->aim);
     c->patience = (int)loom_script_number(L, "patience", 0, 1, 1e9);
     c->ebops = loom_script_number(L, "ebops", 0, 1, 1e12);
     c->least = loom_script_number(L, "least", 0, 0, 1e30);
     lua_getfield(L, 1, "when");
     if (lua_isfunction(L, -1)) {
-        *call = (struct callback){.L = L, .ref = luaL_ref(L, LUA_REGISTRYINDEX)};
+        s->call =
+            (struct callback){.L = L, .ref = luaL_ref(L, LUA_REGISTRYINDEX)};
         c->when = ask_stop;
-        c->ud = call;
+        c->ud = s;
     } else {
         lua_pop(L, 1);
     }
@@ -467,7 +507,8 @@ int loom_script_train(lua_State *L)
 {
     const struct loom_script_host *h = loom_script_of(L)->host;
     struct loom_train_request r = {0};
-    struct callback lr, beta, stop;
+    struct callback lr, beta;
+    struct stop stop = {.aim = &r.conf.aim};
     struct loom_errmsg e = {""};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);

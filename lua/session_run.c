@@ -91,7 +91,7 @@ static int new_run(struct loom_session *s, const struct loom_train_request *r,
         .parent = parent,
         .metric = metric,
         .unit = judged->unit,
-        .lower_is_better = loom_aim_lower_is_better(&r->conf.aim),
+        .lower_is_better = loom_aim_lower_is_better(&r->conf.aim, 0),
         .seed = r->conf.seed,
         .data_hash = loom_dataset_hash(r->data),
     };

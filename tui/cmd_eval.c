@@ -15,9 +15,9 @@
 #include "tui/model_arg.h"
 
 struct eval {
-    const char **data, *map;
-    size_t n_data;
-    const char *labels, *label, *out, *store;
+    const char **data, **labels, *map;
+    size_t n_data, n_labels;
+    const char *label, *out, *store;
     bool exact, json, raw;
     struct cli_model m;
     struct cli_rows rows;
@@ -117,7 +117,13 @@ static int check_labels(const struct eval *v, const struct loom_output *out,
                              "output %s: the file does not say what it is for, "
                              "so labels are of no use",
                              out[k].name);
-        width += loom_loss_of_classes(v->aim.goal[g].loss) ? 1 : out[k].n;
+        size_t own = loom_loss_of_classes(v->aim.goal[g].loss) ? 1 : out[k].n;
+        if (v->rows.y_of[k] && v->rows.y_of[k] != own)
+            return loom_fail(e, LOOM_ERR_SHAPE,
+                             "the labels of output %s have %zu numbers a row, "
+                             "not %zu",
+                             out[k].name, v->rows.y_of[k], own);
+        width += own;
     }
     if (width != v->rows.y_width)
         return loom_fail(e, LOOM_ERR_SHAPE,
@@ -295,8 +301,8 @@ static int run(struct eval *v, const char *model)
     struct loom_errmsg e = {""};
     int err = cli_model_open(model, v->store, &v->m, &e);
     if (!err)
-        err = cli_rows_read(&v->m, v->data, v->n_data, v->labels, v->label,
-                            &v->rows, &e);
+        err = cli_rows_read(&v->m, v->data, v->n_data, v->labels, v->n_labels,
+                            v->label, &v->rows, &e);
     if (!err && v->raw)
         err = cli_rows_standardize(&v->m, &v->rows, &e);
     if (!err && v->map)
@@ -330,7 +336,8 @@ int cmd_eval(int argc, char **argv)
         {"store", required_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0}};
-    struct eval v = {.data = loom_calloc((size_t)argc, sizeof(*v.data))};
+    struct eval v = {.data = loom_calloc((size_t)argc, sizeof(*v.data)),
+                     .labels = loom_calloc((size_t)argc, sizeof(*v.labels))};
     int c;
     optind = 1;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -339,7 +346,7 @@ int cmd_eval(int argc, char **argv)
             v.data[v.n_data++] = optarg;
             break;
         case 'l':
-            v.labels = optarg;
+            v.labels[v.n_labels++] = optarg;
             break;
         case 'c':
             v.label = optarg;
@@ -372,6 +379,7 @@ int cmd_eval(int argc, char **argv)
     cli_rows_free(&v.rows);
     cli_model_close(&v.m);
     free(v.data);
+    free(v.labels);
     free(v.fz);
     free(v.ez);
     loom_dataset_destroy(v.truth);

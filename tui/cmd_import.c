@@ -39,7 +39,7 @@ static int calibrate(struct loom_model *m, const struct args *a,
     if (!a->n_data)
         return 0;
     struct cli_model view = {.model = m, .path = loom_strdup(a->from)};
-    int err = cli_rows_read(&view, a->data, (size_t)a->n_data, NULL, NULL,
+    int err = cli_rows_read(&view, a->data, (size_t)a->n_data, NULL, 0, NULL,
                             &rows, e);
     if (!err)
         err = loom_model_calibrate(m, rows.x, rows.n, e);

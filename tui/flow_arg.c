@@ -176,8 +176,8 @@ static int read_vectors(const struct flow_arg *a, struct flow_input *in,
                         struct loom_errmsg *e)
 {
     struct cli_rows rows;
-    int err = cli_rows_read(&in->model, &a->data, a->data ? 1 : 0, NULL, NULL,
-                            &rows, e);
+    int err = cli_rows_read(&in->model, &a->data, a->data ? 1 : 0, NULL, 0,
+                            NULL, &rows, e);
     if (err)
         return err;
     if (rows.n) {

@@ -21,7 +21,7 @@ const struct cli_command cli_commands[] = {
      "Ctrl-C saves and ends with status 130.",
      cmd_run},
     {"eval",
-     "MODEL [--data FILE]... [--labels FILE | --label COLUMN] [--raw]\n"
+     "MODEL [--data FILE]... [--labels FILE]... [--label COLUMN] [--raw]\n"
      "                    [--map LIST] [--exact]\n"
      "                    [--out Y.npy] [--json]",
      "score a network, in float and in integers\n\n"
@@ -33,9 +33,9 @@ const struct cli_command cli_commands[] = {
      "several\n"
      "arrays; --label COLUMN of FILE holds the labels. Several outputs lie "
      "side\n"
-     "by side, in the order of the network, in Y.npy and in the file of "
-     "labels\n"
-     "(a class is one number). --raw: the rows are as\n"
+     "by side, in the order of the network, in Y.npy and in a file of labels\n"
+     "(a class is one number), or take --labels NAME=FILE each. --raw: the "
+     "rows are as\n"
      "measured; the standardization that the network was trained with comes\n"
      "first.\n"
      "--map 2,0,1 says that labels 0, 1, 2 are outputs 2, 0, 1.\n"

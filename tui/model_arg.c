@@ -259,15 +259,31 @@ static int input_named(const struct cli_model *m, const char *arg,
     return -1;
 }
 
-/* Column `label` of a table into out->y, a word by its number among the
- * model's classes. */
-static int take_labels(const struct cli_model *m, const struct loom_table *t,
-                       size_t label, struct cli_rows *out,
-                       struct loom_errmsg *e)
+/* Names of classes that a word among the labels of output k (of n) may be. */
+static const json_t *classes_of(const struct cli_model *m, int k, int n)
+{
+    const json_t *each = json_object_get(m->info, "outputs"), *o;
+    struct loom_output out[LOOM_MAX_OUTPUTS];
+    size_t i;
+    if (n < 2)
+        return json_object_get(m->info, "classes");
+    loom_model_outputs(m->model, out);
+    json_array_foreach(each, i, o)
+    {
+        const char *name = json_string_value(json_object_get(o, "output"));
+        if (name && !strcmp(name, out[k].name))
+            return json_object_get(o, "classes");
+    }
+    return NULL;
+}
+
+/* Column `label` of a table, fresh memory [rows], a word by its number among
+ * the classes; NULL with a sentence. */
+static float *labels_in(const struct loom_table *t, size_t label,
+                        const json_t *classes, struct loom_errmsg *e)
 {
     size_t rows = t->a.n_dims ? t->a.dim[0] : 0;
     size_t columns = loom_array_columns(&t->a);
-    const json_t *classes = json_object_get(m->info, "classes");
     struct loom_words none = {0}, *w = &none;
     if (label < t->n_columns)
         w = &t->words[label];
@@ -279,14 +295,13 @@ static int take_labels(const struct cli_model *m, const struct loom_table *t,
             j++;
         number[k] = (float)(n ? j : k);
     }
-    out->y = loom_try_alloc(rows, sizeof(float), "labels", e);
-    for (size_t r = 0; out->y && r < rows; r++) {
+    float *y = loom_try_alloc(rows, sizeof(float), "labels", e);
+    for (size_t r = 0; y && r < rows; r++) {
         double v = loom_array_get(&t->a, r * columns + label);
-        out->y[r] = w->n && v >= 0 ? number[(size_t)v] : (float)v;
+        y[r] = w->n && v >= 0 ? number[(size_t)v] : (float)v;
     }
     free(number);
-    out->y_width = 1;
-    return out->y ? 0 : LOOM_ERR_NOMEM;
+    return y;
 }
 
 /* The rows of a table, but for column `label` (-1: none is left out), into
@@ -332,8 +347,11 @@ static int read_columns(const struct cli_model *m, const char *path,
         err = loom_fail(e, LOOM_ERR_ARG, "%s: no column \"%s\"", path, label);
     if (!err)
         err = put_columns(&t, column, path, at, width, out, e);
-    if (!err && label)
-        err = take_labels(m, &t, (size_t)column, out, e);
+    if (!err && label) {
+        out->y = labels_in(&t, (size_t)column, classes_of(m, 0, 1), e);
+        out->y_width = 1;
+        err = out->y ? 0 : LOOM_ERR_NOMEM;
+    }
     loom_table_deinit(&t);
     return err;
 }
@@ -379,30 +397,96 @@ static int read_x(const struct cli_model *m, const char *const *data, size_t n,
                      n_inputs);
 }
 
-static int read_y(const struct cli_model *m, const char *path,
-                  struct cli_rows *out, struct loom_errmsg *e)
+/* The labels of a file, fresh memory [out->n][*width]; NULL with a sentence. */
+static float *read_labels(const char *path, const json_t *classes,
+                          const struct cli_rows *of, size_t *width,
+                          struct loom_errmsg *e)
 {
     struct loom_table t;
-    int err = loom_data_read(path, &loom_data_plain, &t, e);
-    size_t rows = t.a.n_dims ? t.a.dim[0] : 0, width = loom_array_columns(&t.a);
-    if (err)
-        return err;
-    if (rows != out->n || !t.a.n)
-        err = loom_fail(e, LOOM_ERR_SHAPE,
-                        "%s: %zu rows, but there are %zu inputs", path, rows,
-                        out->n);
-    else if (width == 1)
-        err = take_labels(m, &t, 0, out, e);
-    else if (!(out->y = loom_array_to_f32(&t.a)))
-        err = loom_fail(e, LOOM_ERR_NOMEM, "%s: no memory for it", path);
-    out->y_width = err ? 0 : width;
+    float *y = NULL;
+    if (loom_data_read(path, &loom_data_plain, &t, e))
+        return NULL;
+    size_t rows = t.a.n_dims ? t.a.dim[0] : 0;
+    *width = loom_array_columns(&t.a);
+    if (rows != of->n || !t.a.n)
+        loom_fail(e, LOOM_ERR_SHAPE, "%s: %zu rows, but there are %zu inputs",
+                  path, rows, of->n);
+    else if (*width == 1)
+        y = labels_in(&t, 0, classes, e);
+    else if (!(y = loom_array_to_f32(&t.a)))
+        loom_fail(e, LOOM_ERR_NOMEM, "%s: no memory for it", path);
     loom_table_deinit(&t);
+    return y;
+}
+
+/* Number of the output that "NAME=FILE" names, -1: there is none. */
+static int output_named(const struct cli_model *m, const char *arg)
+{
+    struct loom_output out[LOOM_MAX_OUTPUTS];
+    int n = m->model ? loom_model_outputs(m->model, out) : 0;
+    for (int k = 0; k < n; k++) {
+        size_t length = strlen(out[k].name);
+        if (n > 1 && !strncmp(arg, out[k].name, length) && arg[length] == '=')
+            return k;
+    }
+    return -1;
+}
+
+/* NAME=FILE of each of n outputs, side by side in the network's order. */
+static int read_each(const struct cli_model *m, const char *const *labels,
+                     int n, struct cli_rows *out, struct loom_errmsg *e)
+{
+    float *y[LOOM_MAX_OUTPUTS] = {NULL};
+    int err = 0;
+    for (int k = 0; !err && k < n; k++) {
+        int o = output_named(m, labels[k]);
+        if (o < 0 || o >= n || y[o])
+            err = loom_fail(e, LOOM_ERR_ARG,
+                            "--labels %s: each of the network's outputs needs "
+                            "NAME=FILE once",
+                            labels[k]);
+        else if (!(y[o] =
+                       read_labels(strchr(labels[k], '=') + 1,
+                                   classes_of(m, o, n), out, &out->y_of[o], e)))
+            err = LOOM_ERR_FORMAT;
+        else
+            out->y_width += out->y_of[o];
+    }
+    if (!err && !(out->y = loom_try_alloc(out->n * out->y_width + 1,
+                                          sizeof(float), "labels", e)))
+        err = LOOM_ERR_NOMEM;
+    for (size_t r = 0, at = 0; !err && r < out->n; r++)
+        for (int o = 0; o < n; at += out->y_of[o++])
+            memcpy(out->y + at, y[o] + r * out->y_of[o],
+                   out->y_of[o] * sizeof(float));
+    for (int o = 0; o < n; o++)
+        free(y[o]);
     return err;
 }
 
+/* One file of the labels of all outputs, or NAME=FILE for each. */
+static int read_y(const struct cli_model *m, const char *const *labels,
+                  size_t n, struct cli_rows *out, struct loom_errmsg *e)
+{
+    struct loom_output of[LOOM_MAX_OUTPUTS];
+    int n_outputs = m->model ? loom_model_outputs(m->model, of) : 1;
+    if (n == 1 && output_named(m, labels[0]) < 0) {
+        out->y =
+            read_labels(labels[0], classes_of(m, 0, 1), out, &out->y_width, e);
+        return out->y ? 0 : LOOM_ERR_FORMAT;
+    }
+    if (n != (size_t)n_outputs)
+        return loom_fail(e, LOOM_ERR_ARG,
+                         "--labels: one FILE, or NAME=FILE for each of the "
+                         "network's %d outputs",
+                         n_outputs);
+    return read_each(m, labels, n_outputs, out, e);
+}
+
 int cli_rows_read(const struct cli_model *m, const char *const *data,
-                  size_t n_data, const char *y_path, const char *label,
-                  struct cli_rows *out, struct loom_errmsg *e)
+                  size_t n_data, const char *const *labels, size_t n_labels,
+                  const char *label, struct cli_rows *out,
+                  struct loom_errmsg *e)
 {
     *out = (struct cli_rows){0};
     char *folder = loom_strdup(m->path);
@@ -413,8 +497,10 @@ int cli_rows_read(const struct cli_model *m, const char *const *data,
     if (!own || is_file(x))
         err = own ? read_x(m, (const char *const *)&x, 1, NULL, out, e)
                   : read_x(m, data, n_data, label, out, e);
-    if (!err && out->n && (y_path || (own && is_file(y))))
-        err = read_y(m, y_path ? y_path : y, out, e);
+    if (!err && out->n && n_labels)
+        err = read_y(m, labels, n_labels, out, e);
+    else if (!err && out->n && own && is_file(y))
+        err = read_y(m, (const char *const *)&y, 1, out, e);
     if (err)
         cli_rows_free(out);
     free(folder);

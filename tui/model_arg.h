@@ -29,6 +29,7 @@ struct cli_rows {
     float *x; /* [n][n_in] */
     float *y; /* labels [n] or targets [n][outputs]; NULL: not known */
     size_t y_width;
+    size_t y_of[LOOM_MAX_OUTPUTS]; /* numbers of each output; 0: not said */
 };
 
 /* store: folder of the run store, NULL for the default. */
@@ -47,13 +48,15 @@ int cli_model_freeze(struct cli_model *m, struct loom_errmsg *e);
 
 /* From the files named (loom_data_read; one of all inputs side by side, or
  * NAME=FILE for each input), or (n_data 0) the test rows kept in the run's
- * folder; without those n is 0. Labels are in the file y_path, or in the column
- * `label` of the one file of inputs; both may be NULL. Words among them are
+ * folder; without those n is 0. Labels are in the files `labels` (one of all
+ * outputs side by side, or NAME=FILE for each output), or in the column `label`
+ * (may be NULL) of the one file of inputs. Words among them are
  * numbered as the model's classes are, if it has names of them, else by
  * alphabet. */
 int cli_rows_read(const struct cli_model *m, const char *const *data,
-                  size_t n_data, const char *y_path, const char *label,
-                  struct cli_rows *out, struct loom_errmsg *e);
+                  size_t n_data, const char *const *labels, size_t n_labels,
+                  const char *label, struct cli_rows *out,
+                  struct loom_errmsg *e);
 
 /* Apply the standardization that the model was trained with. */
 int cli_rows_standardize(const struct cli_model *m, struct cli_rows *r,

@@ -300,7 +300,11 @@ local net = loom.model{input = 6, loom.dense{8, relu = true, name = "all"},
 { echo "$several"; cat <<'S'
 local front = train{name = "several", data = both, model = net,
                     loss = {size = "huber"}, loss_weight = {size = 0.5},
-                    metrics = {"size.mae", "kind.accuracy"}}
+                    metrics = {"size.mae", "kind.accuracy"},
+                    stop = function(s)
+  assert(s.metrics["size.mae"] == s.metric)
+  assert(s.metrics["kind.accuracy"] > 0.3)
+end}
 local metric, _, all = front[1].score(both, "val")
 assert(front[1].metric == metric and all["size.mae"] == metric)
 assert(all["kind.accuracy"] > 0.3 and all["kind.accuracy"] <= 1)
@@ -312,6 +316,22 @@ script 0 <"$dir/part"
     --out z.npy >out 2>err) || fail 'several outputs: eval'
 for w in '"metric":"size.mae"' '"mismatches":0' '"kind":{' '"size":{' '"rms":'; do
     grep -qF "$w" "$dir/out" || fail "several outputs: eval: no $w"
+done
+mv "$dir/out" "$dir/kept"
+(cd "$dir" && "$bitloom" eval several-001 --store store --exact --json --data x.npy \
+    --labels kind=y.npy --labels size=two.npy >out 2>err) || fail 'labels by outputs'
+sed 's/"model":"[^"]*",//' "$dir/out" >"$dir/by_output"
+(cd "$dir" && "$bitloom" eval several-001 --store store --exact --json --data x.npy \
+    --labels size=two.npy --labels kind=y.npy >out 2>err) || fail 'labels in any order'
+sed 's/"model":"[^"]*",//' "$dir/out" | cmp - "$dir/by_output" || fail 'another score'
+kind='s/.*"metrics":{"kind"://; s/,"size":.*//'
+[ "$(sed "$kind" "$dir/kept")" = "$(sed "$kind" "$dir/by_output")" ] ||
+    fail 'labels by outputs: not the score of the rows that were kept'
+for l in '--labels kind=y.npy' '--labels kind=y.npy --labels kind=y.npy' \
+    '--labels kind=two.npy --labels size=y.npy' '--labels kind=y.npy --labels z=y.npy'; do
+    # shellcheck disable=SC2086
+    (cd "$dir" && "$bitloom" eval several-001 --store store --data x.npy $l >out 2>err)
+    [ $? = 2 ] && grep -q 'output' "$dir/err" || fail "labels: $l: $(cat "$dir/err")"
 done
 head -c 128 "$dir/z.npy" | grep -qF '(200, 4)' || fail 'several outputs: z.npy'
 (cd "$dir" && "$bitloom" compile several-001 --store store --device hx8k -o rtl >out 2>err) ||
@@ -413,6 +433,9 @@ train{collapse = "panic"}
 S
 script 2 "s$((n + 1)).lua:$first:" 'stop' '"patiens"' 'patience' <<'S'
 train{stop = {patiens = 3}}
+S
+script 2 "s$((n + 1)).lua:$first:" 'stop' '"metric"' 'one of' <<'S'
+train{stop = {patience = 3, metric = "auc"}}
 S
 script 2 "s$((n + 1)).lua:$first:" '"when"' <<'S'
 train{stop = {when = 3}}

@@ -77,12 +77,15 @@ static void test_patience(void **state)
                   {0.7f, 900, false}, {0.6f, 500, false}, {0.601f, 500, false},
                   {0.9f, 501, false}, {0.6f, 100, true}};
     struct loom_guard_conf conf = {.patience = 3, .ebops = 500, .least = 0.01};
-    for (int lower = 0; lower < 2; lower++) {
+    for (int way = 0; way < 4; way++) {
+        bool lower = way % 2;
+        conf.metric = way / 2; /* of the first, of a further one */
         struct loom_guard g = {.best = NAN};
         for (size_t k = 0; k < sizeof(epochs) / sizeof(*epochs); k++) {
-            struct loom_train_point p = {
-                .val_metric = lower ? 1 - epochs[k].metric : epochs[k].metric,
-                .ebops = epochs[k].ebops};
+            float v = lower ? 1 - epochs[k].metric : epochs[k].metric;
+            struct loom_train_point p = {.val_metric = way < 2 ? v : 1.5f,
+                                         .more = {way < 2 ? 1.5f : v},
+                                         .ebops = epochs[k].ebops};
             assert_int_equal(loom_guard_patience(&conf, &g, &p, lower),
                              epochs[k].stops);
         }
