@@ -63,6 +63,9 @@ struct loom_layer_ops {
     /* Append nodes to net; node[] maps layers to them. */
     int (*freeze)(struct loom_model *m, struct loom_layer *l,
                   struct loom_exact *net, int *node, struct loom_errmsg *e);
+    /* Of layers that are a function of each element j, and end as tables: its
+     * value at x, after prepare; NULL: it is none. */
+    float (*value)(const struct loom_layer *l, size_t j, float x);
     /* The quantizer whose grid the output lies on; NULL: none. */
     struct loom_qstate *(*output_bits)(struct loom_layer *l);
     /* The weights, for a screen; NULL: it has none. */
@@ -95,14 +98,14 @@ static inline float loom_weight_bits(const struct loom_layer_weights *w,
 extern const struct loom_layer_ops loom_layer_input, loom_layer_quantize,
     loom_layer_dense, loom_layer_conv1d, loom_layer_conv2d,
     loom_layer_depthwise_conv2d, loom_layer_relu, loom_layer_leaky_relu,
-    loom_layer_function, loom_layer_add, loom_layer_subtract,
-    loom_layer_multiply, loom_layer_maximum, loom_layer_minimum,
-    loom_layer_scale, loom_layer_sum, loom_layer_max, loom_layer_max_pool1d,
-    loom_layer_max_pool2d, loom_layer_average_pool1d, loom_layer_average_pool2d,
-    loom_layer_global_max_pool, loom_layer_global_average_pool,
-    loom_layer_reshape, loom_layer_flatten, loom_layer_permute,
-    loom_layer_slice, loom_layer_concatenate, loom_layer_batch_norm,
-    loom_layer_dropout, loom_layer_outputs;
+    loom_layer_function, loom_layer_tables, loom_layer_repeat, loom_layer_add,
+    loom_layer_subtract, loom_layer_multiply, loom_layer_maximum,
+    loom_layer_minimum, loom_layer_scale, loom_layer_sum, loom_layer_max,
+    loom_layer_max_pool1d, loom_layer_max_pool2d, loom_layer_average_pool1d,
+    loom_layer_average_pool2d, loom_layer_global_max_pool,
+    loom_layer_global_average_pool, loom_layer_reshape, loom_layer_flatten,
+    loom_layer_permute, loom_layer_slice, loom_layer_concatenate,
+    loom_layer_batch_norm, loom_layer_dropout, loom_layer_outputs;
 
 /* Floats a row of its own output and gradient, where they are not its input's.
  */
@@ -139,8 +142,14 @@ static inline float *loom_grad(const struct loom_model *m, int param)
     return m->grad + m->param[param].at;
 }
 
-/* A table node at the end of net: function layer l of node `in`, each entry
- * rounded by quantizer q (NULL: none). */
+/* For layers with `value`: a table node at the end of net, of node `in`, each
+ * entry rounded by quantizer q (NULL: none); ops->freeze, which leaves that to
+ * the quantizers behind it; and the first of those, NULL: none. */
+int loom_function_lower(struct loom_model *m, struct loom_layer *l,
+                        struct loom_exact *net, int *node,
+                        struct loom_errmsg *e);
+struct loom_qstate *loom_function_reader(const struct loom_model *m,
+                                         const struct loom_layer *l);
 int loom_function_freeze(const struct loom_layer *l, const char *name,
                          const struct loom_qstate *q, struct loom_exact *net,
                          int in, struct loom_errmsg *e);

@@ -108,8 +108,10 @@ static float given_slope(const struct function *s, float x, float y)
                                                        : 0.0f;
 }
 
-static float value(const struct function *s, float x)
+static float value(const struct loom_layer *l, size_t j, float x)
 {
+    const struct function *s = l->state;
+    (void)j;
     return s->value(s, s->scale * x);
 }
 
@@ -202,11 +204,10 @@ static int build(struct loom_model *m, struct loom_layer *l,
 static void forward(const struct loom_model *m, const struct loom_layer *l,
                     const struct loom_block *b)
 {
-    const struct function *s = l->state;
     (void)m;
     for (size_t r = 0; r < b->rows; r++)
         for (size_t j = 0; j < l->n; j++)
-            b->out[r * l->ld + j] = value(s, b->in[0][r * l->ld + j]);
+            b->out[r * l->ld + j] = value(l, j, b->in[0][r * l->ld + j]);
 }
 
 static void backward(const struct loom_model *m, const struct loom_layer *l,
@@ -231,6 +232,16 @@ static int next_reader(const struct loom_model *m, const struct loom_layer *l,
             if (&m->layer[m->layer[from].input[i]] == l)
                 return from;
     return from;
+}
+
+struct loom_qstate *loom_function_reader(const struct loom_model *m,
+                                         const struct loom_layer *l)
+{
+    for (int k = next_reader(m, l, 0); k < m->n_layers;
+         k = next_reader(m, l, k + 1))
+        if (m->layer[k].ops == &loom_layer_quantize)
+            return m->layer[k].ops->output_bits(&m->layer[k]);
+    return NULL;
 }
 
 static double table_ebops(struct loom_model *m, struct loom_qstate *in,
@@ -279,34 +290,34 @@ static void describe(const struct loom_model *m, const struct loom_layer *l,
 /* ---- integers ---------------------------------------------------------- */
 
 /* Entry for x 2^-x_f at element j. */
-static float entry(const struct function *s, const struct loom_qstate *q,
+static float entry(const struct loom_layer *l, const struct loom_qstate *q,
                    size_t j, int64_t x, int x_f)
 {
-    float y = value(s, (float)ldexp((double)x, -x_f));
+    float y = l->ops->value(l, j, (float)ldexp((double)x, -x_f));
     return q ? loom_quant_infer(q->conf.mode, y, q->rk[j], q->ri[j], q->rf[j])
              : y;
 }
 
 /* One step finer than all entries of element j, so that each is whole. */
-static int finest_step(const struct function *s, const struct loom_qstate *q,
+static int finest_step(const struct loom_layer *l, const struct loom_qstate *q,
                        size_t j, const struct loom_exact_elem *x)
 {
     int finest = 0;
     for (int64_t v = x->lo; v <= x->hi; v++) {
         int64_t odd;
         int f;
-        loom_exact_split(entry(s, q, j, v, x->f), &odd, &f);
+        loom_exact_split(entry(l, q, j, v, x->f), &odd, &f);
         finest = odd && f > finest ? f : finest;
     }
     return finest;
 }
 
-static bool fill(const struct function *s, const struct loom_qstate *q,
+static bool fill(const struct loom_layer *l, const struct loom_qstate *q,
                  size_t j, const struct loom_exact_elem *x, int f,
                  int64_t *table)
 {
     for (int64_t v = x->lo; v <= x->hi; v++) {
-        double y = ldexp((double)entry(s, q, j, v, x->f), f);
+        double y = ldexp((double)entry(l, q, j, v, x->f), f);
         if (!(fabs(y) < 0x1p62))
             return false;
         *table++ = (int64_t)y;
@@ -335,7 +346,6 @@ int loom_function_freeze(const struct loom_layer *l, const char *name,
                          const struct loom_qstate *q, struct loom_exact *net,
                          int in, struct loom_errmsg *e)
 {
-    const struct function *s = l->state;
     size_t total;
     int err = loom_exact_intervals(net, e); /* of what is there so far */
     if (!err)
@@ -349,9 +359,9 @@ int loom_function_freeze(const struct loom_layer *l, const char *name,
     d->table_f = loom_calloc(l->n, sizeof(*d->table_f));
     d->table = loom_calloc(total, sizeof(*d->table));
     for (size_t j = 0; j < l->n; j++) {
-        d->table_f[j] = finest_step(s, q, j, &x[j]);
+        d->table_f[j] = finest_step(l, q, j, &x[j]);
         d->at[j] = d->n_table;
-        if (!fill(s, q, j, &x[j], d->table_f[j], d->table + d->n_table))
+        if (!fill(l, q, j, &x[j], d->table_f[j], d->table + d->n_table))
             return loom_fail(e, LOOM_ERR_RANGE,
                              "%s: element %zu needs more than 62 bits; bound "
                              "the range of the function's input",
@@ -362,8 +372,9 @@ int loom_function_freeze(const struct loom_layer *l, const char *name,
 }
 
 /* Quantizers behind it make their own tables; others read the raw one. */
-static int freeze(struct loom_model *m, struct loom_layer *l,
-                  struct loom_exact *net, int *node, struct loom_errmsg *e)
+int loom_function_lower(struct loom_model *m, struct loom_layer *l,
+                        struct loom_exact *net, int *node,
+                        struct loom_errmsg *e)
 {
     bool raw = l == &m->layer[m->output];
     int in = node[l->input[0]], err = 0;
@@ -387,5 +398,6 @@ const struct loom_layer_ops loom_layer_function = {
     .backward = backward,
     .ebops = ebops,
     .describe = describe,
-    .freeze = freeze,
+    .freeze = loom_function_lower,
+    .value = value,
 };

@@ -1,8 +1,8 @@
 /* reshape{shape}, flatten, permute{axes}, slice{axis, from, to, step},
- * concatenate{axis}, outputs{names}: layers that only move numbers. Axes count
- * from 1, the rows not counted; slice takes elements from + k step (counted
- * from 0) below `to`. outputs is the last layer of a network of several
- * outputs: all of them, flat, one after the other. */
+ * repeat{n}, concatenate{axis}, outputs{names}: layers that only move numbers.
+ * Axes count from 1, the rows not counted; slice takes elements from + k step
+ * (counted from 0) below `to`. outputs is the last layer of a network of
+ * several outputs: all of them, flat, one after the other. */
 #include <string.h>
 
 #include "engine/layer.h"
@@ -180,6 +180,29 @@ static int build_slice(struct loom_model *m, struct loom_layer *l,
     return build_strided(m, l, start, stride, e);
 }
 
+/* A last axis along which every element is there n times. */
+static int build_repeat(struct loom_model *m, struct loom_layer *l,
+                        struct loom_errmsg *e)
+{
+    static const char *const names[] = {"n", NULL};
+    struct loom_shape shape = m->layer[l->input[0]].shape;
+    size_t stride[LOOM_MAX_DIMS];
+    double n = 1;
+    int err = loom_conf_check(l->conf, l->name, names, e);
+    if (!err)
+        err = loom_conf_whole(l->conf, l->name, "n", 1, 65536, &n, e);
+    if (!err && shape.rank == LOOM_MAX_DIMS)
+        err = loom_fail(e, LOOM_ERR_SHAPE, "%s: its input has %d axes already",
+                        l->name, shape.rank);
+    if (err)
+        return err;
+    strides_of(&shape, stride);
+    stride[shape.rank] = 0;
+    shape.dim[shape.rank++] = (size_t)n;
+    loom_layer_shape(l, shape.rank, shape.dim);
+    return build_strided(m, l, 0, stride, e);
+}
+
 /* Input i has the same shape as the first but along the axis. */
 static int check_part(const struct loom_model *m, const struct loom_layer *l,
                       int i, int axis, struct loom_errmsg *e)
@@ -302,7 +325,7 @@ static void backward(const struct loom_model *m, const struct loom_layer *l,
         for (size_t j = 0; j < l->n; j++) {
             int i = s->which[j];
             if (b->gin[i])
-                b->gin[i][r * s->ld[i] + (size_t)s->at[j]] =
+                b->gin[i][r * s->ld[i] + (size_t)s->at[j]] +=
                     b->gout[r * l->ld + j];
         }
 }
@@ -355,6 +378,9 @@ const struct loom_layer_ops loom_layer_permute = {
 
 const struct loom_layer_ops loom_layer_slice = {
     .kind = "slice", .n_inputs = 1, .build = build_slice, MOVES};
+
+const struct loom_layer_ops loom_layer_repeat = {
+    .kind = "repeat", .n_inputs = 1, .build = build_repeat, MOVES};
 
 const struct loom_layer_ops loom_layer_concatenate = {
     .kind = "concatenate",

@@ -253,7 +253,7 @@ static int freeze(struct loom_model *m, struct loom_layer *l,
     int at = (int)net->n_nodes;
     bool first = loom_model_raw(m, l->input[0], 0) >= 0;
     node[l - m->layer] = at;
-    if (src->ops == &loom_layer_function)
+    if (src->ops->value)
         return loom_function_freeze(src, l->name, q, net, node[src->input[0]],
                                     e);
     struct loom_exact_node *d =

@@ -331,8 +331,9 @@ local kinds = {
   dense = {weights, first = "units", before = "always"},
   conv1d = {weights, window, first = "filters", before = "always"},
   conv2d = {weights, window, first = "filters", before = "always"},
-  depthwise_conv2d = {{"kernel", "bias", "multiplier"}, window,
+  depthwise_conv2d = {{"kernel", "bias", "norm", "multiplier"}, window,
     first = "size", before = "always"},
+  lut_dense = {{"hidden", "each", "table"}, first = "units", before = "always"},
   add = {{}, before = "always", joins = true},
   subtract = {{}, before = "always", joins = true},
   multiply = {{}, before = "always", joins = true},
@@ -526,6 +527,20 @@ function graph:softmax(name, t, x)
   return add("multiply", "", {}, e, inverse)
 end
 
+-- For every input and every output a function of its own, which becomes a table;
+-- an output is the sum of its functions. x is the number of the quantized
+-- input; `each` picks the bits of it that a connection's table reads, `table`
+-- is what a table gives.
+function graph:lut_dense(name, t, x)
+  local each = over({round = "TRN"}, t.each)
+  local at = self:add("repeat", name .. "/repeat", {n = t.units}, {x})
+  at = self:add("quantize", name .. "/each", each, {at})
+  at = self:add("tables", name .. "/tables", {hidden = t.hidden}, {at})
+  at = self:add("quantize", name .. "/table", t.table or {}, {at})
+  -- The tables' cost has that of the sum in it.
+  return self:add("sum", name, {axes = {1}, unit = 0}, {at})
+end
+
 function graph:layer(name, kind, t)
   local k = kinds[kind]
   local inputs = self:inputs_of(name, t)
@@ -554,6 +569,7 @@ function graph:layer(name, kind, t)
     conf.name = kind
   end
   local at = kind == "softmax" and self:softmax(name, t, inputs[1]) or
+    kind == "lut_dense" and self:lut_dense(name, t, inputs[1]) or
     self:add(k.becomes or kind, name, conf, inputs)
   if t.relu then
     at = self:add("relu", name .. "/relu", {}, {at})
@@ -689,10 +705,11 @@ function loom.train(t)
   if type(t.stop) == "function" then
     t.stop = {when = t.stop}
   elseif t.stop ~= nil then
-    fields("stop", t.stop, {patience = 1, ebops = 1, least = 1, when = 1})
+    fields("stop", t.stop, {patience = 1, metric = 1, ebops = 1, least = 1,
+      when = 1})
     if t.stop.when ~= nil and type(t.stop.when) ~= "function" then
       fail("stop: field \"when\" must be a function of {epoch, loss, val_loss, " ..
-        "metric, ebops, cost, beta, lr}")
+        "metric, metrics, ebops, cost, beta, lr}")
     end
   end
   if t.optimizer and (type(t.optimizer) ~= "table" or
