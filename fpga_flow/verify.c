@@ -185,22 +185,31 @@ int loom_verify_write(const struct loom_design *d, const char *dir,
     return err;
 }
 
-/* Which simulator: the one asked for; else Verilator where there is one. For
- * what is around it Icarus first: that is small, and Icarus needs no compiler.
- */
-static int choose(const struct loom_verify *v, bool serial, char name[16],
-                  struct loom_errmsg *e)
+/* Whether Icarus is done sooner with n rows: it begins at once and takes about
+ * a microsecond a wire and row; Verilator's C++ compiles for some seconds, and
+ * some milliseconds a wire, but then runs hundreds of times as fast. What is
+ * around a core is slow only in clocks, and small. */
+static bool icarus_is_quicker(const struct loom_design *d, size_t n,
+                              bool serial)
 {
+    double wires = d->w->n;
+    return serial || 1e-6 * wires * (double)n * d->ii < 5 + 4.5e-3 * wires;
+}
+
+/* Which simulator: the one asked for; else the quicker one, or which is there.
+ */
+static int choose(const struct loom_verify *v, size_t n, bool serial,
+                  char name[16], struct loom_errmsg *e)
+{
+    static const char *const names[] = {"verilator", "iverilog"};
     char path[PATH_MAX];
-    bool icarus_first = serial && !v->simulator;
-    const char *first = v->simulator   ? v->simulator
-                        : icarus_first ? "iverilog"
-                                       : "verilator";
+    bool icarus = icarus_is_quicker(v->d, n, serial);
+    const char *first = v->simulator ? v->simulator : names[icarus];
     int err = loom_tool_find(first, path, sizeof(path), e);
     snprintf(name, 16, "%s", first);
     if (!err || v->simulator)
         return err;
-    snprintf(name, 16, "%s", icarus_first ? "verilator" : "iverilog");
+    snprintf(name, 16, "%s", names[!icarus]);
     return loom_tool_find(name, path, sizeof(path), NULL) ? err : 0;
 }
 
@@ -213,7 +222,7 @@ static int simulate(struct sim *s, const int64_t *rows, size_t n, bool serial,
         return loom_fail(e, LOOM_ERR_MISSING, "%s: %s", v->core,
                          strerror(errno));
     const char *const files[] = {"bench.v", core, serial ? harness : NULL};
-    int err = choose(v, serial, simulator, e);
+    int err = choose(v, n, serial, simulator, e);
     if (err)
         return err;
     s->vectors = -1;

@@ -18,8 +18,8 @@ struct loom_verify {
     const int64_t *vectors; /* [n_vectors][in_size], before the corners */
     size_t n_vectors;
     size_t random;         /* vectors to draw as well; 0: LOOM_VERIFY_RANDOM */
-    const char *simulator; /* "verilator", "iverilog"; NULL: whichever is there,
-                              Verilator first */
+    const char *simulator; /* "verilator", "iverilog"; NULL: the quicker one for
+                              so many rows, or whichever is there */
     const char *log;       /* the simulator's output; NULL: none */
     double timeout_s;
     const atomic_bool *cancel; /* may be NULL */
