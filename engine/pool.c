@@ -84,6 +84,7 @@ static void *worker_main(void *arg)
     struct worker *w = arg;
     struct loom_pool *p = w->pool;
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    pthread_setname_np(pthread_self(), "worker");
     for (unsigned seen = 0; wait_job(p, seen); seen++) {
         take_items(p, w->number);
         if (atomic_fetch_sub(&p->active, 1) == 1) {

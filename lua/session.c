@@ -350,23 +350,30 @@ void loom_session_obey(struct loom_session *s, const struct loom_command *c)
     }
 }
 
+/* Look after what goes on beside, and after `waited` seconds of nothing else
+ * show it, if asked to: a forecast tells of itself. Returns the seconds to the
+ * next time, -1: a command is all there is to wait for. */
+static double tend(struct loom_session *s, double waited, bool shown)
+{
+    static const double build = 0.1, forecast = 0.5;
+    bool builds = loom_session_tend_builds(s);
+    bool forecasts = loom_session_tend_forecast(s);
+    if (shown && waited != forecast)
+        loom_session_publish(s, true);
+    return builds ? build : forecasts ? forecast : -1;
+}
+
 bool loom_session_drain(struct loom_session *s)
 {
     struct loom_command c;
-    for (;;) {
-        bool running = loom_session_tend_builds(s);
-        running |= loom_session_tend_forecast(s);
+    for (double wait = 0;;) {
         bool halted = s->paused && s->step == STEP_NONE;
+        wait = tend(s, wait, halted);
         if (interrupted(s))
             s->stop = true;
-        /* Paused: sleep until a command comes; the progress of a build or a
-         * forecast is worth waking for. */
-        double wait = !halted ? 0 : running ? 0.1 : -1;
-        if (halted)
-            loom_session_publish(s, true);
         if (s->stop)
             return false;
-        if (take(s, &c, wait)) {
+        if (take(s, &c, halted ? wait : 0)) {
             loom_session_obey(s, &c);
             loom_session_publish(s, true);
         } else if (!halted) {
@@ -424,15 +431,15 @@ static void *session_main(void *arg)
     struct loom_session *s = arg;
     struct loom_errmsg e = {""};
     struct loom_command c;
+    double wait = 0;
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    pthread_setname_np(pthread_self(), "session");
     loom_session_run(s, &e);
     s->paused = false;
     /* Interrupted: a full queue has no room for the command to stop. */
     while (!s->stop && !interrupted(s)) {
-        bool running = loom_session_tend_builds(s);
-        running |= loom_session_tend_forecast(s);
-        loom_session_publish(s, true);
-        if (take(s, &c, running ? 0.1 : -1))
+        wait = tend(s, wait, true);
+        if (take(s, &c, wait))
             loom_session_obey(s, &c);
     }
     return NULL;

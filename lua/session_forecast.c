@@ -1,7 +1,8 @@
 /* The cells that the newest point of the front should take, predicted beside
- * the training. A prediction makes the whole design, and nobody waits for it:
- * it has a thread of its own, which is forgotten when the session ends first,
- * and it may take at most a hundredth of the time while the network trains. */
+ * the training, by a thread that is forgotten when the session ends first.
+ * While the network trains, roughly, which takes some hundredths of a second,
+ * and at most a hundredth of the time; when it rests, by making the design,
+ * once, which takes seconds. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@ struct session_forecast_job {
     char *path;
     int epoch;
     const struct loom_device *device;
+    bool roughly;
+    struct loom_forecast like;
     double seconds; /* of a processor */
     struct loom_forecast result;
 };
@@ -36,7 +39,9 @@ static void *forecast_main(void *arg)
     struct session_forecast_job *j = arg;
     struct loom_errmsg ignored; /* the point may be gone; there is a next one */
     struct timespec t;
-    loom_forecast_make(j->path, j->epoch, j->device, &j->result, &ignored);
+    pthread_setname_np(pthread_self(), "forecast");
+    loom_forecast_make(j->path, j->epoch, j->device,
+                       j->roughly ? &j->like : NULL, &j->result, &ignored);
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     j->seconds = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
     atomic_store(&j->done, true);
@@ -73,14 +78,18 @@ static void begin(struct loom_session *s)
     struct session_forecast *f = &s->forecast;
     const struct loom_pareto_point *p = newest(s);
     const struct loom_device *device = loom_device_find(s->view.device);
-    bool waits = !s->paused && s->trainer && !loom_trainer_done(s->trainer) &&
-                 loom_session_now() < f->next;
-    if (!p || !device || waits || (p->epoch == f->epoch && device == f->device))
+    bool trains = !s->paused && s->trainer && !loom_trainer_done(s->trainer);
+    bool known = p && p->epoch == f->epoch && device == f->device &&
+                 (trains || !f->roughly);
+    if (!p || !device || known || (trains && loom_session_now() < f->next))
         return;
     struct session_forecast_job *j = loom_calloc(1, sizeof(*j));
     j->path = loom_asprintf("%s/%s", s->dir, p->file);
     j->epoch = f->epoch = p->epoch;
     j->device = f->device = device;
+    j->roughly = f->roughly = trains;
+    if (!strcmp(f->made.device, device->shorthand))
+        j->like = f->made;
     atomic_init(&j->owners, 2);
     atomic_init(&j->done, false);
     f->job = j;
@@ -91,18 +100,27 @@ static void begin(struct loom_session *s)
     f->job = NULL;
 }
 
+static void collect(struct loom_session *s)
+{
+    struct session_forecast *f = &s->forecast;
+    if (f->job->result.epoch)
+        s->view.forecast = f->job->result;
+    if (f->job->result.epoch && !f->job->roughly)
+        f->made = f->job->result;
+    if (f->job->roughly)
+        f->next = loom_session_now() + PATIENCE * f->job->seconds;
+    let_go(f->job);
+    f->job = NULL;
+    loom_session_publish(s, true);
+}
+
 bool loom_session_tend_forecast(struct loom_session *s)
 {
     struct session_forecast *f = &s->forecast;
     if (!s->conf.forecast)
         return false;
-    if (f->job && atomic_load(&f->job->done)) {
-        if (f->job->result.epoch)
-            s->view.forecast = f->job->result;
-        f->next = loom_session_now() + PATIENCE * f->job->seconds;
-        let_go(f->job);
-        f->job = NULL;
-    }
+    if (f->job && atomic_load(&f->job->done))
+        collect(s);
     if (!f->job)
         begin(s);
     return f->job;

@@ -61,7 +61,9 @@ struct session_forecast {
     struct session_forecast_job *job; /* at work, or NULL */
     int epoch;                        /* what it was begun for last, and where */
     const struct loom_device *device;
-    double next; /* monotonic time of the next one */
+    bool roughly;
+    struct loom_forecast made; /* the last that was not; epoch 0: none yet */
+    double next;               /* monotonic time of the next one */
 };
 
 struct session_data {

@@ -1,6 +1,7 @@
 /* bitloom bench ui: the screen as a person has it, in a pseudo-terminal while
  * it trains on all cores. A key counts until its own effect is to be read on
  * the screen, not until something is painted. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -34,7 +35,7 @@ static const char script[] =
     "                       target_scale = 64}\n"
     "local bit = {k0 = 0, i0 = 1, f0 = 0, trained = false}\n"
     "loom.train{name = 'bench', data = data, loss = 'mse', batch = 512,\n"
-    "  epochs = 100000, lr = 1e-3, beta = 1e-6, model = loom.model{\n"
+    "  epochs = 100000, seed = 1, lr = 1e-3, beta = 1e-6, model = loom.model{\n"
     "    input = data.inputs,\n"
     "    loom.dense{64, relu = true, input = bit, kernel = {b0 = 4, i0 = 0}},\n"
     "    loom.dense{32, relu = true, input = {f0 = 4}},\n"
@@ -151,34 +152,95 @@ static int worker(const struct probe *p)
     return pid;
 }
 
-/* Seconds of CPU that the thread of the screen has had. */
-static double screen_cpu(const struct probe *p)
+/* What one of its threads has had: seconds of CPU, NAN when it is gone, and
+ * how often it waited for something. */
+struct thread_use {
+    double cpu;
+    long waits;
+    bool trains;
+};
+
+static void read_thread(int pid, const char *tid, struct thread_use *out)
 {
-    char path[64];
+    char path[96], line[128], name[32] = "";
     double ns = NAN;
-    int pid = worker(p);
-    snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", pid, pid);
+    *out = (struct thread_use){.waits = 0};
+    snprintf(path, sizeof path, "/proc/%d/task/%.16s/schedstat", pid, tid);
     FILE *f = fopen(path, "re");
     if (f && fscanf(f, "%lf", &ns) != 1)
         ns = (double)NAN;
     if (f)
         fclose(f);
-    return 1e-9 * ns;
-}
-
-/* How often the thread of the screen has waited for something. */
-static long wakeups(const struct probe *p)
-{
-    char path[64], line[128];
-    long n = -1;
-    int pid = worker(p);
-    snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, pid);
-    FILE *f = fopen(path, "re");
-    while (f && fgets(line, sizeof line, f))
-        sscanf(line, "voluntary_ctxt_switches: %ld", &n);
+    out->cpu = 1e-9 * ns;
+    snprintf(path, sizeof path, "/proc/%d/task/%.16s/status", pid, tid);
+    f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f)) {
+        sscanf(line, "Name: %31s", name);
+        sscanf(line, "voluntary_ctxt_switches: %ld", &out->waits);
+    }
     if (f)
         fclose(f);
-    return n;
+    out->trains = !strcmp(name, "session") || !strcmp(name, "worker");
+}
+
+/* Seconds of CPU of the whole program, with threads that have ended. */
+static double program_cpu(int pid)
+{
+    char path[64];
+    double user = NAN, kernel = NAN;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *f = fopen(path, "re");
+    if (f && fscanf(f,
+                    "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
+                    "%*u %lf %lf",
+                    &user, &kernel) != 2)
+        user = (double)NAN;
+    if (f)
+        fclose(f);
+    return (user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* All of them: CPU of the screen's thread, of those that train, and of the
+ * whole; waits of all. */
+struct use {
+    double screen, training, all;
+    long waits;
+};
+
+static struct use look(const struct probe *p)
+{
+    int pid = worker(p);
+    struct use u = {.all = program_cpu(pid), .screen = (double)NAN};
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        struct thread_use t;
+        if (e->d_name[0] == '.')
+            continue;
+        read_thread(pid, e->d_name, &t);
+        u.waits += t.waits;
+        if (t.trains)
+            u.training += t.cpu;
+        if (atoi(e->d_name) == pid)
+            u.screen = t.cpu;
+    }
+    if (d)
+        closedir(d);
+    return u;
+}
+
+/* Until the program has done what it does beside: then it computes no more. */
+static void wait_idle(struct probe *p)
+{
+    static const double much = 0.02;
+    double end = now() + PATIENCE_MS / 1e3;
+    for (double was = NAN, is; now() < end; was = is) {
+        is = program_cpu(worker(p));
+        if (is - was < much)
+            return;
+        pump_for(p, 1);
+    }
 }
 
 /* ---- keys -----------------------------------------------------------------
@@ -349,8 +411,17 @@ static json_t *number(double v)
 
 struct result {
     double first, p50, p99, frame_ms, cpu, bytes, slow;
-    long idle;
+    double beside; /* per cent of all cores, of what does not train */
+    double idle;
 };
+
+static void cell(int width, int digits, double v)
+{
+    if (isfinite(v))
+        printf("%*.*f", width, digits, v);
+    else
+        printf("%*s", width, "-");
+}
 
 static void report(struct bench *b, int w, int h, bool trains,
                    const struct result *r)
@@ -359,27 +430,34 @@ static void report(struct bench *b, int w, int h, bool trains,
     snprintf(size, sizeof size, "%dx%d", w, h);
     json_array_append_new(
         b->cases,
-        json_pack("{s:s,s:b,s:{s:o,s:o},s:o,s:o,s:o,s:o,s:o,s:o}", "size", size,
-                  "training", trains, "key_ms", "p50", number(r->p50), "p99",
-                  number(r->p99), "first_frame_ms", number(r->first),
+        json_pack("{s:s,s:b,s:{s:o,s:o},s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "size",
+                  size, "training", trains, "key_ms", "p50", number(r->p50),
+                  "p99", number(r->p99), "first_frame_ms", number(r->first),
                   "frame_ms", number(r->frame_ms), "cpu_percent",
-                  number(r->cpu), "slowdown_percent", number(r->slow),
-                  "bytes_per_s", number(r->bytes), "idle_wakeups",
-                  number(r->idle < 0 ? (double)NAN : (double)r->idle)));
+                  number(r->cpu), "beside_percent", number(r->beside),
+                  "slowdown_percent", number(r->slow), "bytes_per_s",
+                  number(r->bytes), "idle_wakeups", number(r->idle)));
     if (b->json)
         return;
-    printf("%-7s %-8s %6.1f %6.1f %7.1f %8.2f %6.2f %9.0f", size,
-           trains ? "trains" : "paused", r->p50, r->p99, r->first, r->frame_ms,
-           r->cpu, r->bytes);
-    printf(isfinite(r->slow) ? " %7.1f %%" : "         -", r->slow);
-    printf(r->idle >= 0 ? " %6ld\n" : "      -\n", r->idle);
+    printf("%-7s %-8s", size, trains ? "trains" : "paused");
+    cell(7, 1, r->p50);
+    cell(7, 1, r->p99);
+    cell(8, 1, r->first);
+    cell(9, 2, r->frame_ms);
+    cell(7, 2, r->cpu);
+    cell(10, 0, r->bytes);
+    cell(8, 2, r->beside);
+    cell(8, 1, r->slow);
+    cell(7, 0, r->idle);
+    putchar('\n');
     fflush(stdout);
 }
 
 static bool run_case(struct bench *b, int w, int h, bool trains)
 {
     struct probe p;
-    struct result r = {.idle = -1, .slow = (double)NAN};
+    struct result r = {
+        .idle = (double)NAN, .slow = (double)NAN, .beside = (double)NAN};
     r.first = first_frame(b, w, h);
     start(&p, b, w, h, b->script);
     bool good = wait_text(&p, "dense_0");
@@ -387,16 +465,20 @@ static bool run_case(struct bench *b, int w, int h, bool trains)
     if (!trains) {
         type(&p, " ");
         good = good && wait_text(&p, "paused");
-        pump_for(&p, 1);
-        r.idle = -wakeups(&p);
+        wait_idle(&p);
+        long waits = look(&p).waits;
         pump_for(&p, IDLE);
-        r.idle += wakeups(&p);
+        r.idle = (double)(look(&p).waits - waits);
     }
-    double cpu = screen_cpu(&p), from = now();
+    struct use a = look(&p);
+    double from = now();
     p.bytes = p.bursts = 0;
     pump_for(&p, WATCH);
-    cpu = screen_cpu(&p) - cpu;
-    r.cpu = 100 * cpu / (now() - from);
+    struct use z = look(&p);
+    double cpu = z.screen - a.screen, took = now() - from;
+    r.beside = 100 * (z.all - a.all - z.training + a.training) / took /
+               (double)sysconf(_SC_NPROCESSORS_ONLN);
+    r.cpu = 100 * cpu / took;
     r.bytes = (double)p.bytes / (now() - from);
     r.frame_ms = p.bursts ? 1e3 * cpu / (double)p.bursts : (double)NAN;
     good = good && measure_keys(&p, b->keys, &r.p50, &r.p99);
@@ -447,10 +529,10 @@ static int bench_screen(struct bench *b)
     b->cases = json_array();
     setlocale(LC_CTYPE, "C.UTF-8");
     if (!err && !b->json)
-        puts("                key ms        first     frame    cpu             "
-             "training   idle\n"
-             "size    state      p50    p99      ms       ms      %     bytes/s"
-             "  slower   wakes");
+        puts("                  key ms     first    frame screen            "
+             "beside training  idle\n"
+             "size    state      p50    p99      ms       ms      %   bytes/s"
+             "       % slower % wakes");
     if (!err) {
         good &= run_case(b, 80, 24, true);
         good &= run_case(b, 160, 48, true);

@@ -179,6 +179,46 @@ static void test_beside(void **state)
     loom_session_destroy(s);
 }
 
+/* A rough forecast of a point, as the same point's design was shared, says what
+ * that says, to two digits. Paused, a session makes the design of the newest
+ * point, tells it, and then nothing more. */
+static void test_forecast(void **state)
+{
+    (void)state;
+    struct loom_forecast full, rough;
+    char path[256];
+    struct loom_session *s = open_with(true);
+    struct pollfd p = {loom_session_fd(s), POLLIN, 0};
+    const struct loom_view *v;
+    do
+        v = next_view(s);
+    while (!v->forecast.epoch);
+    send(s, LOOM_CMD_PAUSE, 0, "");
+    do
+        v = next_view(s);
+    while (v->train.state != LOOM_TRAIN_PAUSED);
+    int newest = 0;
+    for (int k = 0; k < v->train.n_front; k++)
+        if (v->train.front[k].epoch > newest)
+            newest = v->train.front[k].epoch;
+    snprintf(path, sizeof(path), "%s/%s/epoch-%05d.loom", dir, v->train.run,
+             newest);
+    const struct loom_device *device = loom_device_find("hx8k");
+    assert_ok(loom_forecast_make(path, newest, device, NULL, &full, e));
+    assert_ok(loom_forecast_make(path, newest, device, &full, &rough, e));
+    assert_true(full.cells.lc < full.plain.lc);
+    assert_true(fabs((double)rough.cells.lc / full.cells.lc - 1) < 0.05);
+    assert_true(fabs((double)rough.layer[0].lc / full.layer[0].lc - 1) < 0.05);
+    while (v->forecast.epoch != newest ||
+           v->forecast.cells.lc != full.cells.lc ||
+           v->forecast.cells.lut4 != full.cells.lut4) {
+        assert_int_equal(poll(&p, 1, 60000), 1); /* it is nice */
+        v = loom_session_look(s);
+    }
+    assert_int_equal(poll(&p, 1, 1200), 0);
+    loom_session_destroy(s);
+}
+
 /* Views until the log has these words. */
 static const struct loom_view *until_said(struct loom_session *s,
                                           const char *words)
@@ -488,9 +528,10 @@ static void test_data(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_watch), cmocka_unit_test(test_step),
+        cmocka_unit_test(test_watch),    cmocka_unit_test(test_step),
         cmocka_unit_test(test_steering), cmocka_unit_test(test_rollback),
-        cmocka_unit_test(test_branch), cmocka_unit_test(test_console),
-        cmocka_unit_test(test_data), cmocka_unit_test(test_beside)};
+        cmocka_unit_test(test_branch),   cmocka_unit_test(test_console),
+        cmocka_unit_test(test_data),     cmocka_unit_test(test_beside),
+        cmocka_unit_test(test_forecast)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
