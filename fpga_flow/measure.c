@@ -10,14 +10,13 @@
 #include "fpga_flow/emit.h"
 #include "fpga_flow/memo.h"
 #include "fpga_flow/progress.h"
-#include "fpga_flow/report.h"
 #include "fpga_flow/tool.h"
 
 enum { TIMEOUT_S = 600 };
 
 /* Run a tool in m->dir, unless what this very call makes is known; its output
  * to `log`, which is one of the files it makes. */
-static int run(const struct loom_measure *m, struct loom_memo *memo,
+static int run(const struct loom_measurement *m, struct loom_memo *memo,
                const char *name, const char *log, struct loom_errmsg *e)
 {
     char *path = loom_asprintf("%s/%s", m->dir, log);
@@ -46,7 +45,7 @@ static int run(const struct loom_measure *m, struct loom_memo *memo,
     return status;
 }
 
-static int synthesize(const struct loom_measure *m, const struct loom_design *d,
+static int synthesize(const struct loom_measurement *m, const struct loom_design *d,
                       const char *tool, const char *version,
                       struct loom_errmsg *e)
 {
@@ -63,7 +62,7 @@ static int synthesize(const struct loom_measure *m, const struct loom_design *d,
     return err;
 }
 
-static int pack(const struct loom_measure *m, const char *tool,
+static int pack(const struct loom_measurement *m, const char *tool,
                 const char *version, struct loom_errmsg *e)
 {
     const struct loom_family *f = m->device->family;
@@ -80,7 +79,7 @@ static int pack(const struct loom_measure *m, const char *tool,
 }
 
 /* The last number of cells that the log speaks of. */
-static int read_packed(const struct loom_measure *m, int *lc,
+static int read_packed(const struct loom_measurement *m, int *lc,
                        struct loom_errmsg *e)
 {
     enum { MOST = 1 << 24 };
@@ -105,7 +104,7 @@ static int read_packed(const struct loom_measure *m, int *lc,
     return err;
 }
 
-int loom_measure_run(const struct loom_measure *m, const struct loom_design *d,
+int loom_measure_run(const struct loom_measurement *m, const struct loom_design *d,
                      struct loom_cells *out, struct loom_errmsg *e)
 {
     char yosys[PATH_MAX], nextpnr[PATH_MAX], version[2][64];
@@ -122,11 +121,13 @@ int loom_measure_run(const struct loom_measure *m, const struct loom_design *d,
         err = synthesize(m, d, yosys, version[0], e);
     if (err)
         return err;
-    struct loom_synthesized all,
-        *layer = loom_calloc(d->w->n_layers + 1, sizeof(*layer));
+    struct loom_synthesized all, *own = NULL;
+    if (!m->layer)
+        own = loom_calloc(d->w->n_layers + 1, sizeof(*own));
     char *netlist = loom_asprintf("%s/synth.json", m->dir);
-    err = loom_report_netlist(netlist, d, &all, layer, e);
-    free(layer);
+    err =
+        loom_report_netlist(netlist, d, &all, m->layer ? m->layer : own, e);
+    free(own);
     free(netlist);
     *out =
         (struct loom_cells){.lut4 = all.lut4, .carry = all.carry, .ff = all.ff};

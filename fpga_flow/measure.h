@@ -6,17 +6,21 @@
 
 #include "engine/err.h"
 #include "fpga_flow/design.h"
+#include "fpga_flow/report.h"
 #include "fpga_flow/target.h"
 
-struct loom_measure {
+struct loom_measurement {
     const struct loom_device *device;
     const char *dir;           /* to work in, made if absent; files stay */
     double timeout_s;          /* of each tool; 0: 600 */
     const atomic_bool *cancel; /* may be NULL */
+    /* [w->n_layers + 1], may be NULL: becomes what each layer takes, the rest
+     * being the harness. */
+    struct loom_synthesized *layer;
 };
 
 /* Cells of the design with its harness, also where they are more than the
  * device has. LOOM_ERR_TOOL where a tool is missing or fails, LOOM_ERR_IO,
  * LOOM_ERR_CANCELLED. What has been counted before is known (memo.h). */
-int loom_measure_run(const struct loom_measure *m, const struct loom_design *d,
+int loom_measure_run(const struct loom_measurement *m, const struct loom_design *d,
                      struct loom_cells *out, struct loom_errmsg *e);

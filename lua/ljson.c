@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <lauxlib.h>
 
@@ -77,4 +78,39 @@ json_t *loom_lua_to_json(lua_State *L, int index, const char **why)
     *why = "there is no value";
     return lua_isnoneornil(L, index) ? NULL
                                      : value(L, lua_absindex(L, index), 0, why);
+}
+
+static void push_table(lua_State *L, const json_t *j)
+{
+    const char *key;
+    json_t *v;
+    size_t k;
+    luaL_checkstack(L, 4, "a report is nested too deeply");
+    lua_newtable(L);
+    json_array_foreach(j, k, v)
+    {
+        loom_lua_from_json(L, v);
+        lua_rawseti(L, -2, (lua_Integer)k + 1);
+    }
+    json_object_foreach((json_t *)(uintptr_t)j, key, v)
+    {
+        loom_lua_from_json(L, v);
+        lua_setfield(L, -2, key);
+    }
+}
+
+void loom_lua_from_json(lua_State *L, const json_t *j)
+{
+    if (json_is_array(j) || json_is_object(j))
+        push_table(L, j);
+    else if (json_is_string(j))
+        lua_pushstring(L, json_string_value(j));
+    else if (json_is_integer(j))
+        lua_pushinteger(L, (lua_Integer)json_integer_value(j));
+    else if (json_is_real(j))
+        lua_pushnumber(L, json_real_value(j));
+    else if (json_is_boolean(j))
+        lua_pushboolean(L, json_is_true(j));
+    else
+        lua_pushnil(L);
 }

@@ -1,4 +1,4 @@
-/* Lua tables as JSON values, for layer settings. */
+/* Lua tables as JSON values, for layer settings, and back, for reports. */
 #pragma once
 
 #include <jansson.h>
@@ -8,3 +8,6 @@
  * as integers), strings, tables (1..n keys: array, else object). New
  * reference; on failure NULL, with *why a static sentence. Never raises. */
 json_t *loom_lua_to_json(lua_State *L, int index, const char **why);
+
+/* The other way: pushes the value; null becomes nil. */
+void loom_lua_from_json(lua_State *L, const json_t *j);

@@ -678,28 +678,27 @@ local function metrics_of(t)
   return list
 end
 
--- Train, and return the front: a list of points {epoch, metric, ebops, cost,
--- score = function(data, part)}, by rising cost, which is the EBOPs unless field
--- "cost" names a device.
-function loom.train(t)
-  fields("train", t, {
-    name = 1, model = 1, data = 1, loss = 1, batch = 1, epochs = 1, seed = 1,
-    lr = 1, beta = 1, optimizer = 1, metric = 1, metrics = 1, outlier_cut = 1,
-    huber_delta = 1, loss_weight = 1, collapse = 1, stop = 1, device = 1,
-    autosave = 1, cost = 1,
-  })
-  check_options()
+local train_fields = {
+  name = 1, model = 1, data = 1, loss = 1, batch = 1, epochs = 1, seed = 1,
+  lr = 1, beta = 1, optimizer = 1, metric = 1, metrics = 1, outlier_cut = 1,
+  huber_delta = 1, loss_weight = 1, collapse = 1, stop = 1, device = 1,
+  autosave = 1, cost = 1,
+}
+
+-- The fields of a training, checked, as core wants them.
+local function training(what, t)
   t = over(t, {metrics = metrics_of(t)})
   if type(t.model) ~= "table" or not t.model.layers then
-    fail("train: field \"model\" must come from loom.model{...}")
+    fail(what .. ": field \"model\" must come from loom.model{...}")
   end
   local names = type(t.data) == "userdata" and t.data.output_names
   if names then
-    t.goals = by_output("train", t, {loss = 1, loss_weight = 1,
+    t.goals = by_output(what, t, {loss = 1, loss_weight = 1,
       outlier_cut = 1, huber_delta = 1}, names)
     if not t.metrics then
-      fail(("train: field \"metric\" must name the output that the front is " ..
-        "made by: \"%s.accuracy\", or another of its metrics"):format(names[1]))
+      fail(("%s: field \"metric\" must name the output that the front is " ..
+        "made by: \"%s.accuracy\", or another of its metrics"):format(what,
+        names[1]))
     end
   end
   if type(t.stop) == "function" then
@@ -714,9 +713,86 @@ function loom.train(t)
   end
   if t.optimizer and (type(t.optimizer) ~= "table" or
     not t.optimizer.optimizer) then
-    fail("train: field \"optimizer\" must come from loom.adam{...}, " ..
+    fail(what .. ": field \"optimizer\" must come from loom.adam{...}, " ..
       "loom.adamw{...} or loom.sgd{...}")
   end
+  return t
+end
+
+-- ---- networks in memory ----------------------------------------------------
+
+-- A network that is neither a run nor on a front: for scripts that search.
+local net = {}
+net.__index = net
+
+-- loom.net{model = ..., data = ...}, with the other fields of loom.train; from =
+-- another network gives it the values and ranges of that one's layers, where
+-- names and sizes agree, not their bits. Ranges are measured on the training
+-- rows.
+function loom.net(t)
+  fields("net", t, over(train_fields, {from = 1}))
+  t = training("net", t)
+  if t.from ~= nil and getmetatable(t.from) ~= net then
+    fail("net: field \"from\" must be a network from loom.net{...} or a point")
+  end
+  return setmetatable({fields = t, core = core.net(t, t.from and t.from.core)},
+    net)
+end
+
+-- Go on training, with these fields over its own; keeps the last state.
+function net:train(t)
+  core.tune(training("train", over(self.fields, fields("train", t,
+    train_fields))), self.core)
+  return self
+end
+
+-- Metric, share of outliers, all of field "metrics" by name, and the loss.
+local function rate(n, t, data, part)
+  local metric, outliers, all, loss = core.rate(n, data, part or "test")
+  local by_name = {}
+  for i, name in ipairs(t.metrics or {}) do
+    by_name[name] = all[i]
+  end
+  return metric, outliers, by_name, loss
+end
+
+function net:score(data, part)
+  return rate(self.core, self.fields, data or self.fields.data, part)
+end
+
+function net:ebops()
+  return core.ebops(self.core)
+end
+
+-- Of classifiers: the mean of the divergence KL(self || other) of what they say
+-- of the first `rows` rows of a part, in nats.
+function net:kl(other, part, rows)
+  return core.kl(self.core, other.core, self.fields.data, part or "val", rows)
+end
+
+-- {lut4, carry, ff, lc, latency, layers = {name = {lut4, carry, ff}}} on
+-- `device`, predicted; with measured = true synthesized and packed.
+function net:cells(t)
+  fields("cells", t, {device = 1, levels = 1, measured = 1})
+  return core.cells(self.core, t)
+end
+
+-- A build for `device`, checked on the test rows, in the folder `dir` if it is
+-- to stay: what its build.json says.
+function net:build(t)
+  fields("build", t, {device = 1, levels = 1, clock = 1, seeds = 1, dir = 1})
+  return core.build(self.core, over(t, {data = self.fields.data}))
+end
+
+-- ---- the run ----------------------------------------------------------------
+
+-- Train, and return the front: a list of points {epoch, metric, ebops, cost,
+-- score = function(data, part), net = function()}, by rising cost, which is the
+-- EBOPs unless field "cost" names a device. They are those of the last training.
+function loom.train(t)
+  fields("train", t, train_fields)
+  check_options()
+  t = training("train", t)
   core.train(t)
   local front = {}
   for k = 1, math.huge do
@@ -724,15 +800,14 @@ function loom.train(t)
     if not point then
       break
     end
-    -- Metric and share of outliers on a part ("train", "val", "test"), and a
-    -- table of all that field "metrics" asked for, by name.
+    function point.net()
+      return setmetatable({fields = t, core = core.net_of(k)}, net)
+    end
+    -- Metric and share of outliers on a part ("train", "val", "test"), a table
+    -- of all that field "metrics" asked for, by name, and the loss.
     function point.score(data, part)
-      local metric, outliers, all = core.score(k, data, part or "test")
-      local by_name = {}
-      for i, name in ipairs(t.metrics or {}) do
-        by_name[name] = all[i]
-      end
-      return metric, outliers, by_name
+      local n <close> = core.net_of(k)
+      return rate(n, t, data, part)
     end
     front[k] = point
   end

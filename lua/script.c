@@ -9,6 +9,7 @@
 
 #include "engine/mem.h"
 #include "lua/script_impl.h"
+#include "lua/script_net.h"
 
 #include "loom_lua.h" /* made from loom.lua: loom_lua_source, its size */
 
@@ -104,31 +105,6 @@ static int point(lua_State *L)
     return 1;
 }
 
-static int score(lua_State *L)
-{
-    const struct loom_script_host *h = loom_script_of(L)->host;
-    static const char *const parts[] = {"train", "val", "test", NULL};
-    struct loom_pareto_point p;
-    struct loom_errmsg e;
-    struct loom_score s;
-    struct loom_dataset *d = loom_script_dataset(L, 2);
-    enum loom_part part = (enum loom_part)luaL_checkoption(L, 3, "test", parts);
-    if (!h->point(h->ud, (int)luaL_checkinteger(L, 1) - 1, &p))
-        return loom_script_raise(L, LOOM_ERR_SCRIPT,
-                                 "there is no such point any more");
-    int err = h->score(h->ud, &p, d, part, &s, &e);
-    if (err)
-        return loom_script_raise_msg(L, err, &e);
-    lua_pushnumber(L, s.metric);
-    lua_pushnumber(L, s.outliers);
-    lua_createtable(L, LOOM_MAX_METRICS, 0);
-    for (int k = 0; k < LOOM_MAX_METRICS; k++) {
-        lua_pushnumber(L, s.all[k]);
-        lua_rawseti(L, -2, k + 1);
-    }
-    return 3;
-}
-
 /* ---- the state --------------------------------------------------------- */
 
 static int print(lua_State *L)
@@ -164,8 +140,10 @@ static void push_settings(lua_State *L, const char *const *set)
 static int open_all(lua_State *L)
 {
     static const luaL_Reg core[] = {
-        {"fail", fail},   {"train", loom_script_train}, {"point", point},
-        {"score", score}, {NULL, NULL},
+        {"fail", fail},
+        {"train", loom_script_train},
+        {"point", point},
+        {NULL, NULL},
     };
     struct loom_script *s = lua_touserdata(L, 1);
     luaL_openlibs(L);
@@ -180,6 +158,7 @@ static int open_all(lua_State *L)
     push_settings(L, s->host->set);
     lua_setfield(L, -2, "settings");
     loom_script_open_data(L);
+    loom_script_open_net(L);
     loom_script_open_share(L);
     lua_call(L, 1, 1);
     lua_setglobal(L, "loom");

@@ -4,8 +4,11 @@
  * functions. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include <lua.h>
 
+#include "engine/checkpoint.h"
 #include "engine/dataset.h"
 #include "engine/model.h"
 #include "engine/trainer.h"
@@ -26,10 +29,14 @@ struct loom_script_host {
     int (*train)(void *ud, struct loom_train_request *r, struct loom_errmsg *e);
     /* Point k of the front after training; false when there is none. */
     bool (*point)(void *ud, int k, struct loom_pareto_point *out);
-    /* Score of a point of the front on a part of some data. */
-    int (*score)(void *ud, const struct loom_pareto_point *p,
-                 const struct loom_dataset *d, enum loom_part part,
-                 struct loom_score *out, struct loom_errmsg *e);
+    /* The checkpoint of such a point. */
+    int (*load)(void *ud, const struct loom_pareto_point *p,
+                struct loom_checkpoint *out, struct loom_errmsg *e);
+    /* While a script waits for something long: do what the user asks for.
+     * False: it is to end. NULL: nobody asks. */
+    bool (*alive)(void *ud);
+    const atomic_bool *cancel; /* for what cannot ask; may be NULL */
+    int threads;               /* of trainings in memory; 0: one a processor */
     void (*print)(void *ud, const char *line);
     const char *script;     /* path, for relative files */
     const char *const *set; /* "key=value" list, NULL-ended, or NULL */

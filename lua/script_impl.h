@@ -1,7 +1,8 @@
 /* Shared by script.c (the state, points), script_train.c (training),
- * script_data.c (arrays), script_dataset.c (data sets) and script_share.c (what
- * scripts share of them). Memory that must survive a Lua error is anchored in a
- * userdata before the next call that can raise. */
+ * script_net.c (networks), script_build.c (their cells), script_data.c (arrays),
+ * script_dataset.c (data sets) and script_share.c (what scripts share of them).
+ * Memory that must survive a Lua error is anchored in a userdata before the next
+ * call that can raise. */
 #pragma once
 
 #include <lauxlib.h>
@@ -71,6 +72,29 @@ void loom_script_settle_share(lua_State *L);
 
 /* loom.train, as core has it: a table of fields at 1. */
 int loom_script_train(lua_State *L);
+
+/* A schedule, or a question, that is a Lua function: kept in the registry. */
+struct loom_script_call {
+    lua_State *L;
+    int ref;
+};
+struct loom_script_calls {
+    struct loom_script_call lr, beta, stop;
+    const struct loom_aim *aim; /* whose metrics `stop` is told of */
+};
+
+/* All that the table at 1 says of a training, but for its model; both must live
+ * as long as that. */
+void loom_script_request(lua_State *L, struct loom_train_request *r,
+                         struct loom_script_calls *calls);
+/* What it says of losses and metrics, for this data. */
+void loom_script_aim(lua_State *L, const struct loom_dataset *d,
+                     struct loom_aim *a);
+/* Its field "model", made; owned by the caller. Raises what is wrong. */
+struct loom_model *loom_script_take_model(lua_State *L, uint64_t seed);
+
+/* Raise what has come of something long, which the user may have stopped. */
+int loom_script_fail(lua_State *L, int err, const struct loom_errmsg *e);
 
 /* The data set at a stack index; raises if it is none. */
 struct loom_dataset *loom_script_dataset(lua_State *L, int index);

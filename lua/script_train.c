@@ -15,15 +15,9 @@ static const char DATA;
 
 /* ---- schedules --------------------------------------------------------- */
 
-/* A schedule that is a Lua function: kept in the registry. */
-struct callback {
-    lua_State *L;
-    int ref;
-};
-
 static double call_schedule(void *ud, double epoch, struct loom_errmsg *e)
 {
-    struct callback *c = ud;
+    struct loom_script_call *c = ud;
     lua_State *L = c->L;
     int top = lua_gettop(L);
     double v = NAN;
@@ -104,7 +98,7 @@ static bool read_table(lua_State *L, int t, struct loom_schedule *s)
 }
 
 static void read_schedule(lua_State *L, const char *name, double standard,
-                          struct loom_schedule *s, struct callback *c)
+                          struct loom_schedule *s, struct loom_script_call *c)
 {
     bool good = true;
     lua_getfield(L, 1, name);
@@ -114,7 +108,8 @@ static void read_schedule(lua_State *L, const char *name, double standard,
         s->value = lua_tonumber(L, t);
     } else if (lua_isfunction(L, t)) {
         lua_pushvalue(L, t);
-        *c = (struct callback){.L = L, .ref = luaL_ref(L, LUA_REGISTRYINDEX)};
+        *c = (struct loom_script_call){.L = L,
+                                       .ref = luaL_ref(L, LUA_REGISTRYINDEX)};
         *s = (struct loom_schedule){
             .kind = LOOM_CALLBACK, .call = call_schedule, .ud = c};
     } else if (lua_istable(L, t)) {
@@ -199,7 +194,7 @@ static bool is_control(lua_State *L)
 }
 
 static void read_beta(lua_State *L, struct loom_trainer_conf *c,
-                      struct callback *call)
+                      struct loom_script_call *call)
 {
     bool control = is_control(L) && enter(L, "beta");
     if (control)
@@ -394,12 +389,6 @@ static void read_aim(lua_State *L, const struct loom_dataset *d,
 
 /* ---- when to stop ------------------------------------------------------ */
 
-/* What is asked, and the metrics that it is told of. */
-struct stop {
-    struct callback call;
-    const struct loom_aim *aim;
-};
-
 /* All metrics of an epoch by their names, in a table. */
 static void push_metrics(lua_State *L, const struct loom_aim *a,
                          const struct loom_train_point *p)
@@ -417,8 +406,8 @@ static void push_metrics(lua_State *L, const struct loom_aim *a,
 static int ask_stop(void *ud, const struct loom_train_point *p,
                     struct loom_errmsg *e)
 {
-    const struct stop *s = ud;
-    const struct callback *c = &s->call;
+    const struct loom_script_calls *s = ud;
+    const struct loom_script_call *c = &s->stop;
     lua_State *L = c->L;
     int top = lua_gettop(L), stop = 0;
     const struct {
@@ -466,7 +455,8 @@ static int patient_metric(lua_State *L, const struct loom_aim *a)
 }
 
 /* stop = {patience, metric, ebops, least, when}; collapse = "warn" ... */
-static void read_guard(lua_State *L, struct loom_guard_conf *c, struct stop *s)
+static void read_guard(lua_State *L, struct loom_guard_conf *c,
+                       struct loom_script_calls *s)
 {
     c->collapse = (enum loom_on_collapse)read_word(
         L, "collapse", "warn", loom_on_collapse_from_word,
@@ -479,8 +469,8 @@ static void read_guard(lua_State *L, struct loom_guard_conf *c, struct stop *s)
     c->least = loom_script_number(L, "least", 0, 0, 1e30);
     lua_getfield(L, 1, "when");
     if (lua_isfunction(L, -1)) {
-        s->call =
-            (struct callback){.L = L, .ref = luaL_ref(L, LUA_REGISTRYINDEX)};
+        s->stop = (struct loom_script_call){
+            .L = L, .ref = luaL_ref(L, LUA_REGISTRYINDEX)};
         c->when = ask_stop;
         c->ud = s;
     } else {
@@ -503,42 +493,69 @@ static void read_cost(lua_State *L, struct loom_cost *c)
         loom_script_raise_msg(L, LOOM_ERR_SCRIPT, &e);
 }
 
-int loom_script_train(lua_State *L)
+void loom_script_aim(lua_State *L, const struct loom_dataset *d,
+                     struct loom_aim *a)
 {
-    const struct loom_script_host *h = loom_script_of(L)->host;
-    struct loom_train_request r = {0};
-    struct callback lr, beta;
-    struct stop stop = {.aim = &r.conf.aim};
-    struct loom_errmsg e = {""};
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_settop(L, 1);
-    lua_getfield(L, 1, "data");
-    r.data = loom_script_dataset(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &DATA);
-    lua_settop(L, 1);
-    loom_script_string(L, "name", r.data->name, r.name, sizeof(r.name));
-    loom_script_string(L, "device", "", r.device, sizeof(r.device));
-    read_aim(L, r.data, &r.conf.aim);
-    r.conf.batch = (size_t)loom_script_number(L, "batch", 1024, 1, 1e9);
-    r.conf.epochs = (int)loom_script_number(L, "epochs", 100, 1, 1e9);
-    r.conf.seed = (uint64_t)loom_script_number(L, "seed", 1, 0, 0x1p53);
-    r.conf.autosave_s = loom_script_number(L, "autosave", 30, 0.01, 1e6);
-    read_schedule(L, "lr", 1e-3, &r.conf.lr, &lr);
-    read_beta(L, &r.conf, &beta);
-    read_cost(L, &r.conf.cost);
-    read_optimizer(L, &r.conf.optimizer);
-    read_guard(L, &r.conf.guard, &stop);
-    if (h->epochs > 0)
-        r.conf.epochs = h->epochs;
-    if (h->seed >= 0)
-        r.conf.seed = (uint64_t)h->seed;
-    struct loom_model **m = build_model(L, r.conf.seed);
-    r.take_model = *m;
-    *m = NULL; /* the host frees it, also when it fails */
-    loom_script_settle_share(L);
-    int err = h->train(h->ud, &r, &e);
+    read_aim(L, d, a);
+}
+
+struct loom_model *loom_script_take_model(lua_State *L, uint64_t seed)
+{
+    struct loom_model **anchor = build_model(L, seed), *m = *anchor;
+    *anchor = NULL;
+    lua_pop(L, 1);
+    return m;
+}
+
+int loom_script_fail(lua_State *L, int err, const struct loom_errmsg *e)
+{
     /* A script may catch the error: the host's hook is asked at once. */
     if (err == LOOM_ERR_CANCELLED)
         lua_sethook(L, lua_gethook(L), lua_gethookmask(L), 1);
-    return err ? loom_script_raise_msg(L, err, &e) : 0;
+    return loom_script_raise_msg(L, err, e);
+}
+
+void loom_script_request(lua_State *L, struct loom_train_request *r,
+                         struct loom_script_calls *calls)
+{
+    const struct loom_script_host *h = loom_script_of(L)->host;
+    int top = lua_gettop(L);
+    *r = (struct loom_train_request){0};
+    *calls = (struct loom_script_calls){.aim = &r->conf.aim};
+    lua_getfield(L, 1, "data");
+    r->data = loom_script_dataset(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &DATA);
+    loom_script_string(L, "name", r->data->name, r->name, sizeof(r->name));
+    loom_script_string(L, "device", "", r->device, sizeof(r->device));
+    read_aim(L, r->data, &r->conf.aim);
+    r->conf.batch = (size_t)loom_script_number(L, "batch", 1024, 1, 1e9);
+    r->conf.epochs = (int)loom_script_number(L, "epochs", 100, 1, 1e9);
+    r->conf.seed = (uint64_t)loom_script_number(L, "seed", 1, 0, 0x1p53);
+    r->conf.autosave_s = loom_script_number(L, "autosave", 30, 0.01, 1e6);
+    read_schedule(L, "lr", 1e-3, &r->conf.lr, &calls->lr);
+    read_beta(L, &r->conf, &calls->beta);
+    read_cost(L, &r->conf.cost);
+    read_optimizer(L, &r->conf.optimizer);
+    read_guard(L, &r->conf.guard, calls);
+    if (h->seed >= 0)
+        r->conf.seed = (uint64_t)h->seed;
+    lua_settop(L, top);
+}
+
+int loom_script_train(lua_State *L)
+{
+    const struct loom_script_host *h = loom_script_of(L)->host;
+    struct loom_train_request r;
+    struct loom_script_calls calls;
+    struct loom_errmsg e = {""};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    loom_script_request(L, &r, &calls);
+    if (h->epochs > 0)
+        r.conf.epochs = h->epochs;
+    r.take_model = loom_script_take_model(L, r.conf.seed);
+    loom_script_settle_share(L);
+    /* The host frees the model, also when it fails. */
+    int err = h->train(h->ud, &r, &e);
+    return err ? loom_script_fail(L, err, &e) : 0;
 }

@@ -182,9 +182,9 @@ void loom_session_close_layers(struct loom_session *s);
 int loom_session_train(void *ud, struct loom_train_request *r,
                        struct loom_errmsg *e);
 bool loom_session_point(void *ud, int k, struct loom_pareto_point *out);
-int loom_session_score(void *ud, const struct loom_pareto_point *p,
-                       const struct loom_dataset *d, enum loom_part part,
-                       struct loom_score *out, struct loom_errmsg *e);
+int loom_session_load(void *ud, const struct loom_pareto_point *p,
+                      struct loom_checkpoint *out, struct loom_errmsg *e);
+bool loom_session_alive(void *ud);
 void loom_session_branch(struct loom_session *s, int epoch);
 void loom_session_end_run(struct loom_session *s);
 

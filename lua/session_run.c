@@ -497,38 +497,20 @@ bool loom_session_point(void *ud, int k, struct loom_pareto_point *out)
     return true;
 }
 
-int loom_session_score(void *ud, const struct loom_pareto_point *p,
-                       const struct loom_dataset *d, enum loom_part part,
-                       struct loom_score *out, struct loom_errmsg *e)
+int loom_session_load(void *ud, const struct loom_pareto_point *p,
+                      struct loom_checkpoint *out, struct loom_errmsg *e)
+{
+    const struct loom_session *s = ud;
+    char *path = loom_asprintf("%s/%s", s->dir, p->file);
+    int err = loom_checkpoint_read(path, out, e);
+    free(path);
+    return err;
+}
+
+bool loom_session_alive(void *ud)
 {
     struct loom_session *s = ud;
-    struct loom_checkpoint c;
-    const struct loom_rows *rows = &d->part[part];
-    char *path = loom_asprintf("%s/%s", s->dir, p->file);
-    float *z = NULL;
-    int err = loom_checkpoint_read(path, &c, e);
-    free(path);
-    if (err)
-        return err;
-    struct loom_model *m = c.model;
-    size_t width = m->layer[m->output].n;
-    struct loom_aim aim = loom_aim_from_json(c.info);
-    struct loom_aim_part parts[LOOM_MAX_TARGETS];
-    struct loom_output of[LOOM_MAX_OUTPUTS];
-    int n = loom_model_outputs(m, of);
-    if (!rows->rows || m->n_in != d->n_in ||
-        loom_aim_parts(&aim, of, n, d, parts, e) < 0)
-        err = loom_fail(e, LOOM_ERR_SHAPE,
-                        "score: the data %s has no such rows, or does not "
-                        "fit the network",
-                        d->name);
-    if (!err) {
-        z = loom_malloc(rows->rows * width * sizeof(*z));
-        err = loom_model_predict(m, rows->x, rows->rows, z, e);
-    }
-    if (!err)
-        *out = loom_aim_score(&aim, parts, part, NULL, z, width);
-    free(z);
-    loom_checkpoint_deinit(&c);
-    return err;
+    bool alive = loom_session_drain(s);
+    loom_session_publish(s, false);
+    return alive;
 }

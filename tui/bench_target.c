@@ -68,7 +68,7 @@ static int count(struct job *j, const struct loom_exact *net, const char *name,
             e);
     if (!err)
         err = d ? loom_measure_run(
-                      &(struct loom_measure){.device = j->device,
+                      &(struct loom_measurement){.device = j->device,
                                              .dir = dir,
                                              .cancel = flow_interrupts()},
                       d, &r.measured, e)

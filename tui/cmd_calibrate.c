@@ -126,7 +126,7 @@ static int measure(const struct job *j, const struct loom_exact *net,
             e);
     if (!err)
         err = d ? loom_measure_run(
-                      &(struct loom_measure){.device = j->device,
+                      &(struct loom_measurement){.device = j->device,
                                              .dir = dir,
                                              .cancel = flow_interrupts()},
                       d, out, e)

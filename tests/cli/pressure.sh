@@ -1,10 +1,10 @@
 #!/bin/sh
-# pressure.sh BITLOOM [N]: N builds in a row, 8 without it (100 with
+# pressure.sh BITLOOM [N]: N builds in a row, 4 without it (100 with
 # LOOM_NIGHTLY=1), with too little memory or on a disk that is too small: each
 # ends, with the bitstream that it makes in peace, or with one sentence and none.
 bitloom=$(realpath "$1")
 n=${2:-${LOOM_NIGHTLY:+100}}
-n=${n:-8}
+n=${n:-4}
 for tool in yosys nextpnr-ice40 icepack iverilog unshare; do
     command -v $tool >/dev/null || { echo "no $tool: skipped"; exit 77; }
 done

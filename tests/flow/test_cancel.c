@@ -230,7 +230,7 @@ static void test_ice40(void **state)
                                         "iverilog", NULL};
     if (!have(tools))
         skip();
-    in_all_phases("hx1k");
+    in_all_phases("hx8k");
 }
 
 static void test_ecp5(void **state)

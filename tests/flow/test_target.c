@@ -88,7 +88,7 @@ static void check_measured(const char *device)
     struct loom_design *d = design(net, dev->family);
     struct loom_cells p = loom_target_predict(d, -1), got, again;
     char *dir = loom_folder_scratch(&e);
-    struct loom_measure m = {.device = dev, .dir = dir};
+    struct loom_measurement m = {.device = dev, .dir = dir};
     for (int k = 0; k < 2; k++)
         if (loom_measure_run(&m, d, k ? &again : &got, &e))
             fail_msg("%s", e.text);
@@ -123,7 +123,7 @@ static void test_no_room(void **state)
     struct loom_cells c;
     struct loom_exact *net = matrix();
     struct loom_design *d = design(net, &loom_ice40);
-    struct loom_measure m = {.device = loom_device_find("hx8k"),
+    struct loom_measurement m = {.device = loom_device_find("hx8k"),
                              .dir = "/proc/bitloom"};
     assert_true(loom_measure_run(&m, d, &c, &e) < 0);
     assert_true(strlen(e.text) > 0);
