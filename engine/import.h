@@ -20,3 +20,13 @@
  * their layers' names. */
 struct loom_model *loom_import_keras(const char *path, json_t **info,
                                      struct loom_errmsg *e);
+
+/* The same from an ONNX graph of float32 with QONNX's Quant (or IntQuant)
+ * nodes: with a zero point of 0, steps that are powers of two, and bits and
+ * steps a number or of the shape of what is quantized. Nodes: Quant, MatMul and
+ * Conv of quantized weights, Add (of a bias, of half a step before Quant, of
+ * two tensors), Relu, MaxPool, Flatten, and Transpose around what has channels
+ * first. Anything else is an error that names node, operator and field. Layers
+ * are named after the tensors that they give. */
+struct loom_model *loom_import_qonnx(const char *path, json_t **info,
+                                     struct loom_errmsg *e);

@@ -60,7 +60,8 @@ static int export_model(const struct flow_arg *a, struct loom_errmsg *e)
     if (err)
         return err;
     if (m.model)
-        err = loom_export_npz(m.model, a->out, e);
+        err = !strcmp(a->format, "npz") ? loom_export_npz(m.model, a->out, e)
+                                        : loom_export_qonnx(m.model, a->out, e);
     else
         err = loom_fail(e, LOOM_ERR_ARG,
                         "%s holds integers only; --format %s needs a "
@@ -77,7 +78,8 @@ int cmd_export(int argc, char **argv)
         int (*write)(const struct flow_arg *a, struct loom_errmsg *e);
     } formats[] = {{"verilog", export_rtl_of},
                    {"fusesoc", export_rtl_of},
-                   {"npz", export_model}};
+                   {"npz", export_model},
+                   {"qonnx", export_model}};
     struct flow_arg a;
     struct loom_errmsg e = {""};
     if (flow_arg_parse(argc, argv, "cDeFlox", &a) != CLI_DONE)
@@ -95,6 +97,7 @@ int cmd_export(int argc, char **argv)
                 printf("written to %s\n", a.out);
             return CLI_DONE;
         }
-    return cli_usage("export", "--format %s: expected verilog, fusesoc or npz",
+    return cli_usage("export",
+                     "--format %s: expected verilog, fusesoc, npz or qonnx",
                      a.format ? a.format : "is missing");
 }

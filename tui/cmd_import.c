@@ -20,6 +20,14 @@ struct args {
     bool json;
 };
 
+static struct loom_model *read_network(const char *path, json_t **info,
+                                       struct loom_errmsg *e)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && !strcmp(dot, ".onnx") ? loom_import_qonnx(path, info, e)
+                                        : loom_import_keras(path, info, e);
+}
+
 /* "X.keras" gives "X.loom", in the current folder. */
 static char *default_out(const char *from)
 {
@@ -67,7 +75,7 @@ static int run(const struct args *a)
 {
     struct loom_errmsg e = {""};
     json_t *info = NULL;
-    struct loom_model *m = loom_import_keras(a->from, &info, &e);
+    struct loom_model *m = read_network(a->from, &info, &e);
     char *out = a->out ? loom_strdup(a->out) : default_out(a->from);
     int err = m ? calibrate(m, a, &e) : LOOM_ERR_FORMAT;
     if (!err) {
@@ -102,7 +110,7 @@ int cmd_import(int argc, char **argv)
             status = cli_usage(argv[0], "wrong option");
     }
     if (status == CLI_DONE && optind + 1 != argc)
-        status = cli_usage(argv[0], "one FILE.keras is needed");
+        status = cli_usage(argv[0], "one FILE.keras or FILE.onnx is needed");
     if (status == CLI_DONE) {
         a.from = argv[optind];
         status = run(&a);

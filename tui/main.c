@@ -67,8 +67,11 @@ const struct cli_command cli_commands[] = {
      "it there. What is there already is checked and kept; an interrupted\n"
      "download goes on where it ended.",
      cmd_fetch},
-    {"import", "X.keras [-o MODEL] [--calibrate X.npy]... [--json]",
-     "take over a network that HGQ2 trained, number for number\n\n"
+    {"import", "X.keras|X.onnx [-o MODEL] [--calibrate X.npy]... [--json]",
+     "take over a network that others trained, number for number\n\n"
+     "X.keras is HGQ2's; X.onnx is of QONNX: Quant nodes (steps that are "
+     "powers\n"
+     "of two, zero points 0) with MatMul, Conv, Add, Relu, MaxPool, Flatten.\n"
      "MODEL (X.loom without -o) is a checkpoint like any other. --calibrate\n"
      "sets the ranges of its activations anew, to what these rows need\n"
      "(NAME=FILE for each of several inputs).",
@@ -115,7 +118,7 @@ const struct cli_command cli_commands[] = {
      "--data X.npy: rows for the bench.",
      cmd_compile},
     {"export",
-     "MODEL --format verilog|fusesoc|npz -o OUT [--device DEV]\n"
+     "MODEL --format verilog|fusesoc|npz|qonnx -o OUT [--device DEV]\n"
      "                     [--clock MHZ] [--levels N] [--effort 0]\n"
      "                     [--data X.npy] [--json]",
      "a network for other programs\n\n"
@@ -125,7 +128,12 @@ const struct cli_command cli_commands[] = {
      "trellis; --device is the part of its family, else hx8k and ecp5-25k.\n"
      "npz: what numpy.load reads: NAME/kernel, NAME/bias (quantized values),\n"
      "NAME/kernel_k, _i, _f (their formats: multiples of 2^-f from -k 2^i to\n"
-     "2^i), NAME/k, _i, _f of quantizers of data, and model.json, the graph.",
+     "2^i), NAME/k, _i, _f of quantizers of data, and model.json, the graph.\n"
+     "qonnx: an ONNX file with Quant nodes, of dense, conv2d, max_pool2d, "
+     "relu,\n"
+     "add and flatten layers. Quant saturates where a value is beyond its "
+     "range,\n"
+     "our quantizers mostly wrap; import brings back what they did.",
      cmd_export},
     {"verify",
      "MODEL|DIR [--device DEV] [--data X.npy] [--random N] [--netlist]\n"

@@ -45,6 +45,15 @@ if command -v iverilog >/dev/null; then
 fi
 export_ 0 --format npz -o m.npz
 "$bitloom" data m.npz:dense_0/kernel >out 2>err || fail 'the kernel is not there'
+export_ 0 --format qonnx -o m.onnx
+"$bitloom" import m.onnx -o m.loom >out 2>err || fail 'import of m.onnx'
+"$bitloom" eval s-001 --store store --out a.npy >out 2>err || fail 'eval'
+"$bitloom" eval m.loom --data store/s-001/test_x.npy --exact --out b.npy >out 2>err &&
+    cmp a.npy b.npy || fail 'QONNX and back: other outputs'
+head -c 700 m.onnx >cut.onnx
+"$bitloom" import cut.onnx -o cut.loom 2>err && fail 'a file that is cut off'
+has 'cut.onnx: ' err
+[ -e cut.loom ] && fail 'half a network'
 export_ 0 --format fusesoc -o f --device up5k
 has 'nextpnr_options: [--up5k, --package, sg48' f/*.core
 has 'set_io clk 35' f/pins.pcf
@@ -67,6 +76,8 @@ export_ 2 --format npz
 has '-o' err
 "$bitloom" freeze s-001 --store store -o net.json >out 2>err || fail 'freeze'
 "$bitloom" export net.json --format npz -o x.npz >out 2>err && fail 'integers only'
+has 'needs a checkpoint' err
+"$bitloom" export net.json --format qonnx -o x.onnx 2>err && fail 'integers only'
 has 'needs a checkpoint' err
 [ -e x.npz ] && fail 'half an archive'
 
