@@ -76,7 +76,7 @@ says 'no build 2' err
 build 0 net.json --board icebreaker --interface uart -o ice --json
 says '"clock_mhz":12' out
 says 'set_io rx 6' ice/pins.pcf
-"$bitloom" verify ice --netlist --formal --jobs 2 --json -q >out 2>err ||
+"$bitloom" verify ice --netlist --formal --random 100 --jobs 2 --json -q >out 2>err ||
     fail 'verify'
 says '"netlist_mismatches":0' out
 says '"failed":0,"unknown":0' out
@@ -96,12 +96,12 @@ says 'no pins' err
     fail 'compile --bit-serial'
 says '"adder_bits"' out
 grep -q '"ii":1,' out && fail 'bit-serial: a result every cycle'
-"$bitloom" verify bs --netlist --json -q >out 2>err || fail 'verify: bit-serial'
+"$bitloom" verify bs --netlist --random 20 --json -q >out 2>err || fail 'verify: bit-serial'
 says '"mismatches":0' out
 says '"netlist_mismatches":0' out
 sed 's/ & ~at\[[0-9]*\];/;/' bs/core.v >wrong.v
 mv wrong.v bs/core.v
-"$bitloom" verify bs --json -q >out 2>err
+"$bitloom" verify bs --random 20 --json -q >out 2>err
 [ $? = 1 ] || fail 'bit-serial: carries that stay pass'
 build 2 net.json --board icebreaker --interface uart --bit-serial -o w
 says 'bit-serial' err
