@@ -204,7 +204,10 @@ static int runs_ls(struct loom_store *s, const struct options *o)
     else if (!status && n)
         print_list(d->row, n);
     else if (!status)
-        printf("no such runs in %s\n", loom_store_dir(s));
+        printf("no such runs in %s%s\n", loom_store_dir(s),
+               f.name && strpbrk(f.name, "<>=#/ ")
+                   ? "; an expression goes behind --filter"
+                   : "");
     runs_data_free(d);
     return status;
 }
