@@ -150,6 +150,11 @@ static void bottom(struct ui *ui, const char *arg)
     action_move(ui, INT_MAX / 2);
 }
 
+static bool has_columns(const struct ui *ui)
+{
+    return ui->screen == SCREEN_RUNS ? runs_on_axes(ui) : has_layers(ui);
+}
+
 static void left(struct ui *ui, const char *arg)
 {
     (void)arg;
@@ -452,6 +457,10 @@ const struct action actions[] = {
      {'p'}, R, runs_any, NULL, runs_next_pane, NULL},
     {"cost", "$", NULL, "[ebops | lut4 | lc]", "front by EBOPs, LUT4 or LC",
      {'$'}, R, runs_any, NULL, runs_next_cost, NULL},
+    {"from", "[", "From", "", "only runs with at least as much on the axis",
+     {'['}, R, runs_on_axes, NULL, runs_from, NULL},
+    {"to", "]", "To", "", "only runs with at most as much on the axis",
+     {']'}, R, runs_on_axes, NULL, runs_to, NULL},
     {"columns", "C", NULL, "[NAMES | auto]", "the columns of the table",
      {'C'}, R, runs_any, NULL, columns, NULL},
     {"tag", "T", "Tag", "TAG | -TAG", "give the run a tag, or take it away",
@@ -461,10 +470,10 @@ const struct action actions[] = {
     {"export", "E", "Export", "FILE.csv | .md | .tsv",
      "the runs that are marked, or all that are shown, to a file",
      {'E'}, R, runs_any, NULL, export_runs, NULL},
-    {"left", "← h", NULL, "", "one weight or column to the left",
-     {KEY_ARROW_LEFT, 'h'}, L | T, has_layers, NULL, left, NULL},
-    {"right", "→ l", NULL, "", "one weight or column to the right",
-     {KEY_ARROW_RIGHT, 'l'}, L | T, has_layers, NULL, right, NULL},
+    {"left", "← h", NULL, "", "one weight, column or axis to the left",
+     {KEY_ARROW_LEFT, 'h'}, L | R | T, has_columns, NULL, left, NULL},
+    {"right", "→ l", NULL, "", "one weight, column or axis to the right",
+     {KEY_ARROW_RIGHT, 'l'}, L | R | T, has_columns, NULL, right, NULL},
     {"part", "p", "Part", "[NAME]", "rows of the next part: train, val, test",
      {'p'}, T, data_any, NULL, data_next_part, NULL},
     {"sum", "m", "Sum", "", "histogram, or summed up",

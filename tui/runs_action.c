@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/mem.h"
+#include "tui/runs_plot.h"
+
 bool runs_any(const struct ui *ui)
 {
     return ui->runs && ui->runs->state == RUNS_READY && ui->runs->n > 0;
@@ -36,9 +39,10 @@ void runs_back(struct ui *ui)
 
 void runs_move(struct ui *ui, long rows, long cols)
 {
-    (void)cols;
-    if (runs_any(ui))
+    if (runs_any(ui) && rows)
         runs_list_move(ui->runs, rows);
+    if (runs_on_axes(ui) && cols)
+        runs_plot_move_axis(ui, cols);
 }
 
 int runs_row(const struct ui *ui)
@@ -135,6 +139,48 @@ void runs_filter(struct ui *ui, const char *text)
     if (ui->runs->filter_error[0])
         ui_say(ui, read ? STYLE_WARN : STYLE_ERROR, "%s",
                ui->runs->filter_error);
+}
+
+bool runs_on_axes(const struct ui *ui)
+{
+    return runs_any(ui) && ui->runs->pane == RUNS_PARALLEL &&
+           !ui->runs->compare && !ui->full;
+}
+
+/* In the fewest digits that are the same number. */
+static void brush(struct ui *ui, const char *comparison)
+{
+    const char *now = ui->runs->filter_text;
+    char name[24], text[32];
+    double v;
+    if (!runs_plot_on_axis(ui, name, &v)) {
+        ui_say(ui, STYLE_WARN, "this run has nothing on the axis");
+        return;
+    }
+    for (int digits = 4; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    char *all = loom_asprintf(*now ? "(%s) and %s %s %s" : "%s%s %s %s", now,
+                              name, comparison, text);
+    if (strlen(all) < RUNS_FILTER)
+        runs_filter(ui, all);
+    else
+        ui_say(ui, STYLE_WARN, "the filter is as long as it can be");
+    free(all);
+}
+
+void runs_from(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    brush(ui, ">=");
+}
+
+void runs_to(struct ui *ui, const char *arg)
+{
+    (void)arg;
+    brush(ui, "<=");
 }
 
 /* ---- tags and notes ---- */

@@ -28,6 +28,12 @@ void runs_tag(struct ui *ui, const char *tag);
 const char *runs_note_text(const struct ui *ui);
 void runs_note(struct ui *ui, const char *text); /* "-": none */
 
+/* In parallel axes: show only the runs that have at least, or at most, as much
+ * as the selected one on the chosen axis; the filter says so. */
+bool runs_on_axes(const struct ui *ui);
+void runs_from(struct ui *ui, const char *arg);
+void runs_to(struct ui *ui, const char *arg);
+
 void runs_next_pane(struct ui *ui, const char *arg);
 void runs_next_cost(struct ui *ui, const char *name); /* "": the next one */
 /* "run metric ebops", "auto"; and those of now, to be typed on. */

@@ -61,6 +61,7 @@ struct runs_list {
     bool reverse, compare;
     enum runs_pane pane;
     enum runs_cost cost;
+    char axis[24];    /* chosen in RUNS_PARALLEL; none of them: the last */
     unsigned columns; /* chosen, a bit each; 0: those that fit */
     /* Ask for new tags or a new note of a run; NULL: keep. False: not now. */
     bool (*write)(void *ud, const char *id, const char *tags, const char *note);

@@ -200,7 +200,54 @@ static void draw_run(struct area a, const struct axis *axis, int n, int run,
     plot_lines(a, &line, 1, &ax);
 }
 
-static void draw_axes(struct area a, const struct axis *axis, int n)
+/* As many as a picture over the whole width has room for; how many. */
+static int axes_of(const struct ui *ui, struct axis *axis)
+{
+    int most = (ui->w - 4) / AXIS_WIDTH;
+    most = most < AXES ? most : AXES;
+    return most >= 2 && ui->runs->n ? make_axes(axis, ui->runs, most) : 0;
+}
+
+static void free_axes(struct axis *axis, int n)
+{
+    for (int k = 0; k < n; k++)
+        free(axis[k].y);
+}
+
+/* Number of the chosen one of n > 0. */
+static int chosen(const struct runs_list *l, const struct axis *axis, int n)
+{
+    int k = 0;
+    while (k < n - 1 && strcmp(axis[k].name, l->axis) != 0)
+        k++;
+    return k;
+}
+
+void runs_plot_move_axis(struct ui *ui, long by)
+{
+    struct axis axis[AXES];
+    int n = axes_of(ui, axis);
+    if (n) {
+        int k = ui_between(chosen(ui->runs, axis, n) + (int)by, 0, n - 1);
+        memcpy(ui->runs->axis, axis[k].name, sizeof ui->runs->axis);
+    }
+    free_axes(axis, n);
+}
+
+bool runs_plot_on_axis(const struct ui *ui, char name[24], double *v)
+{
+    struct axis axis[AXES];
+    const struct filter_row *row = runs_list_selected(ui->runs);
+    int n = row ? axes_of(ui, axis) : 0;
+    if (n) {
+        memcpy(name, axis[chosen(ui->runs, axis, n)].name, 24);
+        *v = value(row, name);
+    }
+    free_axes(axis, n);
+    return n && isfinite(*v);
+}
+
+static void draw_axes(struct area a, const struct axis *axis, int n, int here)
 {
     char v[FORMAT_CHARS];
     for (int k = 0; k < n; k++) {
@@ -212,12 +259,14 @@ static void draw_axes(struct area a, const struct axis *axis, int n)
                                : row == 1 ? format_value(axis[k].hi, v)
                                           : format_value(axis[k].lo, v);
             int y = row == 2 ? a.h - 1 : row;
+            enum style s = row         ? STYLE_DIM
+                           : k == here ? STYLE_KEY
+                                       : STYLE_TITLE;
             if (x < AXIS_WIDTH)
                 area_fit(area_sub(a, x, 0, AXIS_WIDTH - 1, a.h), 0, y,
-                         AXIS_WIDTH - 1, row ? STYLE_DIM : STYLE_TITLE, text);
+                         AXIS_WIDTH - 1, s, text);
             else
-                area_right(at, AXIS_WIDTH, y, row ? STYLE_DIM : STYLE_TITLE,
-                           "%.11s", text);
+                area_right(at, AXIS_WIDTH, y, s, "%.11s", text);
         }
     }
 }
@@ -226,13 +275,13 @@ void runs_plot_parallel(struct area a, const struct ui *ui)
 {
     const struct runs_list *l = ui->runs;
     struct axis axis[AXES];
-    char note[32];
+    char note[64];
     int drawn = l->n < DRAWN ? l->n : DRAWN;
-    snprintf(note, sizeof note, "%d of %d runs", drawn, l->n);
+    snprintf(note, sizeof note, "%s%d of %d runs",
+             a.w < 70 ? "" : "h l axis  [ ] from, to  ", drawn, l->n);
     struct area in = area_box(a, ui->full, "parallel coordinates", note);
     in = area_sub(in, 1, 0, in.w - 2, in.h);
-    int most = in.w / AXIS_WIDTH < AXES ? in.w / AXIS_WIDTH : AXES;
-    int n = most >= 2 && l->n ? make_axes(axis, l, most) : 0;
+    int n = axes_of(ui, axis);
     if (n < 2) {
         area_text(in, 0, 0, STYLE_DIM, "the runs differ in too little");
     } else {
@@ -246,8 +295,7 @@ void runs_plot_parallel(struct area a, const struct ui *ui)
                              : STYLE_DIM);
         if (at >= 0)
             draw_run(plot, axis, n, at, STYLE_KEY);
-        draw_axes(in, axis, n);
+        draw_axes(in, axis, n, chosen(l, axis, n));
     }
-    for (int k = 0; k < n; k++)
-        free(axis[k].y);
+    free_axes(axis, n);
 }

@@ -87,6 +87,15 @@ static const struct {
     {"/jets\r/\x7f\x7f\x7f\x7f\r", "muon-014", "jets-001", "jets-013", 14},
     {":filter state = failed\r", "jets-010", "jets-010", "jets-010", 1},
     {"/nothing\r", "", "", "", 0},
+    {"]", "muon-014", "jets-001", "muon-014", 14}, /* without axes nothing */
+    {"/jets\rpp]", "jets-013", "jets-001", "jets-013", 4},
+    {"/jets\rppjj]", "jets-007", "jets-001", "jets-007", 3},
+    {"/jets\rppjj[", "jets-013", "jets-007", "jets-007", 2},
+    {"/jets\rppjjh]", "jets-007", "jets-001", "jets-007", 3}, /* EBOPs */
+    {"/jets\rppGhhhhhhl]", "jets-001", "jets-001", "jets-001", 1},
+    {"/jets or muon\rpp[]", "jets-013", "jets-013", "jets-013", 1},
+    {"/jets\rppj]", "jets-013", "jets-001", "jets-010", 5}, /* no metric */
+    {"/jets\rpp]\x1b", "muon-014", "jets-001", "jets-013", 14},
 };
 
 static void test_moves(void **unused)
