@@ -30,11 +30,12 @@ static double seconds(void)
 
 /* ---- one search --------------------------------------------------------- */
 
-/* Make parts until no pair occurs twice; with chance `noise` not the best
- * pair but one of the next score, and so on. */
-static void share(struct loom_cmvm_sums *s, struct loom_rng *rng, double noise)
+/* Make parts until no pair occurs twice, or there are `most` more; with chance
+ * `noise` not the best pair but one of the next score, and so on. */
+static void share(struct loom_cmvm_sums *s, struct loom_rng *rng, double noise,
+                  int most)
 {
-    for (int top; (top = loom_cmvm_pairs_top(&s->pairs)) > 0;) {
+    for (int top; most && (top = loom_cmvm_pairs_top(&s->pairs)) > 0;) {
         while (noise > 0 && loom_rng_uniform(rng) < noise) {
             int next = top - 1;
             while (next > 0 && !s->pairs.bucket[next].n)
@@ -44,7 +45,7 @@ static void share(struct loom_cmvm_sums *s, struct loom_rng *rng, double noise)
             top = next;
         }
         uint64_t n = (uint64_t)s->pairs.bucket[top].n;
-        loom_cmvm_sums_extract(
+        most -= loom_cmvm_sums_extract(
             s, s->pairs.bucket[top].slot[loom_rng_below(rng, n)]);
     }
 }
@@ -83,23 +84,49 @@ static int64_t measure_sums(struct search *x)
     return x->bits;
 }
 
+static const double noise = 0.2;
+
 /* Whether it became better. */
 static bool step(struct search *x)
 {
-    static const double noise = 0.2;
     int64_t before = measure_sums(x);
     loom_cmvm_sums_commit(&x->sums);
     dissolve(&x->sums, &x->rng);
-    share(&x->sums, &x->rng, noise);
+    share(&x->sums, &x->rng, noise, -1);
     int64_t after = measure_sums(x);
     if (after > before)
         loom_cmvm_sums_rollback(&x->sums);
     return after < before;
 }
 
+/* The search for less of the cost: what does not pay there need not be shared.
+ */
+static void refine(struct search *x)
+{
+    enum { MOST = 4 };
+    const struct loom_cmvm *m = x->m;
+    struct loom_cmvm_sums *s = &x->sums;
+    double before = m->cost(m->ctx, s);
+    for (long i = 0; i < m->cost_steps; i++) {
+        loom_cmvm_sums_commit(s);
+        if (s->n_parts)
+            dissolve(s, &x->rng);
+        share(s, &x->rng, noise, (int)loom_rng_below(&x->rng, MOST));
+        double after = m->cost(m->ctx, s);
+        if (after > before)
+            loom_cmvm_sums_rollback(s);
+        else
+            before = after;
+        if (x->end > 0 && seconds() > x->end)
+            break;
+    }
+}
+
 static double cost(const struct search *x)
 {
     struct loom_cmvm_graph g;
+    if (x->m->cost)
+        return x->m->cost(x->m->ctx, &x->sums);
     loom_cmvm_graph_make(&g, &x->sums);
     double bits = loom_cmvm_graph_bits(&g), adders = g.n_adds;
     loom_cmvm_graph_deinit(&g);
@@ -132,7 +159,7 @@ static long descend(struct search *x, long left)
     x->bits = 0;
     loom_cmvm_sums_init(s, m->n_in, m->n_out, m->w, m->lo, m->hi, m->depth,
                         x->max_depth, m->plus_only);
-    share(s, &x->rng, 0);
+    share(s, &x->rng, 0, -1);
     loom_cmvm_pairs_shrink(&s->pairs);
     while (s->n_parts && left && idle < 4000 + PATIENCE * (long)s->n_parts) {
         idle = step(x) ? 0 : idle + 1;
@@ -141,6 +168,8 @@ static long descend(struct search *x, long left)
             left = 0;
     }
     bool settled = !s->n_parts;
+    if (m->cost)
+        refine(x);
     keep(x);
     return settled ? 0 : left;
 }

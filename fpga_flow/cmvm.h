@@ -27,6 +27,12 @@ struct loom_cmvm {
     int max_depth;  /* 0: no bound; raised to what the matrix needs */
     double seconds; /* 0: until `steps` */
     long steps;     /* of each thread; 0: until `seconds` */
+    /* What counts in the end, if not NULL: after the search for the goal, so
+     * many steps of a search for less of it. It only reads the sums; with
+     * several threads, from any of them. */
+    double (*cost)(void *ctx, const struct loom_cmvm_sums *s);
+    void *ctx;
+    long cost_steps;
     uint64_t seed;
     int threads; /* searches side by side, the best is kept; at least 1 */
 };

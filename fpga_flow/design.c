@@ -143,9 +143,12 @@ static double now(void)
  * shared sum need complements, which mostly cost more than they save. */
 static const struct loom_share ways[] = {
     {.on = false},
-    {.on = true, .plus_only = true, .slack = 1, .steps = 1500},
-    {.on = true, .plus_only = true, .slack = -1, .steps = 1500},
-    {.on = true, .plus_only = false, .slack = 1, .steps = 1500},
+    {.on = false, .mixed = true},
+    {.on = true, .plus_only = true, .slack = 0, .mixed = true},
+    {.on = true, .plus_only = true, .slack = 1},
+    {.on = true, .plus_only = true, .slack = -1},
+    {.on = true, .slack = 0, .mixed = true},
+    {.on = true, .slack = 1},
 };
 
 struct choice {
@@ -182,13 +185,18 @@ static bool try_ways(struct choice *c, const struct loom_exact *net,
                      const struct loom_design_conf *conf, int round,
                      struct loom_errmsg *e)
 {
-    enum { MOST = 6 };
+    enum { MOST = 6, STEPS = 1500, CELL_STEPS = 600 };
+    bool serial = conf->levels == LOOM_BIT_SERIAL;
     struct loom_share *all = loom_calloc(net->n_nodes + 1, sizeof(*all));
     bool done = true;
-    for (size_t i = round ? 1 : 0; i < sizeof(ways) / sizeof(*ways); i++) {
+    for (size_t i = round ? 2 : 0; i < sizeof(ways) / sizeof(*ways); i++) {
         struct loom_share way = ways[i];
         way.seed = (uint64_t)round;
-        way.steps <<= round < MOST ? round : MOST;
+        way.steps = (long)STEPS << (round < MOST ? round : MOST);
+        way.cell_steps =
+            serial ? 0 : (long)CELL_STEPS << (round < MOST ? round : MOST);
+        way.family = conf->family;
+        way.levels = conf->levels;
         for (size_t k = 0; k < net->n_nodes; k++)
             all[k] = way;
         struct loom_design *d = make(net, conf, all, e);
@@ -210,8 +218,8 @@ struct loom_design *loom_design_new(const struct loom_exact *net,
                   "a bit-serial network has the interface serial only");
         return NULL;
     }
-    if (conf->plain)
-        return make(net, conf, NULL, e);
+    if (conf->plain || conf->share)
+        return make(net, conf, conf->share, e);
     struct choice c = {
         .share = loom_calloc(net->n_nodes + 1, sizeof(*c.share)),
         .layer_cost = loom_calloc(net->n_nodes + 1, sizeof(*c.layer_cost))};

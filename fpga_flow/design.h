@@ -14,6 +14,7 @@
 #include "fpga_flow/wires.h"
 
 struct loom_family; /* target.h */
+struct loom_share;  /* share.h */
 struct loom_board;  /* interface.h */
 
 /* word, what it is: the module around the core, which talks to the world */
@@ -59,6 +60,8 @@ struct loom_design_conf {
     int levels;     /* adder levels a stage, 0 for a stage a layer, or
                        LOOM_BIT_SERIAL */
     bool plain;     /* layers share no sums: the reference */
+    const struct loom_share *share; /* [n_nodes of the network] how each layer
+                                       shares them; NULL: that is looked for */
     enum loom_interface interface;
     const struct loom_board *board; /* NULL: none in particular */
     double seconds; /* to go on looking for a smaller one; ends the round that

@@ -543,10 +543,8 @@ static void keep_places(struct lower *l, const int *to, const int *layer_of)
     }
 }
 
-/* Keep what the outputs depend on, and settle which bits are read. */
-static void finish(struct lower *l, const int *layer_of)
+int *loom_wires_settle(struct loom_wires *w)
 {
-    struct loom_wires *w = l->w;
     int n = 0;
     int *to = loom_calloc(w->n + 1, sizeof(*to));
     bool *live = loom_calloc(w->n + 1, sizeof(*live));
@@ -569,23 +567,35 @@ static void finish(struct lower *l, const int *layer_of)
     }
     for (size_t i = 0; i < w->n; i++)
         to[i] = live[i] ? n++ : -1;
-    keep_places(l, to, layer_of);
+    free(live);
+    return to;
+}
+
+void loom_wires_compact(struct loom_wires *w, const int *to)
+{
+    size_t n = 0;
     for (size_t i = 0; i < w->n; i++) {
         struct loom_wire x = w->wire[i];
-        if (!live[i])
+        if (to[i] < 0)
             continue;
         x.a = x.a < 0 ? -1 : to[x.a];
         x.b = x.b < 0 ? -1 : to[x.b];
         x.c = x.c < 0 ? -1 : to[x.c];
-        w->wire[to[i]] = x;
+        w->wire[n++] = x;
     }
-    w->n = (size_t)n;
+    w->n = n;
     for (size_t j = 0; j < w->n_out; j++)
         w->out[j] = to[w->out[j]];
-    free(to);
-    free(live);
     free(w->bucket);
     w->bucket = NULL;
+}
+
+static void finish(struct lower *l, const int *layer_of)
+{
+    int *to = loom_wires_settle(l->w);
+    keep_places(l, to, layer_of);
+    loom_wires_compact(l->w, to);
+    free(to);
 }
 
 static void lower_node(struct lower *l, size_t at, int64_t *element)

@@ -104,6 +104,14 @@ static int read_packed(const struct loom_measurement *m, int *lc,
     return err;
 }
 
+static int put_core(const struct loom_measurement *m, struct loom_errmsg *e)
+{
+    char *path = loom_asprintf("%s/core.v", m->dir);
+    int err = loom_file_write(path, m->core, strlen(m->core), e);
+    free(path);
+    return err;
+}
+
 int loom_measure_run(const struct loom_measurement *m, const struct loom_design *d,
                      struct loom_cells *out, struct loom_errmsg *e)
 {
@@ -117,6 +125,8 @@ int loom_measure_run(const struct loom_measurement *m, const struct loom_design 
     int err = loom_file_mkdirs(m->dir, e);
     if (!err)
         err = loom_emit(d, m->device, m->device->clock_mhz, NULL, 0, m->dir, e);
+    if (!err && m->core)
+        err = put_core(m, e);
     if (!err)
         err = synthesize(m, d, yosys, version[0], e);
     if (err)

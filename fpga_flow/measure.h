@@ -12,6 +12,8 @@
 struct loom_measurement {
     const struct loom_device *device;
     const char *dir;           /* to work in, made if absent; files stay */
+    const char *core;          /* Verilog in the place of the design's core, of
+                                  the same ports and latency; NULL: its own */
     double timeout_s;          /* of each tool; 0: 600 */
     const atomic_bool *cancel; /* may be NULL */
     /* [w->n_layers + 1], may be NULL: becomes what each layer takes, the rest

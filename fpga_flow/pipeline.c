@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/mem.h"
+#include "fpga_flow/retime.h"
 
 void loom_pipeline_deinit(struct loom_pipeline *p)
 {
@@ -35,7 +36,7 @@ static int stage_of(const struct loom_pipeline *p, const struct loom_wires *w,
 {
     const struct loom_wire *x = &w->wire[id];
     int t = 1;
-    if (x->op == LOOM_WIRE_INPUT || x->op == LOOM_WIRE_CONST)
+    if (x->op == LOOM_WIRE_CONST)
         return t;
     t = p->levels ? (x->level + p->levels - 1) / p->levels
                   : w->layer[x->layer].depth;
@@ -75,6 +76,7 @@ void loom_pipeline_make(struct loom_pipeline *p, const struct loom_wires *w,
             p->stage[i] = stage_of(p, w, (int)i);
     for (size_t j = 0; j < w->n_out; j++)
         p->latency = max(p->latency, operand_stage(p, w, w->out[j]));
+    loom_retime(p, w);
     for (size_t i = 0; i < w->n; i++) {
         const int arg[] = {w->wire[i].a, w->wire[i].b, w->wire[i].c};
         if (loom_wire_is_view(w, (int)i) || !w->wire[i].bits)

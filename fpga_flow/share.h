@@ -5,12 +5,20 @@
 
 #include "fpga_flow/trees.h"
 
+struct loom_family; /* target.h */
+
 struct loom_share {
     bool on;        /* else each output is a sum of its own */
     bool plus_only; /* no shared sum subtracts: those need no complements */
     int slack;      /* levels more than without sharing, at most; -1: any */
-    long steps;     /* of search */
+    bool mixed;     /* struct loom_wires */
+    long steps;     /* of search for few adders */
+    long cell_steps; /* then for few cells of a family, with a register after so
+                        many levels of adders */
+    const struct loom_family *family;
+    int levels;
     uint64_t seed;
+    bool greedy; /* in the place of all that: cmvm_greedy.h, adder by adder */
 };
 
 /* Like loom_trees_lower; also does the same where sharing cannot be had. */

@@ -1,5 +1,7 @@
 #include "fpga_flow/trees.h"
 
+#include <limits.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,10 +220,55 @@ static void push_digits(struct loom_wires *w, struct sum *pos, struct sum *neg,
     }
 }
 
+/* ---- terms of both signs in one tree ------------------------------------ */
+
+/* Sum over the terms of 2^level: its logarithm is the least depth of the sum.
+ * Levels from `base` on. */
+static double spread(const struct loom_wires *w, const struct sum *s, int base)
+{
+    double sum = 0;
+    for (size_t i = 0; i < s->n; i++)
+        sum += ldexp(1, time_of(w, s->term[i]) - base);
+    return sum;
+}
+
+static int first_time(const struct loom_wires *w, const struct sum *s, int best)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (time_of(w, s->term[i]) < best)
+            best = time_of(w, s->term[i]);
+    return best;
+}
+
+static struct term take_first(const struct loom_wires *w, struct sum *s)
+{
+    memset(s->used, 0, s->n * sizeof(*s->used));
+    size_t first = pick(w, s, s->n, NULL);
+    struct term t = s->term[first];
+    s->term[first] = s->term[--s->n];
+    return t;
+}
+
+/* Where the terms of one sign are so many that their tree is as deep as one of
+ * all terms, some are taken from terms of the other sign first. */
+static void mix(struct loom_wires *w, struct sum *pos, struct sum *neg)
+{
+    int base = first_time(w, neg, first_time(w, pos, INT_MAX));
+    double a = spread(w, pos, base), b = spread(w, neg, base);
+    double half = ldexp(1, (int)ceil(log2(a + b)) - 1);
+    struct sum *many = a > b ? pos : neg, *few = a > b ? neg : pos;
+    while (few->n && many->n > 1 && spread(w, many, base) > half) {
+        struct term x = take_first(w, many), y = take_first(w, few);
+        push(w, few, loom_wire_sub(w, y.wire, y.shift, x.wire, x.shift), 0);
+    }
+}
+
 /* The sum of pos less the sum of neg plus k. */
 static int sum_up(struct loom_wires *w, struct sum *pos, struct sum *neg,
                   int64_t k, int f)
 {
+    if (pos->n && neg->n && w->mixed)
+        mix(w, pos, neg);
     if (pos->n && neg->n)
         return difference(w, pos, neg, k, f);
     if (neg->n)

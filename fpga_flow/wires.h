@@ -94,6 +94,8 @@ struct loom_wires {
 
     int at_layer, at_index; /* stamped on new wires */
     enum loom_wire_style style;
+    bool mixed; /* sums add terms of both signs early where they are less deep
+                   for it */
     bool wide;      /* an interval passed 62 bits */
     int *bucket;            /* hash of wires while building; NULL afterwards */
     size_t n_buckets;
@@ -140,6 +142,12 @@ struct loom_wire_bit {
     int wire, i;
 };
 struct loom_wire_bit loom_wire_bit(const struct loom_wires *w, int id, int i);
+
+/* Settle which bits of each wire are read, for the outputs `out`; where each
+ * wire goes when those that no output depends on are left out (-1: it is), in
+ * fresh memory. Then leave them out, and end building. */
+int *loom_wires_settle(struct loom_wires *w);
+void loom_wires_compact(struct loom_wires *w, const int *to);
 
 /* ---- constructors, for those who build parts of the program ------------- */
 
