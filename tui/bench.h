@@ -18,8 +18,10 @@ struct bench_conf {
 /* One file each; the exit status. */
 int bench_train(const struct bench_conf *c);
 int bench_quant(const struct bench_conf *c);
-/* argv[0] is "target". */
+/* argv[0] is "target", and so on. */
 int bench_target(int argc, char **argv);
+int bench_cmvm(int argc, char **argv);
+int bench_kernels(int argc, char **argv);
 
 /* Micro-benchmark k of cells, its name; NULL and an empty name behind the last,
  * NULL with a sentence where it cannot be made. */

@@ -119,6 +119,10 @@ int cmd_bench(int argc, char **argv)
         return cmd_bench_ui(argc - 1, argv + 1);
     if (argc > 1 && !strcmp(argv[1], "target"))
         return bench_target(argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], "cmvm"))
+        return bench_cmvm(argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], "kernels"))
+        return bench_kernels(argc - 1, argv + 1);
     int status = read_options(argc, argv, &c);
     if (status != CLI_DONE)
         return status;
@@ -126,5 +130,7 @@ int cmd_bench(int argc, char **argv)
         return bench_train(&c);
     if (optind + 1 == argc && !strcmp(argv[optind], "quant"))
         return bench_quant(&c);
-    return cli_usage("bench", "name what to measure: train, quant or ui");
+    return cli_usage(
+        "bench",
+        "name what to measure: train, quant, ui, target, cmvm or kernels");
 }

@@ -1,20 +1,18 @@
 /* bitloom cmvm: one constant matrix to a graph of adders. */
-#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "engine/file.h"
 #include "engine/mem.h"
 #include "fpga_flow/cmvm.h"
-#include "fpga_flow/cmvm_graph.h"
 #include "fpga_flow/cmvm_net.h"
 #include "fpga_flow/target.h"
+#include "tui/bench.h"
 #include "tui/cli.h"
 #include "tui/commands.h"
+#include "tui/matrix.h"
 
 struct cmvm_arg {
     const char *file, *target;
@@ -102,138 +100,30 @@ static int parse(int argc, char **argv, struct cmvm_arg *a)
     return target(argv[0], a);
 }
 
-/* ---- the matrix --------------------------------------------------------- */
-
-struct matrix {
-    int rows, cols;
-    int64_t *w; /* [rows][cols] */
-};
-
-/* The next integer of a text, in [lo, hi]. */
-static int next(const char **at, const char *file, const char *what, int64_t lo,
-                int64_t hi, int64_t *out, struct loom_errmsg *e)
-{
-    char *end;
-    const char *from = *at + strspn(*at, " \t\r\n");
-    size_t n = strcspn(from, " \t\r\n");
-    int show = n < 20 ? (int)n : 20;
-    errno = 0;
-    long long v = strtoll(from, &end, 10);
-    if (!n || end != from + n)
-        return loom_fail(e, LOOM_ERR_FORMAT,
-                         "%s: %s: expected an integer, found \"%.*s\"", file,
-                         what, show, from);
-    if (errno || v < lo || v > hi)
-        return loom_fail(e, LOOM_ERR_FORMAT,
-                         "%s: %s: %.*s is not in %lld to %lld", file, what,
-                         show, from, (long long)lo, (long long)hi);
-    *at = end;
-    *out = v;
-    return 0;
-}
-
-static int parse_matrix(const char *text, const char *file, struct matrix *m,
-                        struct loom_errmsg *e)
-{
-    static const int64_t most = INT64_C(1) << 40;
-    enum { SIZE = 4096, ALL = 1 << 22 };
-    int64_t rows, cols;
-    int err = next(&text, file, "rows", 1, SIZE, &rows, e);
-    if (!err)
-        err = next(&text, file, "cols", 1, SIZE, &cols, e);
-    if (err)
-        return err;
-    if (rows * cols > ALL)
-        return loom_fail(e, LOOM_ERR_FORMAT,
-                         "%s: %lld x %lld: more than %d integers", file,
-                         (long long)rows, (long long)cols, ALL);
-    m->rows = (int)rows;
-    m->cols = (int)cols;
-    m->w = loom_calloc((size_t)(rows * cols), sizeof(*m->w));
-    for (int64_t i = 0; i < rows * cols; i++) {
-        char what[64];
-        snprintf(what, sizeof(what), "row %lld, column %lld",
-                 (long long)(i / cols + 1), (long long)(i % cols + 1));
-        err = next(&text, file, what, -most, most, &m->w[i], e);
-        if (err)
-            return err;
-    }
-    if (text[strspn(text, " \t\r\n")])
-        return loom_fail(e, LOOM_ERR_FORMAT,
-                         "%s: more than %lld x %lld integers", file,
-                         (long long)rows, (long long)cols);
-    return 0;
-}
-
-static int read_matrix(const char *file, struct matrix *m,
-                       struct loom_errmsg *e)
-{
-    enum { MOST = 1 << 26 };
-    void *text;
-    size_t n;
-    int err = loom_file_read(file, MOST, &text, &n, e);
-    if (err)
-        return err;
-    err = parse_matrix(text, file, m, e);
-    free(text);
-    return err;
-}
-
 /* ---- the work ----------------------------------------------------------- */
-
-static double clock_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* What a matrix comes to. */
 struct result {
-    int adders, bits, depth, cost;
-    bool exact;
+    struct cli_graph_size size;
+    int cost;
 };
 
-static int solve_graph(const struct cmvm_arg *a, const struct matrix *m,
+static int solve_graph(const struct cmvm_arg *a, const struct cli_matrix *m,
                        struct result *r, struct loom_errmsg *e)
 {
-    int64_t *lo = loom_calloc((size_t)m->rows, sizeof(*lo));
-    int64_t *hi = loom_calloc((size_t)m->rows, sizeof(*hi));
-    for (int i = 0; i < m->rows; i++) {
-        lo[i] = -128;
-        hi[i] = 127;
-    }
-    struct loom_cmvm p = {.n_in = m->rows,
-                          .n_out = m->cols,
-                          .w = m->w,
-                          .lo = lo,
-                          .hi = hi,
-                          .goal = a->goal,
+    struct loom_cmvm p = {.goal = a->goal,
                           .max_depth = (int)a->max_depth,
                           .seconds = a->seconds,
                           .steps = (long)a->steps,
                           .seed = (uint64_t)a->seed,
                           .threads = (int)a->threads};
-    struct loom_cmvm_sums s;
-    int err = loom_cmvm_solve(&p, &s, e);
-    if (!err) {
-        struct loom_cmvm_graph g;
-        loom_cmvm_graph_make(&g, &s);
-        *r = (struct result){.adders = g.n_adds,
-                             .bits = loom_cmvm_graph_bits(&g),
-                             .depth = loom_cmvm_graph_depth(&g),
-                             .exact = loom_cmvm_graph_is(&g, m->w)};
-        r->cost = a->goal == LOOM_CMVM_BITS ? r->bits : r->adders;
-        loom_cmvm_graph_deinit(&g);
-        loom_cmvm_sums_deinit(&s);
-    }
-    free(lo);
-    free(hi);
+    int err = cli_matrix_solve(m, &p, &r->size, e);
+    r->cost = a->goal == LOOM_CMVM_BITS ? r->size.bits : r->size.adders;
     return err;
 }
 
 /* Cells of the pipelined core: those of both layers, harness aside. */
-static int solve_cells(const struct cmvm_arg *a, const struct matrix *m,
+static int solve_cells(const struct cmvm_arg *a, const struct cli_matrix *m,
                        struct result *r, struct loom_errmsg *e)
 {
     enum { BITS = 8 };
@@ -249,10 +139,11 @@ static int solve_cells(const struct cmvm_arg *a, const struct matrix *m,
             : NULL;
     if (d) {
         struct loom_design_size s = loom_design_size(d, -1);
-        *r = (struct result){.adders = s.adders,
-                             .bits = s.adder_bits,
-                             .depth = s.depth,
-                             .exact = loom_cmvm_net_is(d->w, m->w)};
+        r->size =
+            (struct cli_graph_size){.adders = s.adders,
+                                    .bits = s.adder_bits,
+                                    .depth = s.depth,
+                                    .exact = loom_cmvm_net_is(d->w, m->w)};
         for (int l = 0; l < (int)d->w->n_layers; l++)
             r->cost += loom_target_predict(d, l).lc;
     }
@@ -262,40 +153,40 @@ static int solve_cells(const struct cmvm_arg *a, const struct matrix *m,
     return err;
 }
 
-static int report(const struct cmvm_arg *a, const struct matrix *m,
+static int report(const struct cmvm_arg *a, const struct cli_matrix *m,
                   const struct result *r, double took)
 {
-    int status = r->exact ? CLI_DONE : CLI_FAILED;
+    int status = r->size.exact ? CLI_DONE : CLI_FAILED;
     if (a->json)
-        status |= cli_print_json(
-            json_pack("{s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:f,s:b,s:s,s:i}", "schema",
-                      "bitloom/cmvm/1", "file", a->file, "rows", m->rows,
-                      "cols", m->cols, "adders", r->adders, "adder_bits",
-                      r->bits, "depth", r->depth, "seconds", took, "exact",
-                      r->exact, "target", a->target, "target_cost", r->cost));
+        status |= cli_print_json(json_pack(
+            "{s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:f,s:b,s:s,s:i}", "schema",
+            "bitloom/cmvm/1", "file", a->file, "rows", m->rows, "cols", m->cols,
+            "adders", r->size.adders, "adder_bits", r->size.bits, "depth",
+            r->size.depth, "seconds", took, "exact", r->size.exact, "target",
+            a->target, "target_cost", r->cost));
     else if (!a->quiet)
         printf("%d x %d: %d adders, %d adder bits, depth %d, %s %d, %.2f s, "
                "%s\n",
-               m->rows, m->cols, r->adders, r->bits, r->depth,
+               m->rows, m->cols, r->size.adders, r->size.bits, r->size.depth,
                a->family ? "cells (model)" : a->target, r->cost, took,
-               r->exact ? "exact" : "NOT EXACT");
+               r->size.exact ? "exact" : "NOT EXACT");
     return status;
 }
 
 int cmd_cmvm(int argc, char **argv)
 {
     struct cmvm_arg a;
-    struct matrix m = {0};
+    struct cli_matrix m = {0};
     struct result r = {0};
     struct loom_errmsg e = {""};
     int status = parse(argc, argv, &a);
     if (status != CLI_DONE)
         return status;
-    int err = read_matrix(a.file, &m, &e);
-    double start = clock_s();
+    int err = cli_matrix_read(a.file, &m, &e);
+    double start = bench_now();
     if (!err)
         err = (a.family ? solve_cells : solve_graph)(&a, &m, &r, &e);
-    status = err ? cli_fail(err, &e) : report(&a, &m, &r, clock_s() - start);
+    status = err ? cli_fail(err, &e) : report(&a, &m, &r, bench_now() - start);
     free(m.w);
     return status;
 }

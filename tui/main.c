@@ -268,8 +268,12 @@ const struct cli_command cli_commands[] = {
      "                     | ui [--keys N] [--pairs N] [--json]\n"
      "                     | target --device DEV [--levels N] [-o FILE] "
      "[--json]\n"
-     "                       [-q] [MODEL]...",
-     "the speed of training and of the screen, the truth of predictions\n\n"
+     "                       [-q] [MODEL]...\n"
+     "                     | cmvm [--time S,...] [--threads N] [--best FILE]\n"
+     "                       [--json] FILE...\n"
+     "                     | kernels --device DEV [--time S] [--json] FILE...",
+     "the speed of training and of the screen, the truth of predictions, the\n"
+     "size of circuits\n\n"
      "train: beside the machine's peak and plain loops. Each case trains a\n"
      "network on noise for a second. \"of peak\": the multiply-adds of "
      "forward,\n"
@@ -286,7 +290,16 @@ const struct cli_command cli_commands[] = {
      "networks are counted by synthesis and packing, and prices fitted to "
      "them,\n"
      "each network priced by all other designs. Says what a construct costs\n"
-     "beside what predictions charge, and how far predictions are off.",
+     "beside what predictions charge, and how far predictions are off.\n"
+     "cmvm: matrices, as for bitloom cmvm, to few adders, once for each time\n"
+     "(10 s), and how their number falls with it: of that of plain sums, and\n"
+     "of the fewest known: FILE.csv with columns matrix (the file's name,\n"
+     "without its ending), best_adders, best_cost_bits.\n"
+     "kernels: matrices in cells of a device, by synthesis and packing: as\n"
+     "plain Verilog sums of canonical signed digits, as a greedy graph of few\n"
+     "adders, and as a build has them; with the same harness, which is not\n"
+     "counted, and a register after every two levels. --time S: to search each\n"
+     "for cells.",
      cmd_bench},
     {NULL, NULL, NULL, NULL},
 };

@@ -52,6 +52,24 @@ run 2 bench target --device hx8k --levels 2x
 says 'levels' err
 run 2 bench target --device hx8k no-such-run
 says 'no-such-run' err
+echo '2 2  3 5  -7 45' >"$dir/m.txt"
+printf 'matrix,best_adders,best_cost_bits\nm,6,60\nn,1,1\n' >"$dir/best.csv"
+run 2 bench cmvm
+says 'files' err
+run 2 bench cmvm --time 1,x m.txt
+says '1,x' err
+run 2 bench cmvm --best m.txt m.txt
+says 'column' err
+run 2 bench kernels m.txt
+says 'device' err
+run 2 bench cmvm no-such.txt
+says 'no-such' err
+run 0 bench cmvm --time 0.01,0.05 --best best.csv m.txt
+grep -q '^| m  *|      8 |      5 |.*0.833' "$dir/out" || fail "adders: $(cat "$dir/out")"
+[ "$(grep -c '^| 0.0[15] |' "$dir/out")" = 2 ] || fail 'no curve'
+run 0 bench cmvm --time 0.01 --json m.txt
+says '"plain_adders":8' out
+grep -q worst_adders "$dir/out" && fail 'nobody knows the fewest'
 run 2 calibrate --device hx8k --store empty
 says 'no build' err
 [ -e "$dir/data/bitloom/cost-ice40.json" ] && fail 'a file without networks'
