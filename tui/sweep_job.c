@@ -84,6 +84,10 @@ int sweep_run(struct sweep_job *j, int jobs, int threads, bool quiet,
     struct shared s = {j, loom_depot_new(), threads};
     int err = array_run(&j->array, jobs, do_task, &s, quiet, e);
     loom_depot_destroy(s.depot);
+    if (err == LOOM_ERR_CANCELLED)
+        loom_fail(e, err,
+                  "interrupted, all runs are saved; the same command "
+                  "goes on");
     return err;
 }
 

@@ -223,6 +223,21 @@ S
     >out 2>&1) &&
     grep -q ' 0 of ' "$dir/out" || { cat "$dir/out"; fail "a script's function"; }
 
+# A function for each connection: exact, down to the Verilog.
+script 0 <<'S'
+local model = loom.model{input = 6,
+  loom.lut_dense{4, hidden = 3, each = {f0 = 1}, table = {f0 = 2}},
+  loom.lut_dense{2, each = {f0 = 1}, table = {f0 = 2}}}
+train{name = "lut", model = model, epochs = 4}
+S
+(cd "$dir" && "$bitloom" eval lut-001 --store store --exact >out 2>err) &&
+    grep -q ' 0 of ' "$dir/out" || { cat "$dir/out"; fail 'lut_dense'; }
+if command -v verilator >/dev/null; then
+    (cd "$dir" && "$bitloom" verify lut-001 --store store --device hx8k --json \
+        >out 2>err) && grep -q '"mismatches": *0[,}]' "$dir/out" ||
+        fail 'lut_dense in Verilog'
+fi
+
 # All quantizers as HGQ's first version has them, but for those that cut off.
 script 0 <<'S'
 local model = loom.model{
