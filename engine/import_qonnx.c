@@ -849,13 +849,15 @@ static bool is_quant(const Onnx__NodeProto *node)
 static int read_graph(struct onnx *o)
 {
     int err = 0;
+    if (o->g->n_node > MAX_NODES || o->g->n_initializer > 8 * MAX_NODES)
+        err = loom_fail(o->e, LOOM_ERR_FORMAT,
+                        "%zu nodes, %zu constants; %d, %d can be handled",
+                        o->g->n_node, o->g->n_initializer, MAX_NODES,
+                        8 * MAX_NODES);
     for (size_t k = 0; !err && k < o->g->n_initializer; k++)
         err = read_constant(o, o->g->initializer[k]);
     for (size_t k = 0; err >= 0 && k < o->g->n_input; k++)
         err = read_input(o, o->g->input[k]);
-    if (err >= 0 && o->g->n_node > MAX_NODES)
-        err = loom_fail(o->e, LOOM_ERR_FORMAT, "%zu nodes; %d can be handled",
-                        o->g->n_node, MAX_NODES);
     err = err < 0 ? err : 0;
     for (size_t k = 0; !err && k < o->g->n_node; k++) {
         o->node = o->g->node[k];
