@@ -10,11 +10,11 @@
 --   HGQ      bits a weight, trained (arXiv 2405.00645): loom.train
 --
 -- Minutes; what Yosys has made once is known the next time.
---   --set budget=2000  LUT4s    --set device=hx8k
+--   --set budget=2500  LUT4s    --set device=hx8k
 --   --set scale=0.1    a tenth of the epochs    --set small=true  a tiny network
 
 local option = loom.option
-local device, budget = option("device", "hx8k"), option("budget", 2000)
+local device, budget = option("device", "hx8k"), option("budget", 2500)
 local scale, seed = option("scale", 1), option("seed", 1)
 local small, moves = option("small", false), option("moves", 24)
 local choices, most = {2, 3, 4, 5}, 8
@@ -42,7 +42,7 @@ local function rates(n)
 end
 
 -- The network with so many bits for the weights of each layer and for what it
--- reads, ranges for all of them and powers of two; 0: the layer is masked.
+-- reads, each in a range of its own that is trained; 0: the layer is masked.
 local function layered(bits)
   local t = {input = data.inputs}
   for k, units in ipairs(sizes) do
@@ -50,8 +50,8 @@ local function layered(bits)
     t[k] = loom.dense{units, name = names[k], relu = k < #sizes,
       kernel = {type = "kbi", per = "tensor", overflow = "SAT_SYM", b0 = b,
         b = {b, b}, i0 = 1},
-      input = {type = "kbi", per = "tensor", b0 = math.max(b, 2),
-        b = {math.max(b, 2), math.max(b, 2)}, i0 = 3}}
+      input = {type = "kbi", per = "tensor", overflow = "SAT",
+        b0 = math.max(b, 2), b = {math.max(b, 2), math.max(b, 2)}, i0 = 2}}
   end
   return loom.model(t)
 end

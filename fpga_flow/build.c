@@ -375,6 +375,28 @@ static int unreadable(const struct loom_build *b, int err,
                : err;
 }
 
+/* The placer would look for room for the chains until its deadline. */
+static int chains_fit(struct loom_build *b, struct loom_errmsg *e)
+{
+    int tile = b->device->family->tile, need = b->cells.tiles, top = 0;
+    int have = tile ? b->device->lc / tile : need;
+    if (need <= have)
+        return 0;
+    for (int l = 1; l < (int)b->d->w->n_layers; l++)
+        if (b->layer_cells[l].tiles > b->layer_cells[top].tiles)
+            top = l;
+    pthread_mutex_lock(&b->lock);
+    b->view.lc = need * tile;
+    pthread_mutex_unlock(&b->lock);
+    return loom_fail(e, LOOM_ERR_FIT,
+                     "carry chains take %d tiles of %d cells, %s has %d: %d "
+                     "(%.0f %%) too many; those of %s alone take %d; train with "
+                     "a higher beta or build for a larger device",
+                     need, tile, b->device->name, have, need - have,
+                     100.0 * (need - have) / have, b->d->w->layer[top].name,
+                     b->layer_cells[top].tiles);
+}
+
 static int yosys(struct loom_build *b, struct loom_errmsg *e)
 {
     const char *word = loom_interface_word(b->d->interface);
@@ -406,7 +428,7 @@ static int yosys(struct loom_build *b, struct loom_errmsg *e)
     b->view.carry = b->cells.carry;
     b->view.ff = b->cells.ff;
     pthread_mutex_unlock(&b->lock);
-    return 0;
+    return chains_fit(b, e);
 }
 
 /* Does the failed placement mean that the design is too large? */

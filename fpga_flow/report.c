@@ -1,5 +1,6 @@
 #include "fpga_flow/report.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,19 +220,75 @@ static void count(struct loom_synthesized *s, const struct loom_family *f,
     s->dsp += begins(type, f->dsp);
 }
 
+/* ---- carry chains -------------------------------------------------------- */
+
+struct chain_cell {
+    int in, out; /* nets; -1: a constant */
+    int layer;
+};
+
+static int net_of(const json_t *cell, const char *port)
+{
+    const json_t *c = json_object_get(cell, "connections");
+    const json_t *bit = json_array_get(json_object_get(c, port), 0);
+    return json_is_integer(bit) ? (int)json_integer_value(bit) : -1;
+}
+
+static int by_input(const void *a, const void *b)
+{
+    const struct chain_cell *x = a, *y = b;
+    return (x->in > y->in) - (x->in < y->in);
+}
+
+static struct chain_cell *reader(struct chain_cell *c, size_t n, int net)
+{
+    struct chain_cell key = {.in = net};
+    return net < 0 ? NULL : bsearch(&key, c, n, sizeof(*c), by_input);
+}
+
+/* Tiles of the chains among n cells. A chain whose carry comes from elsewhere
+ * takes a cell more, and so does its last carry, on its way out. */
+static void count_tiles(struct chain_cell *c, size_t n, int tile,
+                        struct loom_synthesized *all,
+                        struct loom_synthesized *layer)
+{
+    bool *inside = loom_calloc(n + 1, sizeof(*inside));
+    struct chain_cell *next;
+    qsort(c, n, sizeof(*c), by_input);
+    for (size_t k = 0; k < n; k++)
+        if ((next = reader(c, n, c[k].out)))
+            inside[next - c] = true;
+    for (size_t k = 0; k < n; k++) {
+        int cells = 2 + (c[k].in >= 0);
+        for (next = reader(c, n, c[k].out); next && !inside[k];
+             next = reader(c, n, next->out))
+            cells++;
+        int tiles = inside[k] ? 0 : (cells + tile - 1) / tile;
+        all->tiles += tiles;
+        if (c[k].layer >= 0)
+            layer[c[k].layer].tiles += tiles;
+    }
+    free(inside);
+}
+
 int loom_report_netlist(const char *path, const struct loom_design *d,
                         struct loom_synthesized *all,
                         struct loom_synthesized *layer, struct loom_errmsg *e)
 {
     json_t *netlist = load(path, e), *module, *cell;
     const char *name;
+    size_t n = 0;
     if (!netlist)
         return LOOM_ERR_IO;
     memset(all, 0, sizeof(*all));
     memset(layer, 0, d->w->n_layers * sizeof(*layer));
-    char *top = loom_asprintf("%s_%s", d->name, loom_interface_word(d->interface));
+    char *top =
+        loom_asprintf("%s_%s", d->name, loom_interface_word(d->interface));
     module = json_object_get(json_object_get(netlist, "modules"), top);
-    json_object_foreach(json_object_get(module, "cells"), name, cell)
+    const json_t *cells = json_object_get(module, "cells");
+    struct chain_cell *chain =
+        loom_calloc(json_object_size(cells) + 1, sizeof(*chain));
+    json_object_foreach((json_t *)(uintptr_t)cells, name, cell)
     {
         const char *type = json_string_value(json_object_get(cell, "type"));
         int output, l = layer_of_name(d, name, &output);
@@ -240,7 +297,13 @@ int loom_report_netlist(const char *path, const struct loom_design *d,
         count(all, d->family, type);
         if (l >= 0)
             count(&layer[l], d->family, type);
+        if (begins(type, d->family->carry))
+            chain[n++] =
+                (struct chain_cell){net_of(cell, "CI"), net_of(cell, "CO"), l};
     }
+    if (d->family->tile)
+        count_tiles(chain, n, d->family->tile, all, layer);
+    free(chain);
     free(top);
     json_decref(netlist);
     return 0;

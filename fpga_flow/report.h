@@ -27,6 +27,9 @@ void loom_placed_deinit(struct loom_placed *p);
 
 struct loom_synthesized {
     int lut4, carry, ff, bram, dsp;
+    /* Tiles that carry chains take where a family has them: a chain begins in
+     * one of its own, and what it leaves of the last is for other cells only. */
+    int tiles;
 };
 
 /* Yosys' netlist: cells of the whole into *all, and of each layer into

@@ -29,6 +29,7 @@ const struct loom_family loom_ice40 = {
     .used_cells = "ICESTORM_LC",
     .used_bram = "ICESTORM_RAM",
     .used_dsp = "ICESTORM_DSP",
+    .tile = 8,
     /* 63 micro-benchmarks and 17 networks, each left out once: cells 0.7 % off
      * in the median, 2.9 % at worst. */
     .price = {[LOOM_SUMS] = {1, 1.01},

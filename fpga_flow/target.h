@@ -47,6 +47,7 @@ struct loom_family {
     const char *lut, *carry, *ff, *bram, *dsp;
     /* Rows of nextpnr's utilization. */
     const char *used_cells, *used_bram, *used_dsp;
+    int tile;      /* cells of a tile, where a carry chain begins a new one; or 0 */
     int lut_adder; /* bits of an adder up to which LUTs are fewer than a carry
                       chain takes */
     /* Fitted by bitloom bench target. */

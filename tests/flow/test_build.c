@@ -14,7 +14,9 @@
 #include "engine/file.h"
 #include "engine/mem.h"
 #include "fpga_flow/build.h"
+#include "fpga_flow/report.h"
 #include "fpga_flow/sha256.h"
+#include "fpga_flow/target.h"
 #include "fpga_flow/tool.h"
 #include "tests/flow/netgen.h"
 
@@ -138,6 +140,61 @@ static void test_ecp5(void **state)
     check_build("ecp5-25k", 24288, 100000);
 }
 
+/* A netlist of carries alone: chains of so many, each with its first carry a
+ * constant or from elsewhere. */
+static char *chains(const int *length, const bool *fed, int n)
+{
+    char *text = loom_strdup("");
+    int net = 2;
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < length[k]; i++, net++) {
+            char in[16] = "\"0\"";
+            if (i || fed[k])
+                snprintf(in, sizeof(in), "%d", i ? net - 1 : 1000 + k);
+            char *more = loom_asprintf(
+                "%s%s\"core.c%d\": {\"type\": \"SB_CARRY\", \"connections\": "
+                "{\"CI\": [%s], \"CO\": [%d]}}",
+                text, *text ? ", " : "", net, in, net);
+            free(text);
+            text = more;
+        }
+    char *all = loom_asprintf("{\"modules\": {\"tiles_serial\": {\"cells\": "
+                              "{%s}}}}",
+                              text);
+    free(text);
+    return all;
+}
+
+/* A chain begins in a tile of eight cells of its own. */
+static void test_tiles(void **state)
+{
+    (void)state;
+    static const int sizes[] = {2, 1}, length[] = {1, 7, 8, 6, 7};
+    static const bool fed[] = {false, false, false, true, true};
+    struct loom_exact *net = netgen_like(1, sizes, 2, 1000, 2);
+    struct loom_errmsg e = {""};
+    for (int family = 0; family < 2; family++) {
+        struct loom_design *d = loom_design_new(
+            net,
+            &(struct loom_design_conf){
+                .name = "tiles", .family = family ? &loom_ecp5 : &loom_ice40},
+            &e);
+        struct loom_synthesized all,
+            *layer = loom_calloc(d->w->n_layers + 1, sizeof(*layer));
+        char *path = loom_asprintf("%s/chains.json", dir);
+        char *text = chains(length, fed, 5);
+        assert_int_equal(loom_file_write(path, text, strlen(text), &e), 0);
+        assert_int_equal(loom_report_netlist(path, d, &all, layer, &e), 0);
+        assert_int_equal(all.tiles, family ? 0 : 1 + 1 + 2 + 1 + 2);
+        assert_int_equal(all.carry, family ? 0 : 1 + 7 + 8 + 6 + 7);
+        free(text);
+        free(path);
+        free(layer);
+        loom_design_destroy(d);
+    }
+    loom_exact_destroy(net);
+}
+
 static void test_wrong_use(void **state)
 {
     (void)state;
@@ -179,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ice40),
         cmocka_unit_test(test_ecp5),
+        cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_wrong_use),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
