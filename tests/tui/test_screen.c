@@ -244,6 +244,115 @@ static void test_walk(void **unused)
                 }
 }
 
+/* The picture as it is, to be compared. */
+static struct cell *picture(struct ui *ui)
+{
+    if (ui->screen != SCREEN_DASH)
+        answer(ui);
+    draw(ui);
+    size_t n = (size_t)grid.w * (size_t)grid.h;
+    struct cell *copy = malloc(n * sizeof *copy);
+    assert_non_null(copy);
+    memcpy(copy, grid.cell, n * sizeof *copy);
+    return copy;
+}
+
+/* What a key did: asked for something, said something, or is to be seen. */
+static bool has_effect(struct ui *ui, const struct cell *before)
+{
+    int commands = n_sent; /* answers to the new picture are no effect */
+    struct cell *after = picture(ui);
+    bool seen = false;
+    for (int i = 0; i < grid.w * grid.h; i++)
+        seen |=
+            before[i].ch != after[i].ch || before[i].style != after[i].style;
+    free(after);
+    return seen || commands || ui->note[0] || ui->quit || ui->suspend ||
+           ui->redraw || ui->stop_line || ui->copied || ui->open[0];
+}
+
+/* Moves do nothing at the end of what they move on. */
+static bool is_move(const struct action *a)
+{
+    static const char *const names[] = {
+        "up",       "down",   "page-up", "page-down", "top",
+        "bottom",   "left",   "right",   "earlier",   "later",
+        "earliest", "now",    "wider",   "closer",    "zoom-in",
+        "zoom-out", "before", "after",   "back",      "zoom"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(a->name, names[i]))
+            return true;
+    for (int s = 0; s < SCREENS; s++)
+        if (a->key[0] == ui_screen((enum screen)s)->key)
+            return true;
+    return false;
+}
+
+/* Press the key of an action after some others: whether it did something;
+ * *can: it should have been able to. */
+static bool try_key(const struct action *a, int view, int screen,
+                    const char *road, bool *can)
+{
+    struct ui ui;
+    start(&ui, (enum view_kind)view, 100, 30);
+    ui.screen = (enum screen)screen;
+    ui.layer = 1;
+    free(picture(&ui)); /* the session has answered */
+    for (; *road && !console_types(&ui); road++) {
+        keys_press(&ui, *road);
+        free(picture(&ui));
+    }
+    struct cell *before = picture(&ui);
+    forget_copy(&ui);
+    ui.redraw = false;
+    ui.note[0] = 0;
+    n_sent = 0;
+    *can = !a->valid || a->valid(&ui);
+    keys_press(&ui, a->key[0]);
+    bool effect = has_effect(&ui, before);
+    forget_copy(&ui);
+    free(before);
+    return effect;
+}
+
+/* On every screen in every state: the key of what cannot be done does nothing,
+ * that of what can does something, if need be in another place. */
+static void test_effects(void **unused)
+{
+    (void)unused;
+    static const char *const elsewhere[] = {
+        "j",   "k",    "+h",    "-l", ",",         "pp", "ppG",
+        "pph", "/a\r", "/a\rn", "z",  ":before\r", "\r"};
+    int bad = 0;
+    for (const struct action *a = actions; a->name; a++)
+        for (int s = 0; s < SCREENS; s++) {
+            bool ever = false, can, types = s == SCREEN_LUA && a->key[0] < 256;
+            if (!a->key[0] || types || !(a->screens & 1u << s))
+                continue;
+            for (int v = 0; v < VIEW_KINDS; v++) {
+                bool effect = try_key(a, v, s, "", &can);
+                ever |= effect;
+                if (effect == can || (can && is_move(a)))
+                    continue;
+                print_error("%s, %s: %s does %s\n", view_names[v],
+                            ui_screen((enum screen)s)->name, a->name,
+                            effect ? "what cannot be done" : "nothing");
+                bad++;
+            }
+            for (size_t k = 0; !ever && k < sizeof elsewhere / sizeof(char *);
+                 k++)
+                ever = try_key(a, VIEW_BUILDING, s, elsewhere[k], &can);
+            /* What Lua moves on comes from a session and its past. */
+            if (!ever && s != SCREEN_LUA &&
+                a->key[0] != ui_screen((enum screen)s)->key) {
+                print_error("%s: %s never does anything\n",
+                            ui_screen((enum screen)s)->name, a->name);
+                bad++;
+            }
+        }
+    assert_int_equal(bad, 0);
+}
+
 static const struct {
     const char *keys; /* typed on running Dash */
     enum loom_cmd_kind kind;
@@ -582,12 +691,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),      cmocka_unit_test(test_layout),
         cmocka_unit_test(test_table),      cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_commands),   cmocka_unit_test(test_factors),
-        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_quit),
-        cmocka_unit_test(test_log_scroll), cmocka_unit_test(test_random),
-        cmocka_unit_test(test_curves),     cmocka_unit_test(test_every_size),
-        cmocka_unit_test(test_layers),     cmocka_unit_test(test_format),
-        cmocka_unit_test(test_plot_edges), cmocka_unit_test(test_style),
+        cmocka_unit_test(test_effects),    cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_factors),    cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_quit),       cmocka_unit_test(test_log_scroll),
+        cmocka_unit_test(test_random),     cmocka_unit_test(test_curves),
+        cmocka_unit_test(test_every_size), cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_format),     cmocka_unit_test(test_plot_edges),
+        cmocka_unit_test(test_style),
     };
     setenv("TZ", "UTC", 1);
     if (!setlocale(LC_CTYPE, "C.UTF-8"))
