@@ -130,6 +130,13 @@ local function shared(name, make)
   end
 end
 
+-- ... and must not end each other.
+if core.shares then
+  function os.exit()
+    fail("os.exit: other runs are in this process; return from the script")
+  end
+end
+
 for _, t in ipairs{core, core.methods} do
   for _, name in ipairs{"load", "data", "muon", "digits", "scale", "column",
     "replace", "permute", "average_pool"} do

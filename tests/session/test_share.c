@@ -128,6 +128,22 @@ static void test_once(void **state)
     write_rows();
 }
 
+/* A script cannot end the others. */
+static void test_exit(void **state)
+{
+    (void)state;
+    struct loom_depot *d = loom_depot_new();
+    struct run r = variant(0, 1, d);
+    char *path = test_path(dir, "exit.lua");
+    assert_ok(loom_file_write(path, "os.exit(3)\n", 11, e));
+    r.conf.script = path;
+    run(&r);
+    assert_int_equal(r.err, LOOM_ERR_SCRIPT);
+    assert_non_null(strstr(r.why.text, "exit.lua:1: os.exit"));
+    loom_depot_destroy(d);
+    free(path);
+}
+
 static int n_alive;
 
 static void destroy(void *thing)
@@ -184,8 +200,8 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same),
-                                       cmocka_unit_test(test_once),
-                                       cmocka_unit_test(test_depot)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same), cmocka_unit_test(test_once),
+        cmocka_unit_test(test_exit), cmocka_unit_test(test_depot)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
