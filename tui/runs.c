@@ -361,9 +361,7 @@ static void settings_text(json_t *settings, char *buf, size_t n)
     json_object_foreach(settings, key, value)
     {
         char *text =
-            runs_setting_empty(value)
-                ? NULL
-                : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+            runs_setting_empty(value) ? NULL : runs_setting_text(value);
         if (text && at < n)
             at += (size_t)snprintf(buf + at, n - at, "%s%s %s", at ? ", " : "",
                                    key, text);

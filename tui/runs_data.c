@@ -247,6 +247,13 @@ bool runs_setting_empty(const json_t *v)
     return json_is_array(v) && json_array_size(v) == 0;
 }
 
+char *runs_setting_text(const json_t *v)
+{
+    if (json_is_string(v))
+        return loom_strdup(json_string_value(v));
+    return v ? json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
+}
+
 static void add_settings(struct runs_compare *c, const struct filter_row *row)
 {
     json_t *keys = json_object(), *value;
@@ -262,10 +269,8 @@ static void add_settings(struct runs_compare *c, const struct filter_row *row)
         struct runs_compare_row *r =
             add_row(c, strcmp(key, "epochs") ? key : "epochs set");
         for (int i = 0; i < c->n_runs; i++) {
-            json_t *v = json_object_get(row[i].settings, key);
             char *text =
-                v ? json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6))
-                  : NULL;
+                runs_setting_text(json_object_get(row[i].settings, key));
             snprintf(r->cell[i], RUNS_CELL, "%s", text ? text : "");
             free(text);
         }

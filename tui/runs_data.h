@@ -29,6 +29,8 @@ int runs_data_find(const struct runs_data *d, const char *id);
 
 /* A list of nothing, as `set` is where nothing was set: not worth a word. */
 bool runs_setting_empty(const json_t *v);
+/* As words, NULL for NULL; the caller frees. */
+char *runs_setting_text(const json_t *v);
 
 /* Add a tag to a run's tags, or take it away where it begins with '-'; the
  * caller frees. NULL with a sentence if it is no single word. */
