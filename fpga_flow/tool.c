@@ -21,8 +21,9 @@
 enum {
     LINE_MAX_BYTES = 4096, /* longer lines are cut */
     LOG_MAX_BYTES = 16 << 20,
-    GRACE_MS = 300, /* between SIGTERM and SIGKILL */
-    TICK_MS = 50    /* how often `cancel` and the clock are looked at */
+    FULL_BYTES = 64 << 10, /* a tool wants more than that left */
+    GRACE_MS = 300,        /* between SIGTERM and SIGKILL */
+    TICK_MS = 50           /* how often `cancel` and the clock are looked at */
 };
 
 extern char **environ;
@@ -417,7 +418,8 @@ out:
 bool loom_disk_is_full(const char *dir)
 {
     struct statvfs fs;
-    return !statvfs(dir, &fs) && !fs.f_bavail;
+    return !statvfs(dir, &fs) &&
+           fs.f_bavail * (uint64_t)fs.f_frsize < FULL_BYTES;
 }
 
 int loom_tool_failed(const char *name, int status, const char *said,
