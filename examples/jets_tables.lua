@@ -33,7 +33,7 @@ local model = tables and
   loom.model{input = data.inputs, layer(width, true), layer(16, true), layer(5)}
 
 local front = loom.train{
-  name = tables and "tables" or "weights", model = model, data = data,
+  name = tables and "jets_tables" or "jets_weights", model = model, data = data,
   batch = 256, epochs = epochs, device = "hx8k",
   lr = loom.smooth{{0.5 * epochs, 5e-3}, {epochs, 1e-5}},
   beta = loom.option("beta", 4e-5),

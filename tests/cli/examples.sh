@@ -46,6 +46,7 @@ as_qonnx() {
 
 example muon
 example jets --set data=32k
+example jets_tables --set width=3
 example mnist --set epochs=2
 example svhn --set data=drawn --set rows=300
 example tgc --set rows=500
