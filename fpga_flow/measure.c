@@ -45,13 +45,14 @@ static int run(const struct loom_measurement *m, struct loom_memo *memo,
     return status;
 }
 
-static int synthesize(const struct loom_measurement *m, const struct loom_design *d,
-                      const char *tool, const char *version,
-                      struct loom_errmsg *e)
+static int synthesize(const struct loom_measurement *m,
+                      const struct loom_design *d, const char *tool,
+                      const char *version, struct loom_errmsg *e)
 {
-    char *script = loom_asprintf("read_verilog core.v serial.v; %s "
-                                 "-top %s_serial -json synth.json",
-                                 loom_target_synth(d), d->name);
+    char *script = loom_asprintf(
+        "read_verilog core.v serial.v; %s -top %s_serial %s",
+        loom_target_synth(d), d->name,
+        d->family->nextpnr ? "-json synth.json" : "; write_json synth.json");
     const char *const argv[] = {tool, "-q", "-p", script, NULL};
     static const char *const in[] = {"core.v", "serial.v", NULL};
     static const char *const out[] = {"synth.json", NULL};
@@ -59,6 +60,24 @@ static int synthesize(const struct loom_measurement *m, const struct loom_design
         .argv = argv, .version = version, .in = in, .out = out};
     int err = run(m, &memo, "yosys", "yosys.log", e);
     free(script);
+    return err;
+}
+
+/* What synth.json has. */
+static int read_netlist(const struct loom_measurement *m,
+                        const struct loom_design *d, struct loom_cells *out,
+                        struct loom_errmsg *e)
+{
+    struct loom_synthesized all = {.lut4 = 0}, *own = NULL;
+    if (!m->layer)
+        own = loom_calloc(d->w->n_layers + 1, sizeof(*own));
+    char *netlist = loom_asprintf("%s/synth.json", m->dir);
+    int err =
+        loom_report_netlist(netlist, d, &all, m->layer ? m->layer : own, e);
+    free(own);
+    free(netlist);
+    *out = (struct loom_cells){
+        .lut4 = all.lut4, .carry = all.carry, .ff = all.ff, .lc = all.lut4};
     return err;
 }
 
@@ -129,19 +148,25 @@ int loom_measure_run(const struct loom_measurement *m, const struct loom_design 
         err = put_core(m, e);
     if (!err)
         err = synthesize(m, d, yosys, version[0], e);
-    if (err)
-        return err;
-    struct loom_synthesized all, *own = NULL;
-    if (!m->layer)
-        own = loom_calloc(d->w->n_layers + 1, sizeof(*own));
-    char *netlist = loom_asprintf("%s/synth.json", m->dir);
-    err =
-        loom_report_netlist(netlist, d, &all, m->layer ? m->layer : own, e);
-    free(own);
-    free(netlist);
-    *out =
-        (struct loom_cells){.lut4 = all.lut4, .carry = all.carry, .ff = all.ff};
+    if (!err)
+        err = read_netlist(m, d, out, e);
     if (!err)
         err = pack(m, nextpnr, version[1], e);
     return err ? err : read_packed(m, &out->lc, e);
+}
+
+int loom_measure_synthesis(const struct loom_measurement *m,
+                           const struct loom_design *d, struct loom_cells *out,
+                           struct loom_errmsg *e)
+{
+    char yosys[PATH_MAX], version[64];
+    if (loom_tool_find("yosys", yosys, sizeof(yosys), e))
+        return LOOM_ERR_TOOL;
+    loom_tool_version(yosys, "-V", version, sizeof(version));
+    int err = loom_file_mkdirs(m->dir, e);
+    if (!err)
+        err = loom_emit_rtl(d, NULL, 0, m->dir, e);
+    if (!err)
+        err = synthesize(m, d, yosys, version, e);
+    return err ? err : read_netlist(m, d, out, e);
 }

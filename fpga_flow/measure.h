@@ -26,3 +26,9 @@ struct loom_measurement {
  * LOOM_ERR_CANCELLED. What has been counted before is known (memo.h). */
 int loom_measure_run(const struct loom_measurement *m, const struct loom_design *d,
                      struct loom_cells *out, struct loom_errmsg *e);
+
+/* The same by synthesis only, for a family without place and route (loom_lut6):
+ * m->device is not read, lc is the LUTs. */
+int loom_measure_synthesis(const struct loom_measurement *m,
+                           const struct loom_design *d, struct loom_cells *out,
+                           struct loom_errmsg *e);

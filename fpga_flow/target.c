@@ -91,6 +91,26 @@ const struct loom_family loom_ecp5 = {
     .subtracts = true,
 };
 
+/* A carry chain takes a LUT a bit; what subtracts costs what adds. Of delays
+ * no shift registers are made: flip-flops count as such. */
+const struct loom_family loom_lut6 = {
+    .name = "lut6",
+    .synth = "synth_xilinx -flatten -noiopad -noclkbuf -nosrl",
+    .lut = "LUT",
+    .carry = "CARRY4",
+    .ff = "FD",
+    .bram = "RAMB",
+    .dsp = "DSP48",
+    .price = {[LOOM_PAIRS] = {2, 2},
+              [LOOM_LOGIC] = {1, 1},
+              [LOOM_CLIPS] = {1, 1},
+              [LOOM_LIMITS] = {2, 2},
+              [LOOM_RELUS] = {0.5, 0.5},
+              [LOOM_SELECTS] = {1, 1},
+              [LOOM_TABLES] = {0.5, 0.5}},
+    .subtracts = true,
+};
+
 /* Pins are those of common boards: iCEstick, HX8K breakout, UPduino, TinyFPGA
  * BX, ULX3S; the first is the board's oscillator. nextpnr takes a 12k part for
  * the 25k die that is in it: what it may use is counted here. */

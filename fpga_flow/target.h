@@ -58,6 +58,10 @@ struct loom_family {
 
 extern const struct loom_family loom_ice40, loom_ecp5;
 
+/* LUTs of six inputs, to compare with what is published of them: no device, no
+ * place and route, prices that nobody fitted. */
+extern const struct loom_family loom_lut6;
+
 struct loom_device {
     const char *name;      /* "ice40-hx8k-ct256" */
     const char *shorthand; /* "hx8k" */

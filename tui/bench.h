@@ -21,6 +21,7 @@ int bench_quant(const struct bench_conf *c);
 /* argv[0] is "target", and so on. */
 int bench_target(int argc, char **argv);
 int bench_cmvm(int argc, char **argv);
+int bench_lut6(int argc, char **argv);
 int bench_kernels(int argc, char **argv);
 
 /* Micro-benchmark k of cells, its name; NULL and an empty name behind the last,

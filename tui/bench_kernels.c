@@ -3,6 +3,7 @@
  * All three have the same ports, the same harness and a register after every
  * two levels of adders. */
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "engine/file.h"
 #include "engine/folder.h"
 #include "engine/mem.h"
+#include "fpga_flow/accuracy.h"
 #include "fpga_flow/cmvm_graph.h"
 #include "fpga_flow/cmvm_greedy.h"
 #include "fpga_flow/cmvm_naive.h"
@@ -29,6 +31,7 @@ static const char *const words[WAYS] = {"naive", "greedy", "bitloom"};
 struct kernel {
     char name[64];
     int adders[WAYS], cells[WAYS], latency[WAYS]; /* cells of the core */
+    int predicted[WAYS]; /* likewise; 0: nobody predicts naive ones */
 };
 
 struct job {
@@ -39,21 +42,27 @@ struct job {
     struct kernel *row;
 };
 
-/* Cells of a design, without those of its harness, which is the same to all. */
+/* What the harness, which is the same to all, has of cells. */
+static int harness(const struct loom_design *d)
+{
+    return d->in_bits + d->out_bits + d->latency + 3;
+}
+
+/* Cells of a design, without those of its harness. */
 static int count(const struct job *j, const struct loom_design *d,
                  const char *core, int *cells, struct loom_errmsg *e)
 {
     char *dir = loom_folder_scratch(e);
     struct loom_measurement m = {.device = j->device,
-                             .dir = dir,
-                             .core = core,
-                             .timeout_s = TIMEOUT_S,
-                             .cancel = flow_interrupts()};
+                                 .dir = dir,
+                                 .core = core,
+                                 .timeout_s = TIMEOUT_S,
+                                 .cancel = flow_interrupts()};
     struct loom_cells c = {0};
     if (!dir)
         return LOOM_ERR_IO;
     int err = loom_measure_run(&m, d, &c, e);
-    *cells = c.lc - (d->in_bits + d->out_bits + d->latency + 3);
+    *cells = c.lc - harness(d);
     loom_file_remove_tree(dir);
     free(dir);
     return err;
@@ -110,6 +119,7 @@ static int count_design(const struct job *j, const struct loom_exact *net,
                   : loom_fail(e, LOOM_ERR_RANGE, "%s: another matrix", k->name);
     k->adders[way] = loom_design_size(d, -1).adders;
     k->latency[way] = d->latency;
+    k->predicted[way] = loom_target_predict(d, -1).lc - harness(d);
     loom_design_destroy(d);
     return err;
 }
@@ -196,8 +206,26 @@ static struct kernel total(const struct job *j)
         for (int w = 0; w < WAYS; w++) {
             t.adders[w] += j->row[i].adders[w];
             t.cells[w] += j->row[i].cells[w];
+            t.predicted[w] += j->row[i].predicted[w];
         }
     return t;
+}
+
+/* Predictions of all that were predicted. */
+static struct loom_accuracy accuracy(const struct job *j)
+{
+    double *guess = loom_malloc((size_t)(j->n * WAYS + 1) * sizeof(*guess));
+    double *real = loom_malloc((size_t)(j->n * WAYS + 1) * sizeof(*real));
+    int n = 0;
+    for (int i = 0; i < j->n; i++)
+        for (int w = GREEDY; w < WAYS; w++) {
+            guess[n] = j->row[i].predicted[w];
+            real[n++] = j->row[i].cells[w];
+        }
+    struct loom_accuracy a = loom_accuracy_of(guess, real, n);
+    free(guess);
+    free(real);
+    return a;
 }
 
 static json_t *row_json(const struct kernel *k)
@@ -205,17 +233,25 @@ static json_t *row_json(const struct kernel *k)
     json_t *o = json_pack("{s:s}", "name", k->name);
     for (int w = 0; w < WAYS; w++)
         json_object_set_new(o, words[w],
-                            json_pack("{s:i,s:i,s:i}", "adders", k->adders[w],
-                                      "cells", k->cells[w], "latency_cycles",
-                                      k->latency[w]));
+                            json_pack("{s:i,s:i,s:i,s:i}", "adders",
+                                      k->adders[w], "cells", k->cells[w],
+                                      "predicted", k->predicted[w],
+                                      "latency_cycles", k->latency[w]));
     return o;
 }
 
 static int answer(const struct job *j)
 {
     struct kernel t = total(j);
+    struct loom_accuracy a = accuracy(j);
     if (!j->json) {
         print_row(&t);
+        if (isfinite(a.median) && isfinite(a.rank))
+            printf(
+                "\nCells as predicted, of the %d designs that are not naive: "
+                "%.1f %% off in the\nmedian, %.1f %% at worst, rank "
+                "correlation %.4f.\n",
+                2 * j->n, 100 * a.median, 100 * a.worst, a.rank);
         return CLI_DONE;
     }
     json_t *rows = json_array();

@@ -121,6 +121,8 @@ int cmd_bench(int argc, char **argv)
         return bench_target(argc - 1, argv + 1);
     if (argc > 1 && !strcmp(argv[1], "cmvm"))
         return bench_cmvm(argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], "lut6"))
+        return bench_lut6(argc - 1, argv + 1);
     if (argc > 1 && !strcmp(argv[1], "kernels"))
         return bench_kernels(argc - 1, argv + 1);
     int status = read_options(argc, argv, &c);
@@ -132,5 +134,5 @@ int cmd_bench(int argc, char **argv)
         return bench_quant(&c);
     return cli_usage(
         "bench",
-        "name what to measure: train, quant, ui, target, cmvm or kernels");
+        "name what to measure: train, quant, ui, target, cmvm, kernels or lut6");
 }

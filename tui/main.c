@@ -271,7 +271,8 @@ const struct cli_command cli_commands[] = {
      "                       [-q] [MODEL]...\n"
      "                     | cmvm [--time S,...] [--threads N] [--best FILE]\n"
      "                       [--json] FILE...\n"
-     "                     | kernels --device DEV [--time S] [--json] FILE...",
+     "                     | kernels --device DEV [--time S] [--json] FILE...\n"
+     "                     | lut6 [--levels N] [--json] MODEL...",
      "the speed of training and of the screen, the truth of predictions, the\n"
      "size of circuits\n\n"
      "train: beside the machine's peak and plain loops. Each case trains a\n"
@@ -299,7 +300,9 @@ const struct cli_command cli_commands[] = {
      "plain Verilog sums of canonical signed digits, as a greedy graph of few\n"
      "adders, and as a build has them; with the same harness, which is not\n"
      "counted, and a register after every two levels. --time S: to search each\n"
-     "for cells.",
+     "for cells.\n"
+     "lut6: networks in LUTs of six inputs (Yosys synth_xilinx), to compare with\n"
+     "what is published of them: synthesis only, with the serial harness.",
      cmd_bench},
     {NULL, NULL, NULL, NULL},
 };

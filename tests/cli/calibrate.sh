@@ -54,6 +54,10 @@ run 2 bench target --device hx8k no-such-run
 says 'no-such-run' err
 echo '2 2  3 5  -7 45' >"$dir/m.txt"
 printf 'matrix,best_adders,best_cost_bits\nm,6,60\nn,1,1\n' >"$dir/best.csv"
+run 2 bench lut6
+says 'MODEL' err
+run 2 bench lut6 --levels x s-001
+says 'levels' err
 run 2 bench cmvm
 says 'files' err
 run 2 bench cmvm --time 1,x m.txt
@@ -77,6 +81,11 @@ if command -v yosys >/dev/null && command -v nextpnr-ice40 >/dev/null; then
     run 0 calibrate --device hx8k s-001 s-002 --json
     says '"networks":2' out
     says '"from":"synthesis"' out
+    run 0 bench kernels --device hx8k m.txt --json
+    says '"greedy":{"adders":' out
+    run 0 bench lut6 s-001 --json
+    says '"flow":"synthesis only"' out
+    grep -q '"lut6":[1-9]' "$dir/out" || fail "no LUTs: $(cat "$dir/out")"
     says '"schema": "bitloom/cost"' data/bitloom/cost-ice40.json
     run 0 run s.lua --json
 fi

@@ -73,7 +73,7 @@ static void test_greedy(void **state)
     }
 }
 
-/* (1 + 2 + 4 + 8) x twice: the sum is found once. */
+/* What two outputs have in common is found once. */
 static void test_greedy_shares(void **state)
 {
     (void)state;
