@@ -240,6 +240,17 @@ static int quantize(struct lower *l, const struct loom_exact_node *d, size_t j)
                           loom_fixed_max(t));
 }
 
+/* The same, within the interval that the network has for it: that of wires may
+ * be wider, where they cannot see that two numbers never meet. */
+static int quantize_known(struct lower *l, const struct loom_exact_node *d,
+                          size_t j)
+{
+    const struct loom_exact_elem *y = &d->elem[j];
+    return y->lo == y->hi
+               ? loom_wire_const(l->w, y->lo, y->f)
+               : loom_wire_known(l->w, quantize(l, d, j), y->lo, y->hi);
+}
+
 static bool reads(const struct loom_exact_node *d, size_t at)
 {
     for (int i = 0; d->op != LOOM_EXACT_INPUT && i < d->n_inputs; i++)
@@ -619,7 +630,7 @@ static void lower_node(struct lower *l, size_t at, int64_t *element)
         else if (d->op == LOOM_EXACT_TABLE)
             l->wire[at][j] = table(l, d, j);
         else
-            l->wire[at][j] = quantize(l, d, j);
+            l->wire[at][j] = quantize_known(l, d, j);
     }
 }
 

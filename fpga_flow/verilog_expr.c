@@ -242,7 +242,10 @@ static void table_function(const struct loom_expr *o, const struct loom_wire *x)
     int n = x->bits - x->low, in = loom_wire_width(o->w, x->a);
     fprintf(o->f, "    function [%d:0] ", n - 1);
     table_name(o->f, x);
-    fprintf(o->f, ";\n        input [%d:0] a;\n        case (a)\n", in - 1);
+    fprintf(o->f,
+            ";\n        input [%d:0] a;\n"
+            "        (* rom_style = \"logic\" *) case (a)\n",
+            in - 1);
     for (size_t k = 0; k < t->n; k++) {
         fputs("        ", o->f);
         loom_expr_literal(o->f, in, t->lo + (int64_t)k);

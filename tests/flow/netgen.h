@@ -38,5 +38,9 @@ struct loom_exact *netgen_wild(uint64_t seed);
 /* A row of integers within the input intervals. */
 void netgen_row(const struct loom_exact *net, uint64_t *s, int64_t *row);
 
+/* How many networks a test draws: LOOM_PROPERTY, or 1,000 with LOOM_NIGHTLY=1,
+ * or `ci`. From seed *seed on: LOOM_SEED, or 1. */
+long netgen_count(long ci, uint64_t *seed);
+
 /* Bit operations: sum over weights of its bits times the activation's. */
 double netgen_ebops(const struct loom_exact *net);

@@ -1,6 +1,7 @@
 /* The netlist against the network: simulated, and proven. A circuit that is
  * made wrong must be found out.
- * LOOM_PROPERTY=1000 draws that many networks, LOOM_SEED=7 from that one on. */
+ * LOOM_NIGHTLY=1 draws 1,000 networks of a kind (meson test -t 0),
+ * LOOM_PROPERTY=7 that many, LOOM_SEED=7 from that one on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -87,9 +88,8 @@ static void test_wild(void **state)
     need("iverilog");
     need("yosys-abc");
     need("nextpnr-ice40");
-    const char *from = getenv("LOOM_SEED"), *count = getenv("LOOM_PROPERTY");
-    uint64_t seed = from ? strtoull(from, NULL, 10) : 1;
-    long nets = count ? strtol(count, NULL, 10) : 10;
+    uint64_t seed;
+    long nets = netgen_count(10, &seed);
     bool ecp5 = !loom_tool_find(loom_ecp5.nextpnr, path, sizeof(path), NULL);
     int open = 0;
     for (long n = 0; n < nets; seed++) {
@@ -106,7 +106,8 @@ static void test_wild(void **state)
         loom_design_destroy(d);
         loom_exact_destroy(net);
     }
-    print_message("%ld networks, %d layers open\n", nets, open);
+    print_message("%ld networks before seed %lu, %d layers open\n", nets,
+                  (unsigned long)seed, open);
     assert_true(10 * open <= nets);
 }
 

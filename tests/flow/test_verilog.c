@@ -1,5 +1,6 @@
 /* The Verilog in a simulator against the integer interpreter.
- * LOOM_PROPERTY=1000 draws that many networks, LOOM_SEED=7 from that one on. */
+ * LOOM_NIGHTLY=1 draws 1,000 networks of a kind (meson test -t 0),
+ * LOOM_PROPERTY=7 that many, LOOM_SEED=7 from that one on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,9 +83,8 @@ static void test_wild(void **state)
     (void)state;
     long vectors = 0;
     need("iverilog");
-    const char *from = getenv("LOOM_SEED"), *count = getenv("LOOM_PROPERTY");
-    uint64_t seed = from ? strtoull(from, NULL, 10) : 1;
-    long nets = count ? strtol(count, NULL, 10) : 50;
+    uint64_t seed;
+    long nets = netgen_count(50, &seed);
     for (long n = 0; n < nets; seed++) {
         struct loom_exact *net = netgen_wild(seed);
         if (net)
@@ -101,9 +101,8 @@ static void test_wild_bit_serial(void **state)
     (void)state;
     long vectors = 0;
     need("iverilog");
-    const char *from = getenv("LOOM_SEED"), *count = getenv("LOOM_PROPERTY");
-    uint64_t seed = from ? strtoull(from, NULL, 10) : 1;
-    long nets = count ? strtol(count, NULL, 10) : 30;
+    uint64_t seed;
+    long nets = netgen_count(30, &seed);
     for (long n = 0; n < nets; seed++) {
         struct loom_exact *net = netgen_wild(seed);
         if (net)
