@@ -180,15 +180,13 @@ static void test_beside(void **state)
 }
 
 /* A rough forecast of a point, as the same point's design was shared, says what
- * that says, to two digits. Paused, a session makes the design of the newest
- * point, tells it, and then nothing more. */
+ * that says, to two digits. */
 static void test_forecast(void **state)
 {
     (void)state;
     struct loom_forecast full, rough;
     char path[256];
     struct loom_session *s = open_with(true);
-    struct pollfd p = {loom_session_fd(s), POLLIN, 0};
     const struct loom_view *v;
     do
         v = next_view(s);
@@ -206,16 +204,12 @@ static void test_forecast(void **state)
     const struct loom_device *device = loom_device_find("hx8k");
     assert_ok(loom_forecast_make(path, newest, device, NULL, &full, e));
     assert_ok(loom_forecast_make(path, newest, device, &full, &rough, e));
-    assert_true(full.cells.lc < full.plain.lc);
+    assert_true(full.cells.lc < full.plain.lc && full.n_layers > 0);
     assert_true(fabs((double)rough.cells.lc / full.cells.lc - 1) < 0.05);
-    assert_true(fabs((double)rough.layer[0].lc / full.layer[0].lc - 1) < 0.05);
-    while (v->forecast.epoch != newest ||
-           v->forecast.cells.lc != full.cells.lc ||
-           v->forecast.cells.lut4 != full.cells.lut4) {
-        assert_int_equal(poll(&p, 1, 60000), 1); /* it is nice */
-        v = loom_session_look(s);
-    }
-    assert_int_equal(poll(&p, 1, 1200), 0);
+    for (int k = 0; k < full.n_layers; k++)
+        if (full.layer[k].plain_lc)
+            assert_true(abs(rough.layer[k].lc - full.layer[k].lc) <=
+                        0.05 * full.layer[k].lc);
     loom_session_destroy(s);
 }
 
