@@ -178,6 +178,26 @@ void loom_affine_forward(const struct loom_model *m, const struct loom_layer *l,
 
 /* ---- backward ---------------------------------------------------------- */
 
+/* Of the one position: gin = g wt, of the first n of g's ld numbers a row. */
+static void input_gradient(const struct loom_affine *a,
+                           const struct loom_model *m,
+                           const struct loom_block *b, const float *g,
+                           size_t ld, size_t n)
+{
+    struct loom_product p = begin(b);
+    p.M = b->rows;
+    p.N = a->ld_in;
+    p.runs = 1;
+    p.run = n;
+    p.a = g;
+    p.lda = ld;
+    p.b = a->wt;
+    p.ldb = a->ldk;
+    p.c = b->gin[0];
+    p.ldc = a->ld_in;
+    m->kernels->product(&p);
+}
+
 static void backward_one(const struct loom_affine *a,
                          const struct loom_model *m, const struct loom_layer *l,
                          const struct loom_block *b)
@@ -198,18 +218,7 @@ static void backward_one(const struct loom_affine *a,
                                b->sum + l->bias_at);
     if (!b->gin[0])
         return;
-    struct loom_product p = begin(b);
-    p.M = b->rows;
-    p.N = a->ld_in;
-    p.runs = 1;
-    p.run = a->units;
-    p.a = b->gout;
-    p.lda = l->ld;
-    p.b = a->wt;
-    p.ldb = a->ldk;
-    p.c = b->gin[0];
-    p.ldc = a->ld_in;
-    m->kernels->product(&p);
+    input_gradient(a, m, b, b->gout, l->ld, a->units);
 }
 
 /* Gradients of positions t.. t+n of line y, [n][ldk], to where their patches
@@ -405,18 +414,7 @@ static void through_one(const struct loom_affine *a, const struct loom_model *m,
     m->kernels->outer(&o);
     if (!b->gin[0])
         return;
-    struct loom_product p = begin(b);
-    p.M = b->rows;
-    p.N = a->ld_in;
-    p.runs = 1;
-    p.run = 2 * a->ldu;
-    p.a = both;
-    p.lda = 2 * a->ldu;
-    p.b = a->wt;
-    p.ldb = a->ldk;
-    p.c = b->gin[0];
-    p.ldc = a->ld_in;
-    m->kernels->product(&p);
+    input_gradient(a, m, b, both, 2 * a->ldu, 2 * a->ldu);
 }
 
 static void through_row(const struct loom_affine *a, const struct loom_model *m,

@@ -159,6 +159,20 @@ static int read_parallel(const struct import_layer *l, json_t *conf,
     return err;
 }
 
+/* Layer l behind the one at `at`, and what follows it; steals conf, and passes
+ * on an error that was before. */
+static int finish(struct import *im, const struct import_layer *l,
+                  const char *kind, int at, json_t *conf, int err,
+                  struct loom_errmsg *e)
+{
+    if (err) {
+        json_decref(conf);
+        return err;
+    }
+    at = import_add(im, l, kind, "", &at, 1, conf, e);
+    return at < 0 ? at : add_tail(im, l, at, e);
+}
+
 static int finish_affine(struct import *im, const struct import_layer *l,
                          const char *kind, int at, json_t *conf, int err,
                          struct loom_errmsg *e)
@@ -167,12 +181,7 @@ static int finish_affine(struct import *im, const struct import_layer *l,
         err = expect_text(l, "kernel_constraint", "null", e);
     if (!err)
         err = read_parallel(l, conf, e);
-    if (err) {
-        json_decref(conf);
-        return err;
-    }
-    at = import_add(im, l, kind, "", &at, 1, conf, e);
-    return at < 0 ? at : add_tail(im, l, at, e);
+    return finish(im, l, kind, at, conf, err, e);
 }
 
 static int dense(struct import *im, const struct import_layer *l,
@@ -409,12 +418,7 @@ static int sum(struct import *im, const struct import_layer *l,
         json_object_set_new(conf, "scale", json_real(json_number_value(scale)));
     else if (!err && scale && !json_is_null(scale))
         err = import_fail(l, "scale", e, "a number is expected");
-    if (err) {
-        json_decref(conf);
-        return err;
-    }
-    at = import_add(im, l, "sum", "", &at, 1, conf, e);
-    return at < 0 ? at : add_tail(im, l, at, e);
+    return finish(im, l, "sum", at, conf, err, e);
 }
 
 /* (Q)(Global)(Max|Average)Pooling(1|2)D */
@@ -448,12 +452,7 @@ static int pool(struct import *im, const struct import_layer *l,
         copy_sizes(l, "strides", "stride", conf);
         err = read_parallel(l, conf, e);
     }
-    if (err) {
-        json_decref(conf);
-        return err;
-    }
-    at = import_add(im, l, kind, "", &at, 1, conf, e);
-    return at < 0 ? at : add_tail(im, l, at, e);
+    return finish(im, l, kind, at, conf, err, e);
 }
 
 /* ---- what only moves numbers ------------------------------------------- */

@@ -70,11 +70,8 @@ static int check(const struct loom_build_conf *c, struct loom_errmsg *e)
     if (!c->net || !c->dir || !*c->dir)
         return loom_fail(e, LOOM_ERR_ARG,
                          "a build needs a network and a folder");
-    if (!c->device || !loom_device_find(c->device))
-        return loom_fail(e, LOOM_ERR_ARG,
-                         "device \"%s\" is not known; bitloom devices lists "
-                         "those that are",
-                         c->device ? c->device : "");
+    if (!loom_device_get(c->device, e))
+        return LOOM_ERR_ARG;
     if (!(c->clock_mhz >= 0 && c->clock_mhz <= 1000))
         return loom_fail(e, LOOM_ERR_ARG,
                          "clock %g MHz: expected a number up to 1000",

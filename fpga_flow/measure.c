@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/file.h"
+#include "engine/folder.h"
 #include "engine/mem.h"
 #include "fpga_flow/emit.h"
 #include "fpga_flow/memo.h"
@@ -153,6 +154,31 @@ int loom_measure_run(const struct loom_measurement *m, const struct loom_design 
     if (!err)
         err = pack(m, nextpnr, version[1], e);
     return err ? err : read_packed(m, &out->lc, e);
+}
+
+int loom_measure_net(const struct loom_measured_net *m, struct loom_cells *out,
+                     struct loom_design **design, struct loom_errmsg *e)
+{
+    char *dir = loom_folder_scratch(e);
+    if (!dir)
+        return LOOM_ERR_IO;
+    struct loom_design *d = loom_design_new(
+        m->net,
+        &(struct loom_design_conf){
+            .name = "net", .family = m->device->family, .levels = m->levels},
+        e);
+    int err = d ? loom_measure_run(
+                      &(struct loom_measurement){
+                          .device = m->device, .dir = dir, .cancel = m->cancel},
+                      d, out, e)
+                : LOOM_ERR_RANGE;
+    if (design && !err)
+        *design = d;
+    else
+        loom_design_destroy(d);
+    loom_file_remove_tree(dir);
+    free(dir);
+    return err;
 }
 
 int loom_measure_synthesis(const struct loom_measurement *m,

@@ -27,6 +27,17 @@ struct loom_measurement {
 int loom_measure_run(const struct loom_measurement *m, const struct loom_design *d,
                      struct loom_cells *out, struct loom_errmsg *e);
 
+/* The same of a network as a build makes it, in a folder that goes again.
+ * *design, if asked for, becomes its design, for the caller to destroy. */
+struct loom_measured_net {
+    const struct loom_exact *net;
+    const struct loom_device *device;
+    int levels; /* of a stage, as of a design */
+    const atomic_bool *cancel;
+};
+int loom_measure_net(const struct loom_measured_net *m, struct loom_cells *out,
+                     struct loom_design **design, struct loom_errmsg *e);
+
 /* The same by synthesis only, for a family without place and route (loom_lut6):
  * m->device is not read, lc is the LUTs. */
 int loom_measure_synthesis(const struct loom_measurement *m,

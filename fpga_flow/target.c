@@ -145,6 +145,18 @@ const struct loom_device *loom_device_find(const char *name)
     return NULL;
 }
 
+const struct loom_device *loom_device_get(const char *name,
+                                          struct loom_errmsg *e)
+{
+    const struct loom_device *d = name ? loom_device_find(name) : NULL;
+    if (!d)
+        loom_fail(e, LOOM_ERR_ARG,
+                  "device \"%s\" is not known; bitloom devices lists those "
+                  "that are",
+                  name ? name : "");
+    return d;
+}
+
 static int above(int a, int b)
 {
     return a > b ? a - b : 0;

@@ -79,6 +79,9 @@ extern const struct loom_device loom_devices[];
 
 /* By name or short form; NULL if there is none. */
 const struct loom_device *loom_device_find(const char *name);
+/* The same, with a sentence where there is none. */
+const struct loom_device *loom_device_get(const char *name,
+                                          struct loom_errmsg *e);
 
 /* Yosys' command for a design. */
 static inline const char *loom_target_synth(const struct loom_design *d)

@@ -186,17 +186,11 @@ int args_parse(struct args *a, enum args_for who, int argc, char **argv)
 static int take_own(const char *command, const struct args_own *o,
                     const char *text, struct args_given *g)
 {
-    char *end;
-    double v = strtod(text, &end);
     g->text = text;
     if (!o->hi)
         return CLI_DONE;
-    if (end == text || *end || !(v >= o->lo && v <= o->hi) ||
-        (o->whole && v != floor(v)))
-        return cli_usage(command, "%s %s: expected a %snumber of %g to %g",
-                         o->name, text, o->whole ? "whole " : "", o->lo, o->hi);
-    g->number = v;
-    return CLI_DONE;
+    return cli_number(command, o->name, text, o->lo, o->hi, o->whole,
+                      &g->number);
 }
 
 int args_parse_own(const struct args_own *own, struct args_given *given,

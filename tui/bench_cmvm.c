@@ -244,6 +244,7 @@ static int parse(int argc, char **argv, struct job *j)
         {"best", required_argument, NULL, 'b'},
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0}};
+    double threads = j->threads;
     int c, status = CLI_DONE;
     optind = 1;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -251,19 +252,16 @@ static int parse(int argc, char **argv, struct job *j)
             return cli_usage("bench", "wrong option");
         if (c == 't')
             status = read_budgets(j, optarg);
-        if (c == 'n') {
-            char *end;
-            j->threads = (int)strtol(optarg, &end, 10);
-            if (end == optarg || *end || j->threads < 1 || j->threads > 64)
-                status = cli_usage("bench", "--threads %s: expected 1 to 64",
-                                   optarg);
-        }
+        if (c == 'n')
+            status =
+                cli_number("bench", "--threads", optarg, 1, 64, true, &threads);
         if (c == 'b')
             j->best = optarg;
         j->json |= c == 'j';
         if (status != CLI_DONE)
             return status;
     }
+    j->threads = (int)threads;
     return optind < argc ? CLI_DONE
                          : cli_usage("bench", "name files of matrices");
 }

@@ -269,23 +269,19 @@ static int parse(int argc, char **argv, struct job *j)
         {"time", required_argument, NULL, 't'},
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0}};
-    int c;
+    struct loom_errmsg e = {""};
+    int c, status = CLI_DONE;
     optind = 1;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        char *end;
         if (c == '?')
             return cli_usage("bench", "wrong option");
-        if (c == 'd' && !(j->device = loom_device_find(optarg)))
-            return cli_usage("bench",
-                             "device \"%s\" is not known; bitloom devices "
-                             "lists those that are",
-                             optarg);
-        if (c == 't') {
-            j->seconds = strtod(optarg, &end);
-            if (end == optarg || *end || !(j->seconds > 0 && j->seconds < 1e6))
-                return cli_usage("bench", "--time %s: expected seconds",
-                                 optarg);
-        }
+        if (c == 'd' && !(j->device = loom_device_get(optarg, &e)))
+            return cli_fail(LOOM_ERR_ARG, &e);
+        if (c == 't')
+            status = cli_number("bench", "--time", optarg, 0.01, 1e6, false,
+                                &j->seconds);
+        if (status != CLI_DONE)
+            return status;
         j->json |= c == 'j';
     }
     if (!j->device)

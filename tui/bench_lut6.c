@@ -76,21 +76,22 @@ int bench_lut6(int argc, char **argv)
         {"store", required_argument, NULL, 'S'},
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0}};
-    struct job j = {.levels = LOOM_PIPELINE_LEVELS, .rows = json_array()};
+    struct job j = {.rows = json_array()};
     struct loom_errmsg e = {""};
+    double levels = LOOM_PIPELINE_LEVELS;
     int c, status = CLI_DONE, err = 0;
     optind = 1;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        char none[] = "", *end = none;
-        if (c == 'l')
-            j.levels = (int)strtol(optarg, &end, 10);
-        if (c == '?' || *end || j.levels < 0 || j.levels > 100)
-            status = cli_usage("bench", c == '?' ? "wrong option"
-                                                 : "--levels: 0 to 100");
+        if (c == 'l' && cli_number("bench", "--levels", optarg, 0, 100, true,
+                                   &levels) != CLI_DONE)
+            status = CLI_USAGE;
+        if (c == '?')
+            status = cli_usage("bench", "wrong option");
         if (c == 'S')
             j.store = optarg;
         j.json |= c == 'j';
     }
+    j.levels = (int)levels;
     if (status == CLI_DONE && optind == argc)
         status = cli_usage("bench", "name MODELs");
     if (status == CLI_DONE && !j.json)

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "engine/file.h"
-#include "engine/folder.h"
 #include "engine/mem.h"
 #include "fpga_flow/accuracy.h"
 #include "fpga_flow/measure.h"
@@ -57,22 +56,13 @@ static int count(struct job *j, const struct loom_exact *net, const char *name,
                  int levels, bool network, struct loom_errmsg *e)
 {
     struct row r = {.levels = levels, .network = network};
-    char *dir = loom_folder_scratch(e);
     struct loom_design *d = NULL;
-    int err = dir ? 0 : LOOM_ERR_IO;
-    if (!err)
-        d = loom_design_new(
-            net,
-            &(struct loom_design_conf){
-                .name = "net", .family = j->device->family, .levels = levels},
-            e);
-    if (!err)
-        err = d ? loom_measure_run(
-                      &(struct loom_measurement){.device = j->device,
-                                             .dir = dir,
-                                             .cancel = flow_interrupts()},
-                      d, &r.measured, e)
-                : LOOM_ERR_RANGE;
+    int err = loom_measure_net(
+        &(struct loom_measured_net){.net = net,
+                                    .device = j->device,
+                                    .levels = levels,
+                                    .cancel = flow_interrupts()},
+        &r.measured, &d, e);
     if (!err) {
         snprintf(r.name, sizeof(r.name), "%s", name);
         r.census = loom_target_count(d, -1);
@@ -86,9 +76,6 @@ static int count(struct job *j, const struct loom_exact *net, const char *name,
         fflush(stdout);
     }
     loom_design_destroy(d);
-    if (dir)
-        loom_file_remove_tree(dir);
-    free(dir);
     return err;
 }
 
@@ -276,24 +263,20 @@ static int parse(int argc, char **argv, struct job *j)
         {"json", no_argument, NULL, 'j'},
         {"quiet", no_argument, NULL, 'q'},
         {NULL, 0, NULL, 0}};
-    int c;
+    struct loom_errmsg e = {""};
+    int c, status = CLI_DONE;
+    double levels = j->levels;
     optind = 1;
     while ((c = getopt_long(argc, argv, "o:q", options, NULL)) != -1) {
         if (c == '?')
             return cli_usage("bench", "wrong option");
-        if (c == 'd' && !(j->device = loom_device_find(optarg)))
-            return cli_usage("bench",
-                             "device \"%s\" is not known; bitloom devices "
-                             "lists those that are",
-                             optarg);
-        if (c == 'l') {
-            char *end;
-            long v = strtol(optarg, &end, 10);
-            if (end == optarg || *end || v < 0 || v > 100)
-                return cli_usage("bench", "--levels %s: expected 0 to 100",
-                                 optarg);
-            j->levels = (int)v;
-        }
+        if (c == 'd' && !(j->device = loom_device_get(optarg, &e)))
+            return cli_fail(LOOM_ERR_ARG, &e);
+        if (c == 'l')
+            status =
+                cli_number("bench", "--levels", optarg, 0, 100, true, &levels);
+        if (status != CLI_DONE)
+            return status;
         if (c == 'o')
             j->out = optarg;
         if (c == 'S')
@@ -301,6 +284,7 @@ static int parse(int argc, char **argv, struct job *j)
         j->json |= c == 'j';
         j->quiet |= c == 'q' || c == 'j';
     }
+    j->levels = (int)levels;
     return j->device ? CLI_DONE : cli_usage("bench", "--device DEV is needed");
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 int cli_status(int err)
 {
@@ -42,6 +43,18 @@ int cli_usage(const char *command, const char *fmt, ...)
     else
         fputs("; see bitloom --help\n", stderr);
     return CLI_USAGE;
+}
+
+int cli_number(const char *command, const char *option, const char *value,
+               double lo, double hi, bool whole, double *out)
+{
+    char *end;
+    *out = strtod(value, &end);
+    if (end != value && !*end && *out >= lo && *out <= hi &&
+        (!whole || *out == floor(*out)))
+        return CLI_DONE;
+    return cli_usage(command, "%s %s: expected a %snumber of %.10g to %.10g",
+                     option, value, whole ? "whole " : "", lo, hi);
 }
 
 int cli_write_json(FILE *out, json_t *j)

@@ -28,6 +28,11 @@ int cli_fail(int err, const struct loom_errmsg *e);
 __attribute__((format(printf, 2, 3))) int cli_usage(const char *command,
                                                     const char *fmt, ...);
 
+/* An option's number, lo to hi, whole if need be: CLI_DONE, or the exit status
+ * after a sentence that says what is expected. */
+int cli_number(const char *command, const char *option, const char *value,
+               double lo, double hi, bool whole, double *out);
+
 /* One JSON value on a line of standard output, flushed; steals j. Returns
  * CLI_DONE, or CLI_FAILED when standard output is gone. */
 int cli_print_json(json_t *j);

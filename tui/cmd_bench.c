@@ -55,13 +55,6 @@ double bench_peak(int threads, struct loom_errmsg *e)
 
 /* ---- options ------------------------------------------------------------ */
 
-static long number(const char *text)
-{
-    char *end;
-    long v = strtol(text, &end, 10);
-    return *end || v < 1 || v > 1 << 30 ? -1 : v;
-}
-
 static int wrong_net(const char *name)
 {
     char list[128] = "";
@@ -82,23 +75,27 @@ static int read_options(int argc, char **argv, struct bench_conf *c)
         {"batch", required_argument, NULL, 'b'},
         {"threads", required_argument, NULL, 't'},
         {NULL, 0, NULL, 0}};
+    double batch = 0, threads = 0;
     int o;
     optind = 1;
     while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        long v = o == 'b' || o == 't' ? number(optarg) : 0;
+        int status = CLI_DONE;
         if (o == '?')
             return cli_usage("bench", "wrong option");
-        if (v < 0)
-            return cli_usage("bench", "\"%s\" must be a whole number above 0",
-                             optarg);
         c->json |= o == 'j';
         if (o == 'n')
             c->net = optarg;
         else if (o == 'b')
-            c->batch = (size_t)v;
+            status = cli_number("bench", "--batch", optarg, 1, 1 << 30, true,
+                                &batch);
         else if (o == 't')
-            c->threads = (int)v;
+            status = cli_number("bench", "--threads", optarg, 1, 1024, true,
+                                &threads);
+        if (status != CLI_DONE)
+            return status;
     }
+    c->batch = (size_t)batch;
+    c->threads = (int)threads;
     bool known = !c->net;
     size_t rows = SIZE_MAX;
     for (int k = 0; k < bench_n_nets; k++)

@@ -8,7 +8,6 @@
 
 #include "engine/checkpoint.h"
 #include "engine/file.h"
-#include "engine/folder.h"
 #include "engine/mem.h"
 #include "engine/store.h"
 #include "fpga_flow/measure.h"
@@ -111,33 +110,6 @@ static int add_builds(struct job *j, struct loom_errmsg *e)
 
 /* ---- networks that are named --------------------------------------------- */
 
-static int measure(const struct job *j, const struct loom_exact *net,
-                   struct loom_cells *out, struct loom_errmsg *e)
-{
-    char *dir = loom_folder_scratch(e);
-    struct loom_design *d = NULL;
-    int err = dir ? 0 : LOOM_ERR_IO;
-    if (!err)
-        d = loom_design_new(
-            net,
-            &(struct loom_design_conf){.name = "net",
-                                       .family = j->device->family,
-                                       .levels = LOOM_PIPELINE_LEVELS},
-            e);
-    if (!err)
-        err = d ? loom_measure_run(
-                      &(struct loom_measurement){.device = j->device,
-                                             .dir = dir,
-                                             .cancel = flow_interrupts()},
-                      d, out, e)
-                : LOOM_ERR_RANGE;
-    loom_design_destroy(d);
-    if (dir)
-        loom_file_remove_tree(dir);
-    free(dir);
-    return err;
-}
-
 static int add_model(struct job *j, const char *arg, struct loom_errmsg *e)
 {
     struct cli_model m;
@@ -153,7 +125,12 @@ static int add_model(struct job *j, const char *arg, struct loom_errmsg *e)
     if (!err)
         err = cli_model_freeze(&m, e);
     if (!err)
-        err = measure(j, m.net, &cells, e);
+        err = loom_measure_net(
+            &(struct loom_measured_net){.net = m.net,
+                                        .device = j->device,
+                                        .levels = LOOM_PIPELINE_LEVELS,
+                                        .cancel = flow_interrupts()},
+            &cells, NULL, e);
     if (!err)
         err = add_row(j, m.model, m.name, cells.lc, e);
     if (!err && !j->json && !j->quiet)
@@ -248,16 +225,14 @@ int cmd_calibrate(int argc, char **argv)
         {"quiet", no_argument, NULL, 'q'},
         {NULL, 0, NULL, 0}};
     struct job j = {0};
+    struct loom_errmsg e = {""};
     int c;
     optind = 1;
     while ((c = getopt_long(argc, argv, "q", options, NULL)) != -1) {
         if (c == '?')
             return cli_usage(argv[0], "wrong option");
-        if (c == 'd' && !(j.device = loom_device_find(optarg)))
-            return cli_usage(argv[0],
-                             "device \"%s\" is not known; bitloom devices "
-                             "lists those that are",
-                             optarg);
+        if (c == 'd' && !(j.device = loom_device_get(optarg, &e)))
+            return cli_fail(LOOM_ERR_ARG, &e);
         if (c == 'S')
             j.store = optarg;
         j.json |= c == 'j';

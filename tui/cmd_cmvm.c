@@ -24,20 +24,6 @@ struct cmvm_arg {
 
 /* ---- options ------------------------------------------------------------ */
 
-static int number(const char *command, const char *option, const char *value,
-                  double lo, double hi, double *out)
-{
-    char *end;
-    *out = strtod(value, &end);
-    if (end == value || *end || !(*out >= lo && *out <= hi))
-        return cli_usage(command, "--%s %s: expected a number, %g to %g",
-                         option, value, lo, hi);
-    if (strcmp(option, "time") && *out != floor(*out))
-        return cli_usage(command, "--%s %s: expected a whole number", option,
-                         value);
-    return CLI_DONE;
-}
-
 static int target(const char *command, struct cmvm_arg *a)
 {
     a->family = !strcmp(a->target, loom_ice40.name)  ? &loom_ice40
@@ -66,23 +52,27 @@ static int parse(int argc, char **argv, struct cmvm_arg *a)
         {"json", no_argument, NULL, 'j'},
         {"quiet", no_argument, NULL, 'q'},
         {NULL, 0, NULL, 0}};
-    int c, at, status = CLI_DONE;
+    int c, status = CLI_DONE;
     *a = (struct cmvm_arg){.target = "adders", .threads = 2};
     optind = 1;
-    while ((c = getopt_long(argc, argv, "q", options, &at)) != -1) {
-        const char *name = c == 'q' ? "quiet" : options[at].name;
+    while ((c = getopt_long(argc, argv, "q", options, NULL)) != -1) {
         if (c == 'g')
             a->target = optarg;
         else if (c == 'd')
-            status = number(argv[0], name, optarg, 0, 1000, &a->max_depth);
+            status = cli_number(argv[0], "--max-depth", optarg, 0, 1000, true,
+                                &a->max_depth);
         else if (c == 't')
-            status = number(argv[0], name, optarg, 0.001, 1e6, &a->seconds);
+            status = cli_number(argv[0], "--time", optarg, 0.001, 1e6, false,
+                                &a->seconds);
         else if (c == 's')
-            status = number(argv[0], name, optarg, 1, 1e15, &a->steps);
+            status = cli_number(argv[0], "--steps", optarg, 1, 1e15, true,
+                                &a->steps);
         else if (c == 'r')
-            status = number(argv[0], name, optarg, 0, 1e15, &a->seed);
+            status =
+                cli_number(argv[0], "--seed", optarg, 0, 1e15, true, &a->seed);
         else if (c == 'n')
-            status = number(argv[0], name, optarg, 1, 64, &a->threads);
+            status = cli_number(argv[0], "--threads", optarg, 1, 64, true,
+                                &a->threads);
         else if (c == 'j')
             a->json = true;
         else if (c == 'q')

@@ -43,17 +43,13 @@ struct options {
 static int check(const struct options *o, const struct loom_device **device)
 {
     const char *name = o->own[DEVICE].text;
+    struct loom_errmsg e = {""};
     if (!o->train.conf.script)
         return cli_usage("fit", "a SCRIPT.lua, or a RUN, is needed");
     if (!name)
         return cli_usage("fit", "--device DEV is needed");
-    *device = loom_device_find(name);
-    if (!*device)
-        return cli_usage("fit",
-                         "device \"%s\" is not known; bitloom devices lists "
-                         "those that are",
-                         name);
-    return CLI_DONE;
+    *device = loom_device_get(name, &e);
+    return *device ? CLI_DONE : cli_fail(LOOM_ERR_ARG, &e);
 }
 
 /* ---- the answer --------------------------------------------------------- */

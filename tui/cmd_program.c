@@ -25,6 +25,7 @@ static int parse(int argc, char **argv, struct options *o)
         {"flash", no_argument, NULL, 'f'},
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0}};
+    struct loom_errmsg e = {""};
     int c;
     *o = (struct options){0};
     optind = 1;
@@ -35,12 +36,9 @@ static int parse(int argc, char **argv, struct options *o)
             o->board = optarg;
             break;
         case 'd':
-            d = loom_device_find(optarg);
+            d = loom_device_get(optarg, &e);
             if (!d)
-                return cli_usage(argv[0],
-                                 "device \"%s\" is not known; bitloom devices "
-                                 "lists those that are",
-                                 optarg);
+                return cli_fail(LOOM_ERR_ARG, &e);
             o->device = d->name;
             break;
         case 'f':

@@ -9,28 +9,28 @@
 
 #include "tui/cli.h"
 
-/* A number in [lo, hi]; false if s is none. */
-static bool number(const char *s, double lo, double hi, double *out)
+/* A whole number, 1 to hi. */
+static int whole(const char *command, const char *option, const char *value,
+                 double hi, int *out)
 {
-    char *end;
-    *out = strtod(s, &end);
-    return end != s && !*end && isfinite(*out) && *out >= lo && *out <= hi;
+    double v;
+    int status = cli_number(command, option, value, 1, hi, true, &v);
+    if (status == CLI_DONE)
+        *out = (int)v;
+    return status;
 }
 
 /* CLI_DONE, or the exit status. */
 static int set(const char *command, struct flow_arg *a, int option,
                const char *value)
 {
+    struct loom_errmsg e = {""};
+    int status;
     double v;
     switch (option) {
     case 'd':
-        a->device = loom_device_find(value);
-        if (!a->device)
-            return cli_usage(command,
-                             "device \"%s\" is not known; bitloom devices "
-                             "lists those that are",
-                             value);
-        return CLI_DONE;
+        a->device = loom_device_get(value, &e);
+        return a->device ? CLI_DONE : cli_fail(LOOM_ERR_ARG, &e);
     case 'b':
         a->board = loom_board_find(value);
         if (!a->board)
@@ -48,14 +48,11 @@ static int set(const char *command, struct flow_arg *a, int option,
         a->interface = (enum loom_interface)loom_interface_find(value);
         return CLI_DONE;
     case 'c':
-        if (!number(value, 0.1, 1000, &a->clock_mhz))
-            return cli_usage(command, "--clock %s: expected MHz, 0.1 to 1000",
-                             value);
-        return CLI_DONE;
+        return cli_number(command, "--clock", value, 0.1, 1000, false,
+                          &a->clock_mhz);
     case 't':
-        if (!number(value, 0.1, 1e7, &a->timeout_s))
-            return cli_usage(command, "--timeout %s: expected seconds", value);
-        return CLI_DONE;
+        return cli_number(command, "--timeout", value, 0.1, 1e7, false,
+                          &a->timeout_s);
     case 'e':
         if (strcmp(value, "0") && strcmp(value, "1"))
             return cli_usage(command,
@@ -65,29 +62,17 @@ static int set(const char *command, struct flow_arg *a, int option,
         a->plain = *value == '0';
         return CLI_DONE;
     case 'l':
-        if (!number(value, 0, 100, &v) || v != floor(v))
-            return cli_usage(command,
-                             "--levels %s: expected adder levels a stage, 1 "
-                             "to 100, or 0 for a stage a layer",
-                             value);
+        status = cli_number(command, "--levels", value, 0, 100, true, &v);
+        if (status != CLI_DONE)
+            return status;
         a->levels = v > 0 ? (int)v : -1;
         return CLI_DONE;
     case 'J':
-        if (!number(value, 1, 256, &v) || v != floor(v))
-            return cli_usage(command, "--jobs %s: expected 1 to 256", value);
-        a->jobs = (int)v;
-        return CLI_DONE;
+        return whole(command, "--jobs", value, 256, &a->jobs);
     case 'r':
-        if (!number(value, 1, 1e7, &v) || v != floor(v))
-            return cli_usage(command, "--random %s: expected 1 to 10000000",
-                             value);
-        a->random = (long)v;
-        return CLI_DONE;
+        return whole(command, "--random", value, 1e7, &a->random);
     default:
-        if (!number(value, 1, 64, &v) || v != floor(v))
-            return cli_usage(command, "--seeds %s: expected 1 to 64", value);
-        a->seeds = (int)v;
-        return CLI_DONE;
+        return whole(command, "--seeds", value, 64, &a->seeds);
     }
 }
 

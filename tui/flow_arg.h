@@ -20,7 +20,7 @@ struct flow_arg {
     int levels; /* 0: not given; -1: a stage a layer; LOOM_BIT_SERIAL */
     int seeds;                        /* 0: not given */
     int jobs;                         /* 0: not given */
-    long random;                      /* vectors to draw; 0: not given */
+    int random;                       /* vectors to draw; 0: not given */
     bool plain;                       /* --effort 0 */
     bool netlist, formal;
     bool json, quiet;
