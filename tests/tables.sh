@@ -28,10 +28,15 @@ speeds() {
             printf "%.1f %.1f %.1f", m, v[1], v[NR]}'
 }
 
-# build WORDS MODEL DIR DEVICE [options]: a row of the table.
+# build WORDS MODEL NAME DEVICE [options]: a row of the table.
 build() {
-    what=$1 model=$2 dir=$out/$3-$4 device=$4
+    what=$1 model=$2 dir=$out/$3$way-$4 device=$4
     shift 4
+    case $way in
+    -serial) as=bit-serial; set -- "$@" --bit-serial ;;
+    -l1) as='1 level'; set -- "$@" --levels 1 ;;
+    *) as='2 levels' ;;
+    esac
     if [ ! -s "$dir/build.json" ] && [ ! -s "$dir.err" ]; then
         "$bitloom" build "$model" --device "$device" --seeds 4 -o "$dir" -q \
             "$@" >"$dir.out" 2>"$dir.part" || mv "$dir.part" "$dir.err"
@@ -41,17 +46,17 @@ build() {
     if [ -s "$j" ]; then
         set -- $(speeds "$j")
         lc=$(within "$j" cells lc) of=$(within "$j" available lc)
-        printf '| %s | %s | %s | %s | %s | %s (%d %%) | %s (%s to %s) | %s, %.0f ns | %.0f s |\n' \
-            "$what" "$device" "$(within "$j" cells lut4)" \
+        printf '| %s | %s | %s | %s | %s | %s | %s (%d %%) | %s (%s to %s) | %s | %s, %.0f ns | %.0f s |\n' \
+            "$what" "$device" "$as" "$(within "$j" cells lut4)" \
             "$(within "$j" cells carry)" "$(within "$j" cells ff)" "$lc" \
             $((100 * lc / of)) "$1" "$2" "$3" \
-            "$(number "$j" latency_cycles)" "$(number "$j" latency_ns)" \
+            "$(number "$j" ii)" "$(number "$j" latency_cycles)" "$(number "$j" latency_ns)" \
             "$(within "$j" seconds total)" >>"$rows"
     else
         why=$(sed -n 's/^bitloom: //p' "$dir.err" | sed 's/;.*//; s/|/ /g' |
             head -n 1)
-        printf '| %s | %s | %s | | | | | | |\n' "$what" "$device" "$why" \
-            >>"$rows"
+        printf '| %s | %s | %s | %s | | | | | | | |\n' "$what" "$device" "$as" \
+            "$why" >>"$rows"
     fi
 }
 
@@ -79,7 +84,7 @@ published() {
     loom=$out/jets$n.loom
     [ -s "$loom" ] || "$bitloom" import \
         "$jets/hgq_checkpoints/jsc_openml_e$n.keras" -o "$loom" \
-        --calibrate "$jets/jets1024/x_f32.npy" >/dev/null || exit 1
+        >/dev/null || exit 1
     for device; do
         build "jets, $(ebops "$loom") EBOPs" "$loom" "jets$n" "$device" \
             --data "$jets/jets1024/x_f32.npy"
@@ -96,11 +101,18 @@ trained() {
     done
 }
 
+# As deep as by default; with a register behind every adder; a bit a clock.
+way=
 published 530 hx1k up5k hx8k ecp5-25k ecp5-45k ecp5-85k
 published 2571 hx1k up5k hx8k ecp5-25k ecp5-45k ecp5-85k
 trained muon hx1k up5k hx8k ecp5-25k ecp5-45k ecp5-85k
 trained mnist hx1k up5k hx8k ecp5-25k ecp5-45k ecp5-85k
 published 13285 ecp5-25k ecp5-45k ecp5-85k
+way=-l1
+published 2571 hx8k up5k ecp5-25k
+way=-serial
+published 2571 hx8k ecp5-25k
+published 13285 hx8k up5k ecp5-25k
 
 # versions KEY: what the builds were made with.
 versions() {
@@ -112,16 +124,18 @@ versions() {
     cat <<'M'
 # Builds, measured
 
-Made by `./run tables`, with nothing adjusted for a device: two adder levels a
-stage, the device's default clock as the target, 4 seeds of place and route.
-Every build's Verilog has been simulated against the integer network, without a
-mismatch. Cells and clock are those after place and route, harness included (LC:
-of an ECP5, TRELLIS_COMB; carry: CCU2C, of two bits). MHz: the median of the
-seeds, the slowest and the fastest. Seconds are of the whole build, on a machine
-that had other work too.
+Made by `./run tables`, with nothing adjusted for a device: the device's default
+clock as the target, 4 seeds of place and route. Every build's Verilog has been
+simulated against the integer network, without a mismatch; the published
+networks' on 1,024 real jets among others. *as*: adder levels between two
+registers (two by default), or bit-serial: sums that take their operands a bit a
+clock. Cells and clock are those after place and route, harness included (LC: of
+an ECP5, TRELLIS_COMB; carry: CCU2C, of two bits). MHz: the median of the seeds,
+the slowest and the fastest; *every*: cycles from one result to the next.
+Seconds are of the whole build, on a machine that had other work too.
 
-| network | device | LUT4 | carry | FF | LC | MHz | latency | build |
-|---|---|---|---|---|---|---|---|---|
+| network | device | as | LUT4 | carry | FF | LC | MHz | every | latency | build |
+|---|---|---|---|---|---|---|---|---|---|---|
 M
     cat "$rows"
     printf '\nTools: %s; %s. bitloom at %s.\n' "$(versions yosys)" \
